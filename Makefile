@@ -1,0 +1,40 @@
+# Everything a person or CI runs. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+API := taurusdb_starrocks_api
+# One line, so that generating and checking for drift cannot differ: writes the client into folder $(1).
+generate_into = openapi-python-client generate --path openapi.yaml --config generated/config.yaml \
+	--meta none --fail-on-warning --output-path $(1) && touch $(1)/py.typed
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment that every other target works in.
+$(BIN)/.ready: requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear .venv
+	pip install --quiet --require-hashes -r requirements/dev.txt
+	pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: generate
+generate: $(BIN)/.ready ## Rebuild the low-level client from openapi.yaml
+	rm -rf generated/$(API)
+	$(call generate_into,generated/$(API))
+
+.PHONY: drift
+drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml produces; writes nothing
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
+	&& cp generated/config.yaml "$$fresh" \
+	&& $(call generate_into,"$$fresh/$(API)") \
+	&& diff -r -x __pycache__ "$$fresh" generated \
+	&& echo "drift: none"
+
+.PHONY: lock
+lock: $(BIN)/.ready ## Lock the development environment again (needs uv on the PATH)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --group dev --all-extras pyproject.toml -o requirements/dev.txt

@@ -1,0 +1,15 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .error import Error
+from .gateway_error import GatewayError
+from .job import Job
+from .language import Language
+from .sync_task import SyncTask
+
+__all__ = (
+    "Error",
+    "GatewayError",
+    "Job",
+    "Language",
+    "SyncTask",
+)

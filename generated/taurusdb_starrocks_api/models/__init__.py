@@ -4,6 +4,8 @@ from .error import Error
 from .gateway_error import GatewayError
 from .job import Job
 from .language import Language
+from .replication import Replication
+from .replication_list import ReplicationList
 from .sync_task import SyncTask
 
 __all__ = (
@@ -11,5 +13,7 @@ __all__ = (
     "GatewayError",
     "Job",
     "Language",
+    "Replication",
+    "ReplicationList",
     "SyncTask",
 )

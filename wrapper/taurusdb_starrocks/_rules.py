@@ -1,0 +1,81 @@
+"""The rules for what a caller passes in, checked before anything is sent.
+
+The rules themselves are facts of openapi.yaml; tests/wrapper/test_rules.py proves these equal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from typing import Literal, get_args
+
+from taurusdb_starrocks._errors import ConfigurationError
+
+Language = Literal["en-us", "zh-cn"]
+LANGUAGES: tuple[str, ...] = get_args(Language)
+
+# Without ^ and $, because a Python $ also matches before a final newline; see fullmatch below.
+TASK_NAME = r"[A-Za-z0-9_]{3,128}"
+INSTANCE_ID = r"[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}"
+PROJECT_ID = r"[0-9A-Za-z]{32}"
+
+
+def _check(argument: str, value: object, pattern: str, rule: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        shown = repr(value) if len(repr(value)) <= 200 else f"{repr(value)[:200]}…"
+        raise ConfigurationError(f"{argument} must be {rule}, not {shown}. Nothing was sent.")
+    return value
+
+
+def task_name(value: object) -> str:
+    """The name, if it is one a synchronization task can have."""
+    return _check("task_name", value, TASK_NAME, "3 to 128 ASCII letters, digits or underscores")
+
+
+def instance_id(value: object) -> str:
+    """The ID, if it is one an instance can have; warns when it is not a StarRocks instance's."""
+    checked = _check(
+        "instance_id",
+        value,
+        INSTANCE_ID,
+        "36 characters: 32 ASCII letters or digits, two lower-case letters, two digits",
+    )
+    if not checked.endswith("in17"):
+        kind = "the parent TaurusDB instance (in07)" if checked.endswith("in07") else "another kind"
+        warnings.warn(
+            f"instance_id {checked} does not end in in17: it looks like {kind}, not a StarRocks "
+            "instance. The call goes out all the same.",
+            stacklevel=5,
+        )
+    return checked
+
+
+def project_id(value: object) -> str:
+    """The ID, if it is one a project can have."""
+    return _check("project_id", value, PROJECT_ID, "32 ASCII letters or digits")
+
+
+def language(value: object) -> Language:
+    """The language, if the service speaks it."""
+    for known in get_args(Language):
+        if value == known:
+            return known  # type: ignore[no-any-return]  # get_args is untyped; known is a Language.
+    raise ConfigurationError(f"language must be one of {', '.join(LANGUAGES)}, not {value!r}.")
+
+
+def seconds(argument: str, value: object) -> float:
+    """The number of seconds, if it is one that can pass."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ConfigurationError(f"{argument} must be a number of seconds above 0, not {value!r}.")
+    return float(value)
+
+
+def secret(argument: str, value: object) -> str:
+    """The secret, if a header can carry it. The error does not show it."""
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise ConfigurationError(
+            f"{argument} must be a non-empty text of printable ASCII characters without line "
+            "breaks. It is not shown here."
+        )
+    return value

@@ -1,0 +1,108 @@
+"""Jobs, and synchronization tasks as the service lists them, read leniently.
+
+The vendor's table declares every field a string and its own example has numbers and nulls;
+stages are lower-case on the page and capitalised on the wire; others may come.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+class Stage(enum.Enum):
+    """Where a synchronization task is."""
+
+    WAIT = "wait"
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    """A stage that is not on the vendor's page; ``Task.stage_text`` has its words."""
+
+    @property
+    def running(self) -> bool:
+        """Whether data is being carried over: ``FULL`` or ``INCREMENTAL``."""
+        return self in {Stage.FULL, Stage.INCREMENTAL}
+
+
+@attrs.frozen
+class Job:
+    """A job of the service that pauses or resumes a task: accepted, not necessarily done.
+
+    Attributes:
+        id: ID of the job. Empty only where ``wait`` settled, by looking, a request whose answer
+            had been lost.
+        request_id: ID of the request, for the vendor's support; None if the answer had none.
+    """
+
+    id: str
+    request_id: str | None
+
+
+@attrs.frozen
+class Task:
+    """A synchronization task at the moment it was looked at.
+
+    Attributes:
+        name: Name of the task.
+        stage: Where it is, compared without case.
+        stage_text: The same as the service wrote it.
+        status: ``Yes`` when the task is normal, ``No`` when it is not; others occur.
+        source_database: Database of the TaurusDB instance that is copied, if given.
+        target_database: Database of the StarRocks instance that holds the copy, if given.
+        percentage: Progress of the stage from 0 to 100, if given.
+    """
+
+    name: str
+    stage: Stage
+    stage_text: str
+    status: str
+    source_database: str | None
+    target_database: str | None
+    percentage: float | None
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether the service says that something is wrong with the task."""
+        return self.status.casefold() == "no"
+
+
+def read(entry: Mapping[str, Any]) -> Task | None:
+    """The task that an entry of the list describes; None if the entry names none."""
+    name = entry.get("task_name")
+    if not isinstance(name, str) or not name:
+        return None
+    stage = _text(entry.get("stage")) or ""
+    try:
+        known = Stage(stage.strip().casefold())
+    except ValueError:
+        known = Stage.UNKNOWN
+    return Task(
+        name=name,
+        stage=known,
+        stage_text=stage,
+        status=_text(entry.get("status")) or "",
+        source_database=_text(entry.get("source_database")),
+        target_database=_text(entry.get("target_database")),
+        percentage=_number(entry.get("percentage")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, (str, int, float)) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

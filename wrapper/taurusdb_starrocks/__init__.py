@@ -19,6 +19,7 @@ from taurusdb_starrocks._errors import (
     TaskFailedError,
     WaitTimeoutError,
 )
+from taurusdb_starrocks._projects import find_project_id
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._spec import spec
 from taurusdb_starrocks._tasks import Job, Stage, Task
@@ -51,5 +52,6 @@ __all__ = [
     "TokenAuth",
     "WaitTimeoutError",
     "Waiting",
+    "find_project_id",
     "spec",
 ]

@@ -11,7 +11,6 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 import anyio
@@ -122,13 +121,12 @@ class _Client:
         # Without a base URL and a token of its own: it only works with the HTTP client below.
         self._api = AuthenticatedClient(base_url="", token="")
         self._connect(
-            _http.Plan(
-                endpoint=endpoint,
-                auth=auth,
-                user_agent=f"taurusdb-starrocks/{version('taurusdb-starrocks')}",
-                total=_rules.seconds("timeout", timeout),
-                connect=_rules.seconds("connect_timeout", connect_timeout),
-                read=_rules.seconds("read_timeout", read_timeout),
+            _http.plan(
+                endpoint,
+                auth,
+                timeout=timeout,
+                connect_timeout=connect_timeout,
+                read_timeout=read_timeout,
                 retry=retry,
                 ssl_context=ssl_context,
                 trust_env=trust_env,

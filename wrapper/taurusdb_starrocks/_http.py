@@ -12,6 +12,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from typing import Any, Generic, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
@@ -20,6 +21,7 @@ import attrs
 import httpcore
 import httpx
 
+from taurusdb_starrocks import _rules
 from taurusdb_starrocks._call import LOGIN, Call, calling, current
 from taurusdb_starrocks._errors import (
     ConfigurationError,
@@ -72,6 +74,33 @@ class Plan:
     def tls(self) -> ssl.SSLContext:
         """The TLS settings given, or those that verify against certifi's list."""
         return self.ssl_context or httpx.create_ssl_context(trust_env=False)
+
+
+def plan(  # noqa: D417  # The arguments are those of the clients, and described there.
+    endpoint: str,
+    auth: httpx.Auth,
+    *,
+    timeout: float = 60.0,
+    connect_timeout: float = 5.0,
+    read_timeout: float = 30.0,
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # Frozen.
+    ssl_context: ssl.SSLContext | None = None,
+    trust_env: bool = True,
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+) -> Plan:
+    """The plan for an endpoint that is known to be good, with everything else checked here."""
+    return Plan(
+        endpoint=endpoint,
+        auth=auth,
+        user_agent=f"taurusdb-starrocks/{version('taurusdb-starrocks')}",
+        total=_rules.seconds("timeout", timeout),
+        connect=_rules.seconds("connect_timeout", connect_timeout),
+        read=_rules.seconds("read_timeout", read_timeout),
+        retry=retry,
+        ssl_context=ssl_context,
+        trust_env=trust_env,
+        transport=transport,
+    )
 
 
 # --- Above auth -------------------------------------------------------------------------------

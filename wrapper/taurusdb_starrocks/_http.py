@@ -76,7 +76,7 @@ class Plan:
         return self.ssl_context or httpx.create_ssl_context(trust_env=False)
 
 
-def plan(  # noqa: D417  # The arguments are those of the clients, and described there.
+def plan(  # The arguments are those of the clients, and described there.
     endpoint: str,
     auth: httpx.Auth,
     *,

@@ -16,7 +16,7 @@ help: ## List the targets
 # The environment that every other target works in.
 $(BIN)/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	pip install --quiet --require-hashes -r requirements/dev.txt
 	pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
@@ -38,3 +38,15 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 lock: $(BIN)/.ready ## Lock the development environment again (needs uv on the PATH)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --group dev --all-extras pyproject.toml -o requirements/dev.txt
+
+.PHONY: demo
+demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
+	@python examples/demo.py
+
+.PHONY: test
+test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor other people's servers
+	pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
+
+.PHONY: coverage
+coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper was taken
+	pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET)) --cov --cov-branch --cov-report=term-missing --cov-fail-under=100

@@ -1,0 +1,96 @@
+"""The stand-in service on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+from .server import Emulator
+
+__all__ = ["main"]
+
+TOKEN = "TAURUSDB_STARROCKS_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
+
+
+def main(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status: 0, or 2 if it could not begin."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    given = options.token or (os.environ if environment is None else environment).get(TOKEN)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        emulator = Emulator(
+            seed=options.seed,
+            db=options.db,
+            token=given or secrets.token_urlsafe(24),
+            mode=options.mode,
+            delay=options.delay,
+            token_lifetime=options.token_lifetime,
+            faults=options.faults or (),
+            host=options.host,
+            port=options.port,
+            ssl_certfile=options.ssl_certfile,
+            ssl_keyfile=options.ssl_keyfile,
+        )
+        with emulator:
+            sys.stdout.write(emulator.url + "\n")
+            if not given:
+                sys.stdout.write(emulator.token + "\n")
+            sys.stdout.flush()
+            stop.wait()
+        emulator.close()
+    except (OSError, ValueError, sqlite3.Error) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="taurusdb-starrocks-emulator",
+        description="A stand-in for the TaurusDB StarRocks replication service. Prints its URL "
+        "once it is ready, then a token if none was given, and serves until it is interrupted.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=int, default=0, help="port to listen on (default: one that is free)")
+    add("--db", help="SQLite file to keep everything in; gone on with if it is there")
+    add("--seed", help="YAML file with what it holds at first")
+    add("--token", help=f"token for all projects (default: ${TOKEN}, or a random one)")
+    add(
+        "--token-lifetime",
+        type=float,
+        default=86_400.0,
+        metavar="SECONDS",
+        help="how long a token lives that was issued for a password (default: %(default)s)",
+    )
+    add(
+        "--mode",
+        choices=["lenient", "strict"],
+        default="lenient",
+        help="whether a paused task may be paused again (default: %(default)s)",
+    )
+    add(
+        "--delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="time until a pause or a resume takes effect (default: %(default)s)",
+    )
+    add("--faults", help="YAML file with what goes wrong")
+    add("--ssl-certfile", help="certificate, for HTTPS")
+    add("--ssl-keyfile", help="key of the certificate")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""What the service answers to a call: an ASGI application."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import parse_qs, quote
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .answer import Answer, Refused, gateway_refusal, json_answer, service_refusal
+from .contract import Malformed, Route, contract, strict_json
+from .delivery import Connection, altered, deliver, seen_status
+from .exchange import BODY_LIMIT, Exchange
+from .faults import Faults, Place
+from .iam import Iam
+from .identity import Identity, Unproved
+from .listing import page
+from .state import PAUSED, Call, State
+
+__all__ = ["Mode", "Service", "asgi"]
+
+Mode = Literal["lenient", "strict"]
+
+_log = logging.getLogger("taurusdb_starrocks_emulator")
+_RUNNING = ("Incremental", "Full", "Wait")
+_IAM = {"/v3/auth/tokens": {"POST": "login"}, "/v3/projects": {"GET": "projects"}}
+
+
+class Service:
+    """Handles calls against one state."""
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        identity: Identity,
+        faults: Faults,
+        mode: Mode,
+        delay: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._identity = identity
+        self._iam = Iam(state, identity)
+        self._faults = faults
+        self._mode = mode
+        self._delay = delay
+        self._clock = clock
+        self._contract = contract()
+        self._handlers: dict[str | None, Callable[[Exchange], Answer]] = {
+            "pause": self._change,
+            "resume": self._change,
+            "list": self._list,
+            "login": self._iam.login,
+            "projects": self._iam.projects,
+            None: self._missing,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call: read it, decide within one transaction, and only then answer."""
+        request = Request(scope, receive)
+        path = scope.get("raw_path", quote(scope["path"]).encode()).decode("latin-1")
+        route = self._route(request.method, path)
+        connection: Connection | None = scope.get("state", {}).get("connection")
+        if connection is not None:
+            connection.calls += 1
+        reused = connection is not None and connection.calls > 1
+        met = self._faults.meet(route.operation, reused=reused) if route.operation else None
+        fault, chance = met or (None, None)
+        if fault is not None and fault.needs_connection and connection is None:
+            raise RuntimeError(f"the fault {fault.kind!r} needs a server: enter the emulator")
+        unread = fault is not None and fault.place is Place.UNREAD
+        try:
+            body = b"" if unread else await _body(request)
+        except ClientDisconnect:
+            return
+        exchange = Exchange(
+            route=route,
+            request_id=uuid4().hex,
+            method=request.method,
+            path=path,
+            query=scope["query_string"].decode("latin-1"),
+            headers=request.headers,
+            body=body,
+            fault=fault,
+            chance=chance,
+        )
+        with self._state.transaction():
+            answer = Answer(status=0) if unread else self._decide(exchange)
+            self._record(exchange, answer)
+        await deliver(answer, fault, receive, send, connection)
+
+    def _route(self, method: str, path: str) -> Route:
+        if path in _IAM:
+            return Route(_IAM[path].get(method), tuple(_IAM[path]))
+        return self._contract.route(method, path)
+
+    def _decide(self, exchange: Exchange) -> Answer:
+        """What is answered to a call; what the call changes has changed when this returns."""
+        self._state.mark()
+        headers = {"X-Request-Id": exchange.request_id}
+        try:
+            answer = self._answer(exchange).with_headers(headers)
+            if exchange.route.operation in ("pause", "resume", "list"):
+                self._contract.check_answer(exchange.wire(), answer)
+        # The outermost boundary: whatever went wrong is a 500 to the caller.
+        except Exception:  # noqa: BLE001
+            _log.exception("%s %s failed", exchange.method, exchange.path)
+            self._state.undo()
+            answer = service_refusal(500, "DBS.108000", "The emulator failed; its log says why.")
+            answer = answer.with_headers(headers)
+        fault = exchange.fault
+        if fault is not None:
+            answer = altered(fault, answer, exchange.request_id)
+            if not fault.applied:
+                self._state.undo()
+        return answer
+
+    def _record(self, exchange: Exchange, answer: Answer) -> None:
+        fault = exchange.fault
+        call = Call(
+            seq=0,
+            time=self._clock(),
+            method=exchange.method,
+            path=exchange.path,
+            query=exchange.query,
+            operation=exchange.route.operation,
+            instance_id=exchange.route.path.get("instance_id"),
+            task_name=exchange.task_name,
+            status=seen_status(fault, answer),
+            request_id=exchange.request_id,
+            who=exchange.who,
+            fault=None if fault is None else fault.kind,
+            job_id=exchange.job_id if fault is None or fault.applied else None,
+        )
+        self._state.record(call)
+
+    def _answer(self, exchange: Exchange) -> Answer:
+        """The right answer, fault or not."""
+        try:
+            return self._handlers[exchange.route.operation](exchange)
+        except Refused as refused:
+            return refused.answer
+
+    def _missing(self, exchange: Exchange) -> Answer:
+        """Nothing is there, or not for this method."""
+        if not (allow := exchange.route.allow):
+            message = "The API does not exist."
+            return gateway_refusal(404, "APIGW.0101", message, exchange.request_id)
+        message = "The API does not exist with this method."
+        refusal = gateway_refusal(405, "APIGW.0101", message, exchange.request_id)
+        return refusal.with_headers({"Allow": ", ".join(allow)})
+
+    def _change(self, exchange: Exchange) -> Answer:
+        """Pause or resume a task."""
+        instance_id, operation = self._admit(exchange), exchange.route.operation
+        assert operation is not None
+        assert exchange.task_name is not None
+        task = self._state.task(instance_id, exchange.task_name)
+        if task is None:
+            raise Refused(service_refusal(400, "DBS.05000091", "Synchronization task not found."))
+        possible = task.target in (_RUNNING if operation == "pause" else (PAUSED,))
+        if self._mode == "strict" and not possible:
+            message = f"The stage of the task ({task.target}) does not allow it."
+            raise Refused(service_refusal(400, "DBS.200086", message))
+        exchange.job_id = str(uuid4())
+        self._state.change(
+            task,
+            operation=operation,
+            job_id=exchange.job_id,
+            now=self._clock(),
+            delay=self._delay,
+        )
+        return json_answer({"job_id": exchange.job_id})
+
+    def _list(self, exchange: Exchange) -> Answer:
+        """One page of the tasks of an instance."""
+        instance_id = self._admit(exchange)
+        query = parse_qs(exchange.query)
+        document = page(
+            self._state.tasks(instance_id),
+            now=self._clock(),
+            limit=int(query.get("limit", ["100"])[0]),
+            offset=int(query.get("offset", ["0"])[0]),
+            fault=exchange.fault,
+            chance=exchange.chance,
+        )
+        return json_answer(document)
+
+    def _admit(self, exchange: Exchange) -> str:
+        """Let in a call that is proved, fits the contract and names an instance: its ID."""
+        path = exchange.route.path
+        try:
+            self._prove(exchange, path["project_id"])
+            exchange.task_name = _task_name(exchange.read_body())
+            self._contract.check(exchange.route, exchange.wire())
+        except Unproved as error:
+            message = f"Incorrect IAM authentication information: {error}"
+            refusal = gateway_refusal(401, "APIGW.0301", message, exchange.request_id)
+            raise Refused(refusal) from error
+        except Malformed as error:
+            message = f"Parameter error: {error}."
+            raise Refused(service_refusal(400, "DBS.280001", message)) from error
+        if self._state.project_of(path["instance_id"]) != path["project_id"]:
+            raise Refused(service_refusal(400, "DBS.200022", "Instance not found."))
+        return path["instance_id"]
+
+    def _prove(self, exchange: Exchange, project_id: str) -> None:
+        """Nothing, if the caller is known and may use the project."""
+        caller = self._identity.caller(exchange.signed())
+        exchange.who = caller.who
+        well_formed = self._contract.is_well_formed("project_id", project_id)
+        if well_formed and project_id not in caller.scope:
+            raise Unproved("decrypt token fail")
+
+
+def asgi(service: Service) -> ASGIApp:
+    """The application: whatever the path, the service answers."""
+    return Router(default=service, redirect_slashes=False)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body; None as soon as it is too long, and then it is not kept."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > BODY_LIMIT:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            return None
+    return bytes(body)
+
+
+def _task_name(body: bytes) -> str | None:
+    """The task that a body names, as far as it can be understood; for the journal too."""
+    try:
+        document = strict_json("application/json", body)
+    except Malformed:
+        return None
+    name = document.get("task_name") if isinstance(document, dict) else None
+    return name if isinstance(name, str) else None

@@ -1,0 +1,267 @@
+"""Whether a call and its answer fit `openapi.yaml`, which alone says what fits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import yaml
+from openapi_core import Config, OpenAPI
+from openapi_core.datatypes import RequestParameters
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.templating.paths.finders import APICallPathFinder
+from starlette.datastructures import Headers, QueryParams
+
+from .answer import Answer
+
+__all__ = ["Contract", "Malformed", "Misfit", "Route", "Wire", "contract", "strict_json"]
+
+# What the operations are called in the journal and in faults.
+_SHORT = {
+    "pauseStarRocksDataReplication": "pause",
+    "resumeStarRocksDataReplication": "resume",
+    "listStarRocksDataReplications": "list",
+}
+_ORIGIN = "http://emulator"
+_JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+
+
+class Malformed(Exception):  # noqa: N818 - the caller's error, not the program's
+    """The call does not fit the contract; the text says where."""
+
+
+class Misfit(Exception):  # noqa: N818 - as above, of the answer
+    """An answer of the emulator does not fit the contract: a fault of its own."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a path leads to: an operation, or at least methods that it would take."""
+
+    operation: str | None = None
+    allow: tuple[str, ...] = ()
+    path: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wire:
+    """The parts of a request that the contract speaks of."""
+
+    method: str
+    path: str
+    query: str
+    language: str | None
+    content_type: str | None
+    body: bytes
+
+
+class _Finder(APICallPathFinder):
+    """openapi-core's search for the operation of a path, made once for each path."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.find = lru_cache(1024)(super().find)  # type: ignore[method-assign] # same signature, cached
+
+
+class Contract:
+    """`openapi.yaml`, read once. Use `contract()`."""
+
+    def __init__(self) -> None:
+        text = resources.files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
+        spec = yaml.safe_load(text)
+        spec = {**_inlined(spec, spec), "servers": [{"url": _ORIGIN}]}
+        # Identity is checked before, by this package: openapi-core does not know the scheme.
+        for name in ("security", "components"):
+            del spec[name]
+        self._openapi = OpenAPI.from_dict(spec, config=Config(path_finder_cls=_Finder))
+        self._paths = {tuple(path.split("/")): item for path, item in spec["paths"].items()}
+        self._operations = {
+            _SHORT[operation["operationId"]]: (item.get("parameters", []), operation)
+            for item in spec["paths"].values()
+            for method, operation in item.items()
+            if method != "parameters"
+        }
+        self._rules = {
+            parameter["name"]: re.compile(parameter["schema"]["pattern"])
+            for shared, _ in self._operations.values()
+            for parameter in shared
+            if parameter["in"] == "path"
+        }
+        self._fits = lru_cache(1024)(self._check)
+
+    def route(self, method: str, raw_path: str) -> Route:
+        """Where a path leads. It is split as it was sent, so an encoded slash splits nothing."""
+        sent = raw_path.split("/")
+        for template, item in self._paths.items():
+            if len(template) != len(sent):
+                continue
+            path: dict[str, str] = {}
+            for expected, segment in zip(template, sent, strict=True):
+                if expected.startswith("{") and segment:
+                    path[expected[1:-1]] = unquote(segment)
+                elif expected != segment:
+                    break
+            else:
+                operations = {verb.upper(): value for verb, value in item.items()}
+                operations.pop("PARAMETERS", None)
+                short = _SHORT[operations[method]["operationId"]] if method in operations else None
+                return Route(short, tuple(operations), path)
+        return Route()
+
+    def is_well_formed(self, name: str, value: str) -> bool:
+        """Whether a path parameter is written as the contract says."""
+        return self._rules[name].fullmatch(value) is not None
+
+    def check(self, route: Route, wire: Wire) -> None:
+        """Nothing, if the call fits.
+
+        Raises:
+            Malformed: It does not.
+        """
+        if problem := self._fits(route.operation, tuple(route.path.items()), wire):
+            raise Malformed(problem)
+
+    def check_answer(self, wire: Wire, answer: Answer) -> None:
+        """Nothing, if the answer to a call fits.
+
+        Raises:
+            Misfit: It does not.
+        """
+        try:
+            self._openapi.validate_response(_Request(wire), _Response(answer))
+        except OpenAPIError as error:
+            raise Misfit(_reason(error)) from error
+
+    def _check(self, operation: str, path: tuple[tuple[str, str], ...], wire: Wire) -> str | None:
+        """What is wrong with a call. A pure function of what was sent, hence cached above."""
+        for name, value in path:
+            if not self.is_well_formed(name, value):
+                return f"{name} is malformed"
+        shared, described = self._operations[operation]
+        try:
+            _check_query([*shared, *described.get("parameters", [])], wire.query)
+            if "requestBody" in described:
+                _check_body(described["requestBody"], wire)
+            self._openapi.validate_request(_Request(wire))
+        except Malformed as error:
+            return str(error)
+        except OpenAPIError as error:
+            return _reason(error)
+        except RecursionError:
+            return "the body is nested too deeply"
+        return None
+
+
+@cache
+def contract() -> Contract:
+    """The contract. Reading it takes a moment, so all emulators of a process share one."""
+    return Contract()
+
+
+def strict_json(content_type: str | None, body: bytes) -> Any:
+    """The document in a body of JSON in UTF-8, with nothing that JSON does not have.
+
+    Raises:
+        Malformed: Another or no content type, another encoding, not JSON, a key that is there
+            twice, `NaN` or `Infinity`, or nested too deeply.
+    """
+    if content_type is None or _JSON.fullmatch(content_type) is None:
+        raise Malformed("the content type is not application/json in UTF-8")
+    try:
+        document = json.loads(
+            body.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constants
+        )
+        # An escaped half of a surrogate pair is JSON, but no text.
+        json.dumps(document, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise Malformed("the body is not JSON in UTF-8") from error
+    except RecursionError as error:
+        raise Malformed("the body is nested too deeply") from error
+    return document
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise Malformed("a key is there twice")
+    return document
+
+
+def _no_constants(name: str) -> Any:
+    raise Malformed(f"{name} is not JSON")
+
+
+def _check_query(parameters: list[Any], query: str) -> None:
+    """Refuse what openapi-core lets pass: a parameter given twice, `1_0`, ` 1`."""
+    sent = parse_qsl(query, keep_blank_values=True)
+    for parameter in parameters:
+        if parameter["in"] == "query":
+            values = [value for name, value in sent if name == parameter["name"]]
+            integer = parameter["schema"]["type"] == "integer"
+            if len(values) > 1 or (integer and not all(map(_INTEGER.fullmatch, values))):
+                raise Malformed(f"{parameter['name']} is malformed")
+
+
+def _check_body(described: Any, wire: Wire) -> None:
+    """Refuse what openapi-core lets pass: see `strict_json`, and a `$` before a final newline."""
+    document = strict_json(wire.content_type, wire.body)
+    properties = described["content"]["application/json"]["schema"]["properties"]
+    for name, schema in properties.items():
+        value = document.get(name) if isinstance(document, dict) else None
+        rule = schema.get("pattern")
+        if rule and isinstance(value, str) and re.fullmatch(rule, value) is None:
+            raise Malformed(f"{name} is malformed")
+
+
+class _Request:
+    """A request as openapi-core wants it."""
+
+    host_url = _ORIGIN
+
+    def __init__(self, wire: Wire) -> None:
+        self.method = wire.method.lower()
+        self.path = wire.path
+        self.body = wire.body
+        self.content_type = "application/json"  # `strict_json` has looked at what was sent.
+        language = {} if wire.language is None else {"X-Language": wire.language}
+        self.parameters = RequestParameters(
+            query=QueryParams(wire.query), header=Headers(language), cookie={}
+        )
+
+
+class _Response:
+    """An answer as openapi-core wants it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code = answer.status
+        self.content_type = answer.content_type or ""
+        self.headers = Headers(answer.headers)
+        self.data = answer.body
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason, on one line: openapi-core wraps what it found."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    first = getattr(error, "schema_errors", None)
+    text = next(iter(first)).message if first else str(error)
+    return " ".join(text.split())[:200]
+
+
+def _inlined(node: Any, root: Any) -> Any:
+    """The document with every reference replaced by what it refers to."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            target = root
+            for key in node["$ref"].removeprefix("#/").split("/"):
+                target = target[key]
+            return _inlined(target, root)
+        return {key: _inlined(value, root) for key, value in node.items()}
+    return [_inlined(item, root) for item in node] if isinstance(node, list) else node

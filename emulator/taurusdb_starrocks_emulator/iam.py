@@ -1,0 +1,113 @@
+"""What the identity service answers: a login, and the projects of whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qs
+
+from .answer import Answer, Refused, iam_refusal, json_answer
+from .contract import Malformed, strict_json
+from .exchange import Exchange
+from .identity import Identity, Unproved
+from .state import State
+
+__all__ = ["Iam"]
+
+
+class Iam:
+    """The part of the identity service that a caller of the two calls may need."""
+
+    def __init__(self, state: State, identity: Identity) -> None:
+        self._state = state
+        self._identity = identity
+
+    def login(self, exchange: Exchange) -> Answer:
+        """A token for a user's name and password, scoped to a project if one is named."""
+        try:
+            document = strict_json(exchange.wire().content_type, exchange.read_body())
+            account, name, password, wanted = _read_login(document)
+        except Malformed as error:
+            raise Refused(iam_refusal(400, f"Malformed request: {error}.")) from error
+        user_id = self._state.user_id(account, name, password)
+        if user_id is None:
+            raise Refused(iam_refusal(401, "The username or password is wrong."))
+        exchange.who, theirs = self._state.user(user_id)
+        domain = {"id": _made_id(account), "name": account}
+        project = None if wanted is None else self._project(wanted, domain, theirs)
+        scope = None if project is None else project["id"]
+        token, issued_at, expires_at = self._identity.issue(user_id, scope)
+        body: dict[str, Any] = {
+            "expires_at": _moment(expires_at),
+            "issued_at": _moment(issued_at),
+            "methods": ["password"],
+            "catalog": [],
+            "roles": [],
+            "user": {"id": _made_id(f"{account}/{name}"), "name": name, "domain": domain},
+        }
+        if project is not None:
+            body["project"] = {**project, "domain": domain}
+        return json_answer({"token": body}, status=201).with_headers({"X-Subject-Token": token})
+
+    def projects(self, exchange: Exchange) -> Answer:
+        """The caller's projects, or those of the name that is asked for."""
+        try:
+            caller = self._identity.caller(exchange.signed())
+        except Unproved as error:
+            raise Refused(iam_refusal(401, f"Authentication is needed: {error}.")) from error
+        exchange.who = caller.who
+        names = parse_qs(exchange.query).get("name")
+        projects = [
+            {"id": project_id, "name": name, "enabled": True, "description": "", "links": {}}
+            for project_id, name in self._state.projects().items()
+            if project_id in caller.projects and (names is None or name in names)
+        ]
+        return json_answer({"projects": projects, "links": {}})
+
+    def _project(
+        self, wanted: Mapping[str, Any], domain: dict[str, str], theirs: frozenset[str]
+    ) -> dict[str, str]:
+        """The project that a login names, by ID or by name."""
+        account = wanted.get("domain")
+        if account in (None, {"name": domain["name"]}, {"id": domain["id"]}):
+            for project_id, name in self._state.projects().items():
+                meant = wanted.get("id") == project_id or wanted.get("name") == name
+                if meant and project_id in theirs:
+                    return {"id": project_id, "name": name}
+        raise Refused(iam_refusal(401, "The project is not one of the user's."))
+
+
+def _read_login(document: Any) -> tuple[str, str, str, Mapping[str, Any] | None]:
+    """Account, user, password and wanted project of a login."""
+    if _at(document, list, "auth", "identity", "methods") != ["password"]:
+        raise Malformed("the only method is password")
+    user = _at(document, dict, "auth", "identity", "password", "user")
+    account, name = _at(user, str, "domain", "name"), _at(user, str, "name")
+    scope = document["auth"].get("scope")
+    wanted = scope.get("project") if isinstance(scope, Mapping) else None
+    if not isinstance(wanted, Mapping | None):
+        raise Malformed("auth.scope.project is of the wrong type")
+    return account, name, _at(user, str, "password"), wanted
+
+
+def _at(document: Any, kind: type, *keys: str) -> Any:
+    """What is found in nested objects under these keys."""
+    for key in keys:
+        if not isinstance(document, dict) or key not in document:
+            raise Malformed(f"{'.'.join(keys)} is missing")
+        document = document[key]
+    if not isinstance(document, kind):
+        raise Malformed(f"{'.'.join(keys)} is of the wrong type")
+    return document
+
+
+def _moment(time: float) -> str:
+    """A moment as the identity service writes it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _made_id(name: str) -> str:
+    """An ID for something that the seed only names: the same name has the same ID."""
+    return sha256(name.encode()).hexdigest()[:32]

@@ -1,0 +1,195 @@
+"""What the service holds at first: read from YAML or a mapping, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+__all__ = ["AccessKey", "Instance", "Project", "Seed", "SeedError", "Task", "User", "read_seed"]
+
+T = TypeVar("T")
+Scalar = str | int | float | None
+
+
+class SeedError(ValueError):
+    """A seed that cannot be used; the text names the place in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A synchronization task as it is at first.
+
+    Stages are `Incremental`, `Full`, `Paused`, `Wait` and `Cancelled`, or any other text.
+    The last three are of whatever type the answer shall have: text, number or null.
+    """
+
+    name: str
+    source_database: str
+    target_database: str | None = None
+    status: str = "Yes"
+    stage: str = "Incremental"
+    resumes_to: str = "Incremental"
+    percentage: Scalar = None
+    catchup_stage: Scalar = None
+    catchup_percentage: Scalar = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A StarRocks instance and its tasks."""
+
+    id: str
+    tasks: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project, named like its region, and its instances."""
+
+    id: str
+    name: str
+    instances: tuple[Instance, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Somebody who may log in. No `projects` means all of them."""
+
+    name: str
+    password: str
+    account: str
+    projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKey:
+    """A key that signs. One with a `security_token` is a temporary key."""
+
+    access_key: str
+    secret_key: str
+    security_token: str | None = None
+    projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """Everything the service holds at first."""
+
+    projects: tuple[Project, ...]
+    users: tuple[User, ...] = ()
+    access_keys: tuple[AccessKey, ...] = ()
+
+
+_NESTED: Mapping[tuple[type, str], type] = {
+    (Seed, "projects"): Project,
+    (Seed, "users"): User,
+    (Seed, "access_keys"): AccessKey,
+    (Project, "instances"): Instance,
+    (Instance, "tasks"): Task,
+}
+_LISTS_OF_TEXT: set[tuple[type, str]] = {(User, "projects"), (AccessKey, "projects")}
+_LOOSE = {"percentage", "catchup_stage", "catchup_percentage"}
+_MAY_BE_NULL = {"target_database", "security_token"}
+
+
+def read_seed(source: str | Path | Mapping[str, Any] | None = None) -> Seed:
+    """The seed in a YAML file or a mapping of the same shape; without one, the default seed.
+
+    Raises:
+        SeedError: It is not YAML, or something in it is unknown, missing, double or of the
+            wrong type.
+        OSError: The file cannot be read.
+    """
+    if isinstance(source, Mapping):
+        return _checked(_build(Seed, source, "seed"))
+    return _default() if source is None else _parsed(Path(source).read_text(encoding="utf-8"))
+
+
+@cache
+def _default() -> Seed:
+    text = resources.files(__package__).joinpath("seed.yaml").read_text(encoding="utf-8")
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Seed:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SeedError(f"seed: not YAML: {error}") from error
+    return _checked(_build(Seed, data, "seed"))
+
+
+def _build(kind: type[T], data: Any, place: str) -> T:
+    """One `kind` from the mapping `data`, and what is nested in it."""
+    if not isinstance(data, Mapping):
+        raise SeedError(f"{place}: a mapping is needed, not {type(data).__name__}")
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type] # all are dataclasses
+    for key in data:
+        if key not in known:
+            raise SeedError(f"{place}: {key!r} is unknown; known are {', '.join(known)}")
+    for name, field in known.items():
+        if field.default is MISSING and name not in data:
+            raise SeedError(f"{place}: {name!r} is missing")
+    return kind(**{key: _value(kind, key, data[key], f"{place}.{key}") for key in data})
+
+
+def _value(kind: type, key: str, value: Any, place: str) -> Any:
+    if (kind, key) in _NESTED or (kind, key) in _LISTS_OF_TEXT:
+        if not isinstance(value, list | tuple):
+            raise SeedError(f"{place}: a list is needed, not {type(value).__name__}")
+        nested = _NESTED.get((kind, key))
+        return tuple(
+            _build(nested, item, f"{place}[{index}]")
+            if nested
+            else _text(item, f"{place}[{index}]")
+            for index, item in enumerate(value)
+        )
+    if key in _LOOSE:
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, str | int | float)
+        ):
+            raise SeedError(
+                f"{place}: text, a number or null is needed, not {type(value).__name__}"
+            )
+        return value
+    return None if value is None and key in _MAY_BE_NULL else _text(value, place)
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        hint = "; quote it" if isinstance(value, bool | int | float) else ""
+        raise SeedError(f"{place}: text is needed, not {type(value).__name__}{hint}")
+    return value
+
+
+def _checked(seed: Seed) -> Seed:
+    """The same seed, once its names are known to be unique and to lead somewhere."""
+    instances = [instance for project in seed.projects for instance in project.instances]
+    _unique("seed.projects", [project.id for project in seed.projects])
+    _unique("seed.projects: instances", [instance.id for instance in instances])
+    for instance in instances:
+        _unique(f"seed.projects: tasks of {instance.id}", [task.name for task in instance.tasks])
+    _unique("seed.users", [f"{user.account}/{user.name}" for user in seed.users])
+    _unique("seed.access_keys", [key.access_key for key in seed.access_keys])
+    there = {project.id for project in seed.projects}
+    owners = [(f"seed.users[{index}]", user.projects) for index, user in enumerate(seed.users)]
+    owners += [
+        (f"seed.access_keys[{index}]", key.projects) for index, key in enumerate(seed.access_keys)
+    ]
+    for place, projects in owners:
+        for project_id in projects:
+            if project_id not in there:
+                raise SeedError(f"{place}.projects: {project_id!r} is no project")
+    return seed
+
+
+def _unique(place: str, names: list[str]) -> None:
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise SeedError(f"{place}: {doubled!r} is there twice")

@@ -35,10 +35,15 @@ class Pages:
     def __init__(self, instance_id: str) -> None:
         self.next: Look | None = Look(instance_id, 0)
         self._seen: set[str] = set()
+        self._pages = 0
+        self._passes = 0
+        self._begin_pass()
+
+    def _begin_pass(self) -> None:
+        self._passes += 1
+        self._in_pass: set[str] = set()
         self._last: str | None = None
         self._moved = False
-        self._pages = 0
-        self._passes = 1
 
     def take(self, total: object, entries: Sequence[Mapping[str, Any]]) -> Iterator[Task]:
         """The tasks of a page that have not been seen; ``next`` is then the look to go on with.
@@ -48,28 +53,32 @@ class Pages:
         """
         self._pages += 1
         if self._pages > MOST_PAGES:
-            raise OutcomeUnknownError(f"The list of tasks did not end within {MOST_PAGES} pages.")
-        tasks = [task for entry in entries if (task := _tasks.read(entry)) is not None]
-        if self._last is not None and (not tasks or tasks[0].name != self._last):
+            raise OutcomeUnknownError(
+                f"The list of tasks did not end within {MOST_PAGES} pages", harmless=True
+            )
+        tasks = {task.name: task for entry in entries if (task := _tasks.read(entry)) is not None}
+        names = list(tasks)
+        if self._last is not None and names[:1] != [self._last]:
             self._moved = True
-        fresh = [task for task in tasks if task.name not in self._seen]
-        self._seen.update(task.name for task in fresh)
-        self._turn(total, tasks, len(entries), bool(fresh))
+        self._turn(_count(total), names, len(entries))
+        fresh = [task for name, task in tasks.items() if name not in self._seen]
+        self._seen.update(names)
         return iter(fresh)
 
-    def _turn(self, total: object, tasks: Sequence[Task], length: int, news: bool) -> None:
+    def _turn(self, count: int | None, names: Sequence[str], length: int) -> None:
+        """Decide what to look at next: the next page, the list once more, or nothing."""
         assert self.next is not None
-        count = _count(total)
         offset = self.next.offset
-        end = offset + length
-        if length > 1 and (news if count is None else end < count):
-            self._last = tasks[-1].name if tasks else None
-            self.next = attrs.evolve(self.next, offset=end - 1)
-            return
-        missing = self._moved or (count is not None and len(self._seen) < count)
-        if missing and self._passes < MOST_PASSES and (offset or news):
-            self._passes += 1
-            self._last, self._moved = None, False
+        goes_on = not self._in_pass.issuperset(names)
+        self._in_pass.update(names)
+        if goes_on and (count is None or offset + length < count):
+            overlap = 1 if length > 1 else 0
+            self._last = names[-1] if overlap else None
+            self.next = attrs.evolve(self.next, offset=offset + length - overlap)
+        elif self._passes < MOST_PASSES and (
+            self._moved or (count is not None and len(self._in_pass) < count)
+        ):
+            self._begin_pass()
             self.next = attrs.evolve(self.next, offset=0)
         else:
             self.next = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
@@ -16,6 +17,8 @@ from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.templating.paths.finders import APICallPathFinder
+from openapi_core.validation.schemas import oas31_schema_validators_factory
+from openapi_core.validation.schemas.factories import SchemaValidatorsFactory
 from starlette.datastructures import Headers, QueryParams
 
 from .answer import Answer
@@ -67,7 +70,14 @@ class _Finder(APICallPathFinder):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.find = lru_cache(1024)(super().find)  # type: ignore[method-assign] # same signature, cached
+        self.find = lru_cache(1024)(super().find)  # type: ignore[method-assign] # cached
+
+
+def _validators() -> SchemaValidatorsFactory:
+    """openapi-core's factory of validators, which makes one once for each schema."""
+    factory = copy(oas31_schema_validators_factory)
+    factory.create = lru_cache(1024)(factory.create)  # type: ignore[assignment, method-assign] # cached
+    return factory
 
 
 class Contract:
@@ -80,7 +90,9 @@ class Contract:
         # Identity is checked before, by this package: openapi-core does not know the scheme.
         for name in ("security", "components"):
             del spec[name]
-        self._openapi = OpenAPI.from_dict(spec, config=Config(path_finder_cls=_Finder))
+        self._openapi = OpenAPI.from_dict(
+            spec, config=Config(path_finder_cls=_Finder, schema_validators_factory=_validators())
+        )
         self._paths = {tuple(path.split("/")): item for path, item in spec["paths"].items()}
         self._operations = {
             _SHORT[operation["operationId"]]: (item.get("parameters", []), operation)

@@ -5,7 +5,7 @@ A login is an extra request of the same flow, so it is retried, bounded and time
 
 from __future__ import annotations
 
-import logging
+import copy
 import os
 import re
 import threading
@@ -17,14 +17,17 @@ import anyio
 import httpx
 
 from taurusdb_starrocks import _hosts, _rules, _signature
-from taurusdb_starrocks._call import LOGIN, current
+from taurusdb_starrocks._call import current
 from taurusdb_starrocks._errors import (
     AuthenticationError,
     ConfigurationError,
     NotSentError,
     ServiceError,
 )
-from taurusdb_starrocks._reply import judge
+from taurusdb_starrocks._reply import LOGIN, judge
+
+# Statuses by which IAM refuses a login for good; after any other it may succeed next time.
+REFUSALS = frozenset({400, 401, 403, 404})
 
 
 class TokenAuth(httpx.Auth):
@@ -38,6 +41,7 @@ class TokenAuth(httpx.Auth):
         ConfigurationError: The token is empty, not ASCII or holds a line break. It is not shown.
     """
 
+    @_rules.discreet
     def __init__(self, token: str | Callable[[], str]) -> None:
         self._token = token if callable(token) else _rules.secret("token", token)
 
@@ -75,6 +79,7 @@ class AccessKeyAuth(httpx.Auth):
 
     requires_request_body = True
 
+    @_rules.discreet
     def __init__(
         self,
         access_key: str,
@@ -101,7 +106,7 @@ class AccessKeyAuth(httpx.Auth):
         if "Content-Type" in request.headers:
             names.append("Content-Type")
         # The official client sends the project as well; the gateway needs it for a subproject.
-        project = re.match(r"/v3/([0-9A-Za-z]{32})/", request.url.path)
+        project = re.search(r"/v3/([0-9A-Za-z]{32})/", request.url.path)
         if project:
             request.headers["X-Project-Id"] = project[1]
             names.append("X-Project-Id")
@@ -144,6 +149,7 @@ class IamPasswordAuth(httpx.Auth):
         ConfigurationError: Neither project nor region is given, or one is malformed.
     """
 
+    @_rules.discreet
     def __init__(
         self,
         user: str,
@@ -155,16 +161,15 @@ class IamPasswordAuth(httpx.Auth):
         iam_endpoint: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        for argument, value in (("user", user), ("password", password), ("account", account)):
-            if not isinstance(value, str) or not value:
-                raise ConfigurationError(f"{argument} must be a text that is not empty.")
         if project_id is None and region is None:
             raise ConfigurationError(
                 "IamPasswordAuth needs project_id or region: a token is for one project."
             )
-        self._user, self._password, self._account = user, password, account
+        self._user = _rules.text("user", user)
+        self._password = _rules.text("password", password)
+        self._account = _rules.text("account", account)
         self._project_id = None if project_id is None else _rules.project_id(project_id)
-        self._region = region
+        self._region = None if region is None else _rules.text("region", region)
         self._endpoint = (
             _hosts.iam(region)
             if iam_endpoint is None
@@ -172,10 +177,10 @@ class IamPasswordAuth(httpx.Auth):
         )
         self._clock = clock
         self._token = ""
+        self._logins = 0
         self._renew_at = 0.0
         self._refusal: AuthenticationError | None = None
         self._locks = (os.getpid(), threading.Lock(), anyio.Lock())
-        logging.getLogger("httpcore.http11").addFilter(_hide_tokens)
 
     def __repr__(self) -> str:
         return f"IamPasswordAuth(user={self._user!r}, account={self._account!r}, …)"
@@ -184,7 +189,7 @@ class IamPasswordAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the token, with a login before it where one is due."""
-        used = ""
+        used = 0
         for _ in range(2):
             lock = self._lock()[1]
             if not lock.acquire(timeout=max(0.0, current.get().left())):
@@ -195,7 +200,7 @@ class IamPasswordAuth(httpx.Auth):
                     self._accept(response)
             finally:
                 lock.release()
-            used = request.headers["X-Auth-Token"] = self._token
+            used, request.headers["X-Auth-Token"] = self._logins, self._token
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
@@ -204,13 +209,13 @@ class IamPasswordAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """The same for coroutines."""
-        used = ""
+        used = 0
         for _ in range(2):
             async with self._lock()[2]:
                 if self._login_due(used):
                     response = yield self._login()
                     self._accept(response)
-            used = request.headers["X-Auth-Token"] = self._token
+            used, request.headers["X-Auth-Token"] = self._logins, self._token
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
@@ -221,16 +226,11 @@ class IamPasswordAuth(httpx.Auth):
             self._locks = (os.getpid(), threading.Lock(), anyio.Lock())
         return self._locks
 
-    def _login_due(self, used: str) -> bool:
-        """Whether there is no good token: none, an old one, or the one that was just refused."""
+    def _login_due(self, used: int) -> bool:
+        """Whether there is no good token: none, an old one, or that of the login just refused."""
         if self._refusal is not None:
-            raise AuthenticationError(
-                self._refusal.message,
-                status=self._refusal.status,
-                code=self._refusal.code,
-                request_id=self._refusal.request_id,
-            )
-        return self._token in {"", used} or self._clock() >= self._renew_at
+            raise copy.copy(self._refusal)
+        return self._logins == used or self._clock() >= self._renew_at
 
     def _login(self) -> httpx.Request:
         project: dict[str, object] = {"id": self._project_id}
@@ -256,50 +256,40 @@ class IamPasswordAuth(httpx.Auth):
                     "scope": {"project": project},
                 }
             },
-            extensions={LOGIN: True},
+            extensions={LOGIN: [self._password]},
         )
 
     def _accept(self, response: httpx.Response) -> None:
         """Keep the token that a login brought, or raise what it came to instead."""
         host = f"The login at {response.request.url.host}"
         if response.status_code == httpx.codes.CREATED:
-            try:
-                self._token = _rules.secret("token", response.headers.get("X-Subject-Token"))
-                expires = datetime.fromisoformat(response.json()["token"]["expires_at"])
-                end = expires.replace(tzinfo=expires.tzinfo or UTC).timestamp()
-            except (ValueError, KeyError, TypeError, RecursionError):
-                self._token = ""
-                raise NotSentError(
-                    f"{host} brought no usable token. Nothing else was sent."
-                ) from None
-            # Shortly before: five minutes, or a tenth of a short life.
-            self._renew_at = end - min(300.0, (end - self._clock()) / 10)
+            if not self._keep(response):
+                raise NotSentError(f"{host} brought no usable token. Nothing else was sent.")
             return
         error = judge(response)
-        if isinstance(error, ServiceError) and error.status < 500:
-            said = error.message.replace(self._password, "[hidden]")
-            refusal = AuthenticationError(
-                f"{host} was refused: {said}. Nothing else was sent.",
+        if isinstance(error, ServiceError) and error.status in REFUSALS:
+            self._refusal = AuthenticationError(
+                f"{host} was refused: {error.message}. Nothing else was sent.",
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
             )
-            if error.status in {400, 401, 403, 404}:
-                self._refusal = refusal
-            raise refusal
+            raise copy.copy(self._refusal)
         raise NotSentError(
             f"{host} failed with status {response.status_code}. Nothing else was sent: it is "
             "safe to repeat."
         )
 
-
-_TOKEN_HEADER = re.compile(
-    r"(x-(?:auth|subject|security)-token|authorization)(['\"]?, b?['\"]|: )[^'\"]+", re.IGNORECASE
-)
-
-
-def _hide_tokens(record: logging.LogRecord) -> bool:
-    """Take tokens out of the records in which httpcore, at DEBUG, shows a login's headers."""
-    record.msg = _TOKEN_HEADER.sub(r"\1\2[hidden]", record.getMessage())
-    record.args = ()
-    return True
+    def _keep(self, response: httpx.Response) -> bool:
+        """Whether the reply has a token that can be sent, and says how long it lives."""
+        try:
+            token = _rules.secret("token", response.headers.get("X-Subject-Token"))
+            expires = datetime.fromisoformat(response.json()["token"]["expires_at"])
+            end = expires.replace(tzinfo=expires.tzinfo or UTC).timestamp()
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            return False
+        # Shortly before: five minutes, or a tenth of a short life.
+        self._renew_at = end - min(300.0, (end - self._clock()) / 10)
+        self._token = token
+        self._logins += 1
+        return True

@@ -18,11 +18,6 @@ from taurusdb_starrocks._telemetry import span
 logger = logging.getLogger("taurusdb_starrocks")
 
 
-# Marks, among a request's extensions, one that only obtains a token: whatever becomes of it, the
-# request of the call itself has not left.
-LOGIN = "taurusdb_starrocks.login"
-
-
 @attrs.define
 class Call:
     """What is known of a call under way. Times are readings of the monotonic clock."""
@@ -30,6 +25,7 @@ class Call:
     started: float
     deadline: float
     attempts: int = 0
+    logins: int = 0  # Attempts at logging in, on the way.
     sent: bool = False  # Whether the attempt under way has left, or may have.
     harmless: bool = False  # Whether it changes nothing.
     reply: httpx.Response | None = None
@@ -40,7 +36,7 @@ class Call:
 
     def stamp(self, error: ReplicationError) -> ReplicationError:
         """The error, told how many attempts were made and how long they took."""
-        error.attempts = self.attempts
+        error.attempts = self.attempts or self.logins
         error.elapsed = time.monotonic() - self.started
         return error
 
@@ -91,9 +87,17 @@ def describe(request: httpx.Request) -> tuple[str, str, str]:
     """Operation, instance and task of a request, from its path and body; "-" for what it lacks."""
     match request.url.path.split("/")[-8:]:
         case [*_, "instances", instance, "starrocks", "databases", "replication", verb]:
-            task = json.loads(request.content).get("task_name", "-")
-            return verb, instance, task
+            return verb, instance, _task_name(request)
         case [*_, "instances", instance, "starrocks", "databases", "replication"]:
             return "list", instance, "-"
         case _:
             return request.method, "-", "-"
+
+
+def _task_name(request: httpx.Request) -> str:
+    # Through ``api`` anything can be sent.
+    try:
+        name = json.loads(request.read())["task_name"]
+    except (ValueError, LookupError, TypeError, RecursionError, RuntimeError):
+        return "-"
+    return name if isinstance(name, str) and name.isprintable() else "-"

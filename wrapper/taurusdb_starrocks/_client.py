@@ -29,7 +29,7 @@ from taurusdb_starrocks_api.models import ReplicationList, SyncTask
 from taurusdb_starrocks_api.types import Response
 
 from taurusdb_starrocks import _credentials, _hosts, _http, _rules, _waiting
-from taurusdb_starrocks._errors import ConfigurationError, OutcomeUnknownError
+from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._pages import LIMIT, Look, Pages
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._tasks import Job, Task
@@ -70,6 +70,7 @@ class _Client:
         ConfigurationError: An argument is missing or malformed. Nothing was sent.
     """
 
+    @_rules.discreet
     def __init__(
         self,
         *,
@@ -102,14 +103,10 @@ class _Client:
                 f"No region. Pass region= or endpoint=, or set {REGION} or {ENDPOINT}."
             )
         if auth is None:
-            found = _credentials.find(environ, region)
+            found = _credentials.find(environ, region, project_id)
             auth, project_id = found.auth, project_id or found.project_id
             if auth is None:
                 raise _credentials.nothing_found(environ)
-        elif not isinstance(auth, httpx.Auth):
-            raise ConfigurationError(
-                "auth must be an identity like TokenAuth(…), not a bare value."
-            )
         project_id = project_id or environ.get(_credentials.PROJECT) or None
         if project_id is None:
             raise ConfigurationError(
@@ -470,13 +467,10 @@ class AsyncClient(_Client):
 
 
 def _job(reply: Response[Any]) -> Job:
-    parsed, request_id = reply.parsed, reply.headers.get("X-Request-Id")
-    job_id = parsed.job_id if isinstance(parsed, WireJob) else None
-    if not isinstance(job_id, str) or not job_id.strip():
-        raise OutcomeUnknownError(
-            "200 came without a usable job_id", status=200, request_id=request_id
-        )
-    return Job(id=job_id, request_id=request_id)
+    # A reply without a usable job_id has been judged an error.
+    assert isinstance(reply.parsed, WireJob)
+    assert isinstance(reply.parsed.job_id, str)
+    return Job(id=reply.parsed.job_id, request_id=reply.headers.get("X-Request-Id"))
 
 
 def _page(reply: Response[Any]) -> tuple[object, list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import stat
 import warnings
 from collections.abc import Mapping
@@ -29,17 +30,20 @@ class Found:
     project_id: str | None
 
 
-def find(environ: Mapping[str, str], region: str | None) -> Found:
+def find(
+    environ: Mapping[str, str], region: str | None = None, project_id: str | None = None
+) -> Found:
     """The first identity there is: our token, the official client's, OpenStack's, the profile's.
 
     Args:
         environ: Environment variables.
         region: Region of the client, for the scope of a login that names no project.
+        project_id: Project of the client, if it is given.
 
     Raises:
         ConfigurationError: What was found is incomplete or malformed.
     """
-    project_id = environ.get(PROJECT) or None
+    project_id = project_id or environ.get(PROJECT) or None
     auth = _token(environ) or _access_key(environ) or _openstack(environ, project_id, region)
     if auth is not None:
         return Found(auth, project_id or environ.get("OS_PROJECT_ID") or None)
@@ -111,11 +115,10 @@ def _openstack(
 
 def _profile_path(environ: Mapping[str, str]) -> Path:
     given = environ.get(PROFILE)
-    return (
-        Path(given)
-        if given
-        else Path(environ.get("HOME", "~")).expanduser() / ".huaweicloud" / "credentials"
-    )
+    if given:
+        return Path(given)
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  # Path's may raise.
+    return Path(home) / ".huaweicloud" / "credentials"
 
 
 def _profile(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ like any request, and a 401 reaches the auth before it is judged.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import ssl
@@ -22,17 +23,27 @@ import httpcore
 import httpx
 
 from taurusdb_starrocks import _rules
-from taurusdb_starrocks._call import LOGIN, Call, calling, current
+from taurusdb_starrocks._call import Call, calling, current
 from taurusdb_starrocks._errors import (
     ConfigurationError,
     NotSentError,
     OutcomeUnknownError,
     ReplicationError,
+    ServerError,
 )
-from taurusdb_starrocks._reply import judge
+from taurusdb_starrocks._reply import LOGIN, clean, judge, secrets
 from taurusdb_starrocks._retry import RetryPolicy
 
 LARGEST_BODY = 1024 * 1024
+# Headers of a reply that go no further: those that no longer fit the body, and those that httpx
+# would act on, which is parsing a redirect nobody follows and sending cookies back.
+DROPPED = {
+    b"content-encoding",
+    b"content-length",
+    b"transfer-encoding",
+    b"location",
+    b"set-cookie",
+}
 # What httpx raises only before a request has left.
 BEFORE_SENDING = (
     httpx.ConnectError,
@@ -89,6 +100,12 @@ def plan(  # The arguments are those of the clients, and described there.
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
 ) -> Plan:
     """The plan for an endpoint that is known to be good, with everything else checked here."""
+    if not isinstance(auth, httpx.Auth):
+        raise ConfigurationError("auth must be an identity like TokenAuth(…), not a bare value.")
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError("retry must be a RetryPolicy.")
+    if not isinstance(ssl_context, ssl.SSLContext | None):
+        raise ConfigurationError("ssl_context must be an ssl.SSLContext.")
     return Plan(
         endpoint=endpoint,
         auth=auth,
@@ -118,6 +135,7 @@ class HTTPClient(httpx.Client):
             raise ConfigurationError("transport must be an httpx.BaseTransport.")
         transport = RetryingTransport(routes, Attempts(plan, random.random), time.sleep)
         super().__init__(transport=transport, **plan.settings())
+        logging.getLogger("httpcore.http11").addFilter(_without_headers)
         self._total = plan.total
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -139,6 +157,7 @@ class AsyncHTTPClient(httpx.AsyncClient):
             raise ConfigurationError("transport must be an httpx.AsyncBaseTransport.")
         transport = AsyncRetryingTransport(routes, Attempts(plan, random.random), anyio.sleep)
         super().__init__(transport=transport, **plan.settings())
+        logging.getLogger("httpcore.http11").addFilter(_without_headers)
         self._total = plan.total
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -184,7 +203,10 @@ class Attempts:
     def begin(self, request: httpx.Request, *, sent: bool) -> Call:
         """The call under way, with another attempt counted and its timeouts set."""
         call = current.get()
-        call.attempts += 1
+        if LOGIN in request.extensions:
+            call.logins += 1
+        else:
+            call.attempts += 1
         call.sent = sent and LOGIN not in request.extensions
         call.harmless = request.method == "GET"
         left = max(call.left(), 0.001)
@@ -196,12 +218,14 @@ class Attempts:
         }
         return call
 
-    def delay(self, error: ReplicationError | None, call: Call) -> float | None:
+    def delay(self, error: ReplicationError | None, attempt: int, call: Call) -> float | None:
         """Seconds until the next attempt; None if this one was the last."""
+        # After a refusal the request is as good as not sent.
+        call.sent = call.sent and isinstance(error, (OutcomeUnknownError, ServerError))
         if error is None:
             self._budget = min(self._plan.retry.budget, self._budget + 0.1)
             return None
-        delay = self._plan.retry.delay(error, call.attempts, self._chance())
+        delay = self._plan.retry.delay(error, attempt, self._chance())
         if delay is None or delay >= call.left() or self._budget < 1:
             return None
         self._budget -= 1
@@ -223,16 +247,18 @@ class RetryingTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """The last attempt's reply, or the error that no attempt got beyond."""
+        attempt = 0
         while True:
+            attempt += 1
             call = self._attempts.begin(request, sent=not self._routes.traced)
             request.extensions["trace"] = _Trace(call).note
             cause: httpx.TransportError | None = None
             try:
                 reply = self._exchange(request)
             except httpx.TransportError as error:
-                cause = _bare(error)
+                cause = _bare(error, request)
             outcome = judge(reply) if cause is None else _explain(cause, call)
-            delay = self._attempts.delay(outcome, call)
+            delay = self._attempts.delay(outcome, attempt, call)
             if delay is not None:
                 self._sleep(delay)
             elif outcome is None or cause is None:
@@ -273,16 +299,18 @@ class AsyncRetryingTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The last attempt's reply, or the error that no attempt got beyond."""
+        attempt = 0
         while True:
+            attempt += 1
             call = self._attempts.begin(request, sent=not self._routes.traced)
             request.extensions["trace"] = _Trace(call).anote
             cause: httpx.TransportError | None = None
             try:
                 reply = await self._exchange(request)
             except httpx.TransportError as error:
-                cause = _bare(error)
+                cause = _bare(error, request)
             outcome = judge(reply) if cause is None else _explain(cause, call)
-            delay = self._attempts.delay(outcome, call)
+            delay = self._attempts.delay(outcome, attempt, call)
             if delay is not None:
                 await self._sleep(delay)
             elif outcome is None or cause is None:
@@ -330,13 +358,29 @@ def _explain(cause: httpx.TransportError, call: Call) -> ReplicationError:
     return call.stamp(_unanswered(call, f"{type(cause).__name__}: {what.rstrip('.')}"))
 
 
-def _bare(error: httpx.TransportError) -> httpx.TransportError:
-    """The error without the frames below it, whose variables hold the headers that were sent."""
+def _bare(error: httpx.TransportError, request: httpx.Request) -> httpx.TransportError:
+    """The error with nothing in it that was sent.
+
+    The variables of the frames below hold the headers, and h11 quotes the line it cannot read.
+    """
+    hidden = secrets(request)
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+        link.__context__ = link.__cause__ or link.__context__
+        link.args = tuple(clean(arg, hidden) if isinstance(arg, str) else arg for arg in link.args)
+        link = link.__context__
     return error
+
+
+def _without_headers(record: logging.LogRecord) -> bool:
+    """Cut what httpcore says at DEBUG, in a call of ours, down to the event.
+
+    It shows the headers of every reply, the one with a new token included.
+    """
+    if current.get(None) is not None:
+        record.msg, record.args = record.getMessage().partition(" ")[0], ()
+    return True
 
 
 # --- Below auth: the body ---------------------------------------------------------------------
@@ -362,11 +406,17 @@ class Body:
 
     def takes(self, chunk: bytes) -> bool:
         """Whether more is wanted after this chunk."""
-        try:
-            room = LARGEST_BODY + 1 - len(self._content)
-            self._content += self._decoder.decompress(chunk, room) if self._decoder else chunk
-        except zlib.error:
-            self._unread = "cannot be decoded"
+        room = LARGEST_BODY + 1 - len(self._content)
+        if self._decoder is None:
+            self._content += chunk[:room]
+        elif self._decoder.eof:
+            # The decoder would keep whatever follows.
+            self._unread = "goes on after its encoding has ended"
+        else:
+            try:
+                self._content += self._decoder.decompress(chunk, room)
+            except zlib.error:
+                self._unread = "cannot be decoded"
         if len(self._content) > LARGEST_BODY:
             self._unread = f"is larger than {LARGEST_BODY} bytes"
         return self._unread is None
@@ -375,16 +425,16 @@ class Body:
         """The response with its body read; one that could not be is empty and says why."""
         if self._decoder and not self._decoder.eof and self._content and not self._unread:
             self._unread = "ends before its encoding does"
-        headers = [
-            (name, value)
-            for name, value in response.headers.raw
-            if name.lower() not in {b"content-encoding", b"content-length", b"transfer-encoding"}
-        ]
+        headers = httpx.Headers(
+            [(name, value) for name, value in response.headers.raw if name.lower() not in DROPPED]
+        )
+        if "X-Request-Id" in headers:
+            headers["X-Request-Id"] = clean(headers["X-Request-Id"], secrets(request))
         return httpx.Response(
             response.status_code,
             headers=headers,
             content=b"" if self._unread else bytes(self._content),
-            extensions={**response.extensions, "unread": self._unread},
+            extensions={"unread": self._unread},
             request=request,
         )
 
@@ -413,7 +463,7 @@ class Routes(Generic[Transport]):
         if key not in self._transports:
             try:
                 opened = self._opener(proxy)
-            except (ImportError, ValueError) as error:
+            except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise ConfigurationError(
                     f"The proxy that the environment names for {url.scheme}:// cannot be used: "
                     f"{type(error).__name__}. Nothing was sent."
@@ -427,7 +477,7 @@ class Routes(Generic[Transport]):
 
 
 def _proxy(url: httpx.URL) -> str | None:
-    if proxy_bypass(url.host):
+    if proxy_bypass(url.netloc.decode("ascii")):
         return None
     proxies = getproxies()
     address = proxies.get(url.scheme) or proxies.get("all")

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 
 from taurusdb_starrocks import _credentials, _hosts, _http, _rules
-from taurusdb_starrocks._errors import NotFoundError
+from taurusdb_starrocks._errors import ConfigurationError, NotFoundError, OutcomeUnknownError
 
 
+@_rules.discreet
 def find_project_id(
     region: str,
     *,
@@ -36,10 +37,12 @@ def find_project_id(
         NotFoundError: IAM knows no such project, or several.
         ReplicationError: As for ``Client.pause``; nothing changed in any case.
     """
-    environ = os.environ if environ is None else environ
-    auth = auth or _credentials.find(environ, region).auth
     if auth is None:
-        raise _credentials.nothing_found(environ)
+        environ = os.environ if environ is None else environ
+        auth = _credentials.find(environ, region).auth
+        if auth is None:
+            raise _credentials.nothing_found(environ)
+    del environ  # A traceback of what follows may be shown with its variables.
     endpoint = _hosts.iam(region) if iam_endpoint is None else iam_endpoint
     plan = _http.plan(
         _hosts.endpoint("iam_endpoint", endpoint).removesuffix("/v3"), auth, **options
@@ -52,4 +55,9 @@ def find_project_id(
             f"IAM knows {len(projects)} projects named {region}, not one. Pass project_id=.",
             status=200,
         )
-    return _rules.project_id(projects[0].get("id"))
+    try:
+        return _rules.project_id(projects[0].get("id"))
+    except ConfigurationError as error:
+        raise OutcomeUnknownError(
+            "IAM gave the project an ID that is none", status=200, harmless=True
+        ) from error

@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import httpx
@@ -32,6 +34,8 @@ from taurusdb_starrocks._errors import (
 # example), the others in the code of its Terraform provider.
 NOT_FOUND_CODES = frozenset({"DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05000091"})
 GATEWAY_PREFIXES = ("APIGW.", "APIG.")
+# How the paths end of the calls that are answered with a job.
+CHANGES = ("/starrocks/databases/replication/pause", "/starrocks/databases/replication/resume")
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -42,7 +46,13 @@ ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
 }
 # Headers of a request whose values an answer must not carry into a message.
 SECRET_HEADERS = ("X-Auth-Token", "X-Subject-Token", "X-Security-Token", "Authorization")
+# The shortest piece of a secret that is hidden.
+PIECE = 8
 LONGEST_MESSAGE = 500
+HIDDEN = "[hidden]"
+# Marks, among a request's extensions, one that only obtains a token: whatever becomes of it, the
+# request of the call itself has not left. Its value is the secrets in the request's body.
+LOGIN = "taurusdb_starrocks.login"
 
 
 def judge(response: httpx.Response) -> ReplicationError | None:
@@ -54,10 +64,10 @@ def judge(response: httpx.Response) -> ReplicationError | None:
     document = _document(response.content)
     code, message, request_id = _shape(document)
     request_id = response.headers.get("X-Request-Id") or request_id
-    secrets = _secrets(response.request.headers)
-    code = _clean(code, secrets)
-    message = _clean(message, secrets)
-    request_id = _clean(request_id, secrets)
+    hidden = secrets(response.request)
+    code = code and clean(code, hidden)
+    message = message and clean(message, hidden)
+    request_id = request_id and clean(request_id, hidden)
 
     if 400 <= status < 500:
         kind = ERRORS_BY_STATUS.get(status, ServiceError)
@@ -88,7 +98,7 @@ def judge(response: httpx.Response) -> ReplicationError | None:
         return None
     said = f": {code or ''} {message or ''}".rstrip() if code or message else ""
     return OutcomeUnknownError(
-        f"{status} {wrong}{said}",
+        clean(f"{status} {wrong}", hidden) + said,
         status=status,
         code=code,
         request_id=request_id,
@@ -112,13 +122,23 @@ def _unusable(response: httpx.Response, document: object) -> str | None:
     """Why the answer cannot be used; None for a 200 that can."""
     if response.is_redirect or 300 <= response.status_code < 400:
         return "is a redirect, which is never followed; check the endpoint"
-    if response.status_code != httpx.codes.OK:
+    login = LOGIN in response.request.extensions
+    if response.status_code != (httpx.codes.CREATED if login else httpx.codes.OK):
         return "is not an answer of the service's own"
     unread = response.extensions.get("unread")
     if isinstance(unread, str):
         return f"came with a body that {unread}"
     if not isinstance(document, dict):
         return "came without a JSON object"
+    return None if login else _lacking(response.request.url.path, document)
+
+
+def _lacking(path: str, document: dict[str, Any]) -> str | None:
+    """How the answer falls short of what was asked for; None if it does not."""
+    if path.endswith(CHANGES):
+        job_id = document.get("job_id")
+        usable = isinstance(job_id, str) and job_id.strip()
+        return None if usable else "came without a usable job_id"
     entries = document.get("replications", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         return "came with a list of tasks that is none"
@@ -158,27 +178,33 @@ def _text(value: object) -> str | None:
     return " ".join(str(value)[: 4 * LONGEST_MESSAGE].split()) or None
 
 
-def _secrets(headers: httpx.Headers) -> list[str]:
-    """What the request carried that nobody may see: tokens, and the parts of a signature."""
-    values = [headers[name] for name in SECRET_HEADERS if headers.get(name)]
-    parts = re.findall(r"(?:Access|Signature)=([^,\s]+)", headers.get("Authorization", ""))
-    return [*values, *parts]
+def secrets(request: httpx.Request) -> list[str]:
+    """What a request carries that nobody may see: tokens, a password, the parts of a signature."""
+    values = [request.headers[name] for name in SECRET_HEADERS if name in request.headers]
+    _scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    parts = re.findall(r"(?:Access|Signature)=([^,\s]+)", credentials)
+    # Whatever another scheme sends is secret as a whole.
+    return [*values, *(parts or [credentials]), *request.extensions.get(LOGIN, ())]
 
 
-def _clean(text: str | None, secrets: Iterable[str]) -> str | None:
+def clean(text: str, hidden: Iterable[str]) -> str:
     """The text without any of the secrets, nor any longer piece of one, nor control characters.
 
     ``error_msg`` of ``APIGW.0301`` can repeat parts of the request, cut anywhere.
     """
-    if text is None:
-        return None
-    for secret in secrets:
-        if len(secret) > 3:
-            text = text.replace(secret, "[hidden]")
-    text = re.sub(
-        r"[A-Za-z0-9_+/=-]{12,}",
-        lambda word: "[hidden]" if any(word[0] in secret for secret in secrets) else word[0],
-        text,
+    whole = [secret for secret in hidden if len(secret) > 3]
+    for secret in whole:
+        text = text.replace(secret, HIDDEN)
+    # What follows ``SDK-HMAC-SHA256`` has names in it that are none; its parts stand for it.
+    pieces = [secret for secret in whole if "SignedHeaders=" not in secret]
+    held = [
+        any(text[start : start + PIECE] in secret for secret in pieces)
+        for start in range(len(text) - PIECE + 1)
+    ]
+    covered = [any(held[max(0, at - PIECE + 1) : at + 1]) for at in range(len(text))]
+    text = "".join(
+        HIDDEN if secret else "".join(character for character, _ in run)
+        for secret, run in groupby(zip(text, covered, strict=True), key=itemgetter(1))
     )
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"

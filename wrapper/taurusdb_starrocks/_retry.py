@@ -22,8 +22,7 @@ class RetryPolicy:
 
     Only what cannot have changed a task is tried again: a request that never left (but not a
     failure of TLS, which does not heal), 429, 409, 503 with ``Retry-After``, and a look without
-    a usable answer. To decide
-    otherwise, pass an object of a subclass with its own ``delay``.
+    a usable answer. To decide otherwise, pass an object of a subclass with its own ``delay``.
 
     Attributes:
         attempts: Most attempts a call makes, the first included.
@@ -51,7 +50,7 @@ class RetryPolicy:
         asked = getattr(error, "retry_after", None)
         if isinstance(asked, float):
             return asked
-        return chance * min(self.longest_delay, self.first_delay * 2.0 ** (attempt - 1))
+        return chance * min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 60))
 
 
 def _harmless(error: ReplicationError) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from typing import Literal, get_args
+from collections.abc import Callable
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar, get_args
 
 from taurusdb_starrocks._errors import ConfigurationError
 
@@ -19,6 +21,30 @@ LANGUAGES: tuple[str, ...] = get_args(Language)
 TASK_NAME = r"[A-Za-z0-9_]{3,128}"
 INSTANCE_ID = r"[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}"
 PROJECT_ID = r"[0-9A-Za-z]{32}"
+LONGEST_TIME = 1_000_000  # Seconds; far more, and the system's own timers refuse.
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def discreet(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose ``ConfigurationError`` begins at its caller.
+
+    A traceback can be shown with the variables of its frames, and those of what takes a secret
+    hold it.
+    """
+
+    @wraps(function)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except ConfigurationError as error:
+            complaint = error.with_traceback(None)
+            complaint.__cause__ = complaint.__context__ = None
+        del args, kwargs
+        raise complaint
+
+    return quiet
 
 
 def _check(argument: str, value: object, pattern: str, rule: str) -> str:
@@ -66,16 +92,29 @@ def language(value: object) -> Language:
 
 def seconds(argument: str, value: object) -> float:
     """The number of seconds, if it is one that can pass."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ConfigurationError(f"{argument} must be a number of seconds above 0, not {value!r}.")
-    return float(value)
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not 0 < number <= LONGEST_TIME:
+        raise ConfigurationError(
+            f"{argument} must be a number of seconds above 0 and up to {LONGEST_TIME}, not "
+            f"{value!r}."
+        )
+    return float(number)
 
 
+@discreet
+def text(argument: str, value: object) -> str:
+    """The text, if it can be sent as JSON. The error does not show it."""
+    if not isinstance(value, str) or not value or re.search("[\ud800-\udfff]", value):
+        raise ConfigurationError(f"{argument} must be a text that is not empty, in Unicode.")
+    return value
+
+
+@discreet
 def secret(argument: str, value: object) -> str:
     """The secret, if a header can carry it. The error does not show it."""
-    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
         raise ConfigurationError(
             f"{argument} must be a non-empty text of printable ASCII characters without line "
-            "breaks. It is not shown here."
+            "breaks or outer spaces. It is not shown here."
         )
     return value

@@ -59,10 +59,10 @@ class Wire:
 
     method: str
     path: str
-    query: str
-    language: str | None
-    content_type: str | None
-    body: bytes
+    query: str = ""
+    language: str | None = None
+    content_type: str | None = None
+    body: bytes = b""
 
 
 class _Finder(APICallPathFinder):
@@ -97,6 +97,13 @@ class Contract:
         self._operations = {
             _SHORT[operation["operationId"]]: (item.get("parameters", []), operation)
             for item in spec["paths"].values()
+            for method, operation in item.items()
+            if method != "parameters"
+        }
+        # Answers are looked up by a path that fits by its nature: the template itself.
+        self._exemplars = {
+            _SHORT[operation["operationId"]]: _Request(Wire(method=method, path=path))
+            for path, item in spec["paths"].items()
             for method, operation in item.items()
             if method != "parameters"
         }
@@ -140,14 +147,14 @@ class Contract:
         if problem := self._fits(route.operation, tuple(route.path.items()), wire):
             raise Malformed(problem)
 
-    def check_answer(self, wire: Wire, answer: Answer) -> None:
-        """Nothing, if the answer to a call fits.
+    def check_answer(self, operation: str, answer: Answer) -> None:
+        """Nothing, if the answer of an operation fits, whatever it answers.
 
         Raises:
             Misfit: It does not.
         """
         try:
-            self._openapi.validate_response(_Request(wire), _Response(answer))
+            self._openapi.validate_response(self._exemplars[operation], _Response(answer))
         except OpenAPIError as error:
             raise Misfit(_reason(error)) from error
 

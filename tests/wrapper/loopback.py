@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from typing import Self
 
 Peer = Callable[[socket.socket], None]
 
@@ -67,7 +68,7 @@ class Server:
         self._threads: list[threading.Thread] = []
         self.over = threading.Event()  # For peers that wait: set when the server stops.
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self._start(self._accept)
         return self
 

@@ -1,6 +1,6 @@
 """What can go wrong on purpose.
 
-Every fault says for which calls it is (`on`), which of those it meets (`at`, `times`,
+Every fault says for which calls it is (`operation`), which of those it meets (`at`, `times`,
 `probability`; all of them otherwise), and whether the change that the call asked for is made all
 the same (`applied`). The rest depends on its kind. With `applied` false the caller sees the same
 and nothing has changed.
@@ -132,7 +132,7 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
 FAULT_KINDS: tuple[str, ...] = tuple(_KINDS)
 _LONGEST = 86_400.0
 _LARGEST = 1 << 31
-_SHARED = frozenset({"kind", "on", "at", "times", "probability", "seed"})
+_SHARED = frozenset({"kind", "operation", "at", "times", "probability", "seed"})
 _TYPES: Mapping[str, tuple[type, ...]] = MappingProxyType(
     {
         "times": (int,),
@@ -160,8 +160,8 @@ class Fault:
 
     Args:
         kind: One of `FAULT_KINDS`.
-        on: `pause`, `resume`, `list`, `login`, `projects` or `any` of them. What alters a list
-            is always for `list`.
+        operation: `pause`, `resume`, `list`, `login`, `projects` or `any` of them. What alters a
+            list is always for `list`.
         at: Which of the matching calls it meets, counted from 1 since it was added.
         times: How often it meets a call at the most.
         probability: How likely it meets a matching call.
@@ -182,7 +182,7 @@ class Fault:
 
     kind: str
     _: KW_ONLY
-    on: str = "any"
+    operation: str = "any"
     at: tuple[int, ...] = ()
     times: int | None = None
     probability: float = 1.0
@@ -202,8 +202,8 @@ class Fault:
             raise ValueError(f"no fault is called {self.kind!r}; known are {', '.join(_KINDS)}")
         kind = _KINDS[self.kind]
         self._check_types(kind)
-        if kind.place is Place.LIST and self.on == "any":
-            self._set("on", "list")
+        if kind.place is Place.LIST and self.operation == "any":
+            self._set("operation", "list")
         for name, value in kind.defaults.items():
             if getattr(self, name) is None:
                 self._set(name, value)
@@ -251,7 +251,7 @@ class Fault:
     def _check_ranges(self, kind: _Kind) -> None:
         of = ("list",) if kind.place is Place.LIST else ("any", *OPERATIONS)
         fits = {
-            "on": self.on in (("any",) if kind.place is Place.CONNECTION else of),
+            "operation": self.operation in (("any",) if kind.place is Place.CONNECTION else of),
             "at": all(type(number) is int and number > 0 for number in self.at),
             "times": self.times is None or self.times > 0,
             "probability": 0 <= self.probability <= 1,
@@ -321,7 +321,7 @@ class Faults:
                 armed
                 for armed in self._armed
                 if armed.fault.place is not Place.CONNECTION
-                and armed.fault.on in ("any", operation)
+                and armed.fault.operation in ("any", operation)
                 and (reused or armed.fault.kind != "stale")
                 and armed.fires()
             ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import signal
 import sqlite3
 import sys
@@ -24,7 +23,8 @@ def main(
     """Serve until SIGINT or SIGTERM; the exit status: 0, or 2 if it could not begin."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    given = options.token or (os.environ if environment is None else environment).get(TOKEN)
+    variables = os.environ if environment is None else environment
+    given = options.token if options.token is not None else variables.get(TOKEN) or None
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -32,7 +32,7 @@ def main(
         emulator = Emulator(
             seed=options.seed,
             db=options.db,
-            token=given or secrets.token_urlsafe(24),
+            token=given,
             mode=options.mode,
             delay=options.delay,
             token_lifetime=options.token_lifetime,
@@ -44,7 +44,7 @@ def main(
         )
         with emulator:
             sys.stdout.write(emulator.url + "\n")
-            if not given:
+            if given is None:
                 sys.stdout.write(emulator.token + "\n")
             sys.stdout.flush()
             stop.wait()

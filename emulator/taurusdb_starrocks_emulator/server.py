@@ -86,6 +86,8 @@ class Emulator:
             raise ValueError(f"mode: 'lenient' or 'strict' is needed, not {mode!r}")
         if delay < 0 or token_lifetime < 0:
             raise ValueError("delay, token_lifetime: a time is needed that is not negative")
+        if port not in range(65536):
+            raise ValueError(f"port: a number up to 65535 is needed, not {port!r}")
         self.token = secrets.token_urlsafe(24) if token is None else token
         if not self.token or not self.token.isascii() or not self.token.isprintable():
             raise ValueError("token: printable ASCII is needed")

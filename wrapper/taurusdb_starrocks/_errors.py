@@ -30,6 +30,7 @@ def _rebuild(
     cls: type[ReplicationError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> ReplicationError:
     error = cls.__new__(cls, *args)
+    error.args = args  # An OSError does not keep them without its constructor.
     error.__dict__.update(state)
     return error
 

@@ -37,7 +37,7 @@ from taurusdb_starrocks._retry import RetryPolicy
 LARGEST_BODY = 1024 * 1024
 # httpx's async pool looks through all that is in flight at every step: a call that costs 0.8 ms
 # of CPU alone costs 2 ms among 64, and more from there on. The rest wait outside.
-IN_FLIGHT = 32
+IN_FLIGHT = 16
 # Headers of a reply that go no further: those that no longer fit the body, and those that httpx
 # would act on, which is parsing a redirect nobody follows and sending cookies back.
 DROPPED = {

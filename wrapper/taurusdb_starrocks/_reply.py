@@ -128,7 +128,8 @@ def _unusable(response: httpx.Response, document: object) -> str | None:
     unread = response.extensions.get("unread")
     if isinstance(unread, str):
         return f"came with a body that {unread}"
-    if not isinstance(document, dict):
+    media_type = response.headers.get("Content-Type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json" or not isinstance(document, dict):
         return "came without a JSON object"
     return None if login else _lacking(response.request.url.path, document)
 

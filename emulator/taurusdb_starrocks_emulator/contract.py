@@ -80,6 +80,18 @@ def _validators() -> SchemaValidatorsFactory:
     return factory
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Operation:
+    """What the contract says of an operation.
+
+    Its answers are looked up by a request that fits by its nature: the path is the template.
+    """
+
+    query: list[Any]
+    body: Any
+    exemplar: _Request
+
+
 class Contract:
     """`openapi.yaml`, read once. Use `contract()`."""
 
@@ -93,32 +105,29 @@ class Contract:
         self._openapi = OpenAPI.from_dict(
             spec, config=Config(path_finder_cls=_Finder, schema_validators_factory=_validators())
         )
-        self._paths = {tuple(path.split("/")): item for path, item in spec["paths"].items()}
-        self._operations = {
-            _SHORT[operation["operationId"]]: (item.get("parameters", []), operation)
-            for item in spec["paths"].values()
-            for method, operation in item.items()
-            if method != "parameters"
-        }
-        # Answers are looked up by a path that fits by its nature: the template itself.
-        self._exemplars = {
-            _SHORT[operation["operationId"]]: _Request(Wire(method=method, path=path))
-            for path, item in spec["paths"].items()
-            for method, operation in item.items()
-            if method != "parameters"
-        }
-        self._rules = {
-            parameter["name"]: re.compile(parameter["schema"]["pattern"])
-            for shared, _ in self._operations.values()
-            for parameter in shared
-            if parameter["in"] == "path"
-        }
+        self._paths: dict[tuple[str, ...], dict[str, str]] = {}
+        self._operations: dict[str, _Operation] = {}
+        self._rules: dict[str, re.Pattern[str]] = {}
+        for path, item in spec["paths"].items():
+            verbs = self._paths[tuple(path.split("/"))] = {}
+            for method in item.keys() - {"parameters"}:
+                described = item[method]
+                short = verbs[method.upper()] = _SHORT[described["operationId"]]
+                parameters = [*item.get("parameters", []), *described.get("parameters", [])]
+                self._operations[short] = _Operation(
+                    query=[parameter for parameter in parameters if parameter["in"] == "query"],
+                    body=described.get("requestBody"),
+                    exemplar=_Request(Wire(method=method, path=path)),
+                )
+                for parameter in parameters:
+                    if parameter["in"] == "path":
+                        self._rules[parameter["name"]] = re.compile(parameter["schema"]["pattern"])
         self._fits = lru_cache(1024)(self._check)
 
     def route(self, method: str, raw_path: str) -> Route:
         """Where a path leads. It is split as it was sent, so an encoded slash splits nothing."""
         sent = raw_path.split("/")
-        for template, item in self._paths.items():
+        for template, verbs in self._paths.items():
             if len(template) != len(sent):
                 continue
             path: dict[str, str] = {}
@@ -128,10 +137,7 @@ class Contract:
                 elif expected != segment:
                     break
             else:
-                operations = {verb.upper(): value for verb, value in item.items()}
-                operations.pop("PARAMETERS", None)
-                short = _SHORT[operations[method]["operationId"]] if method in operations else None
-                return Route(short, tuple(operations), path)
+                return Route(verbs.get(method), tuple(verbs), path)
         return Route()
 
     def is_well_formed(self, name: str, value: str) -> bool:
@@ -154,20 +160,20 @@ class Contract:
             Misfit: It does not.
         """
         try:
-            self._openapi.validate_response(self._exemplars[operation], _Response(answer))
+            self._openapi.validate_response(self._operations[operation].exemplar, _Response(answer))
         except OpenAPIError as error:
             raise Misfit(_reason(error)) from error
 
-    def _check(self, operation: str, path: tuple[tuple[str, str], ...], wire: Wire) -> str | None:
+    def _check(self, short: str, path: tuple[tuple[str, str], ...], wire: Wire) -> str | None:
         """What is wrong with a call. A pure function of what was sent, hence cached above."""
         for name, value in path:
             if not self.is_well_formed(name, value):
                 return f"{name} is malformed"
-        shared, described = self._operations[operation]
+        operation = self._operations[short]
         try:
-            _check_query([*shared, *described.get("parameters", [])], wire.query)
-            if "requestBody" in described:
-                _check_body(described["requestBody"], wire)
+            _check_query(operation.query, wire.query)
+            if operation.body is not None:
+                _check_body(operation.body, wire)
             self._openapi.validate_request(_Request(wire))
         except Malformed as error:
             return str(error)
@@ -221,11 +227,10 @@ def _check_query(parameters: list[Any], query: str) -> None:
     """Refuse what openapi-core lets pass: a parameter given twice, `1_0`, ` 1`."""
     sent = parse_qsl(query, keep_blank_values=True)
     for parameter in parameters:
-        if parameter["in"] == "query":
-            values = [value for name, value in sent if name == parameter["name"]]
-            integer = parameter["schema"]["type"] == "integer"
-            if len(values) > 1 or (integer and not all(map(_INTEGER.fullmatch, values))):
-                raise Malformed(f"{parameter['name']} is malformed")
+        values = [value for name, value in sent if name == parameter["name"]]
+        integer = parameter["schema"]["type"] == "integer"
+        if len(values) > 1 or (integer and not all(map(_INTEGER.fullmatch, values))):
+            raise Malformed(f"{parameter['name']} is malformed")
 
 
 def _check_body(described: Any, wire: Wire) -> None:

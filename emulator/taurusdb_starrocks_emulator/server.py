@@ -22,6 +22,8 @@ from .state import Call, Row, State, TaskState
 
 __all__ = ["Emulator"]
 
+_DECADE = 10 * 365 * 86_400
+
 
 class Emulator:
     """A service like the real one, on this machine.
@@ -64,6 +66,7 @@ class Emulator:
         SeedError: The seed cannot be used.
         ValueError: Another argument cannot be used.
         OSError: A file cannot be read.
+        sqlite3.Error: `db` is not a database, or cannot be opened.
     """
 
     def __init__(
@@ -84,8 +87,9 @@ class Emulator:
     ) -> None:
         if mode not in get_args(Mode):
             raise ValueError(f"mode: 'lenient' or 'strict' is needed, not {mode!r}")
-        if delay < 0 or token_lifetime < 0:
-            raise ValueError("delay, token_lifetime: a time is needed that is not negative")
+        for name, seconds in (("delay", delay), ("token_lifetime", token_lifetime)):
+            if not 0 <= seconds <= _DECADE:
+                raise ValueError(f"{name}: a time from 0 to {_DECADE} is needed, not {seconds!r}")
         if port not in range(65536):
             raise ValueError(f"port: a number up to 65535 is needed, not {port!r}")
         self.token = secrets.token_urlsafe(24) if token is None else token
@@ -161,7 +165,10 @@ class Emulator:
         return self._entered().refusing()
 
     def journal(self) -> list[Call]:
-        """Every call that was sent to the service, the oldest first; readable after leaving."""
+        """Every call that was sent to the service, the oldest first; readable after leaving.
+
+        A call whose sender left before it was whole is not in it, nor what was not HTTP.
+        """
         return self._state.journal()
 
     def task(self, instance_id: str, name: str) -> TaskState:

@@ -199,7 +199,9 @@ def test_what_is_not_there_is_a_lookup_error(emulator: Emulator) -> None:
     [
         {"mode": "loose"},
         {"delay": -1},
+        {"delay": float("nan")},
         {"token_lifetime": -1},
+        {"token_lifetime": float("inf")},
         {"port": -1},
         {"port": 65536},
         {"token": ""},

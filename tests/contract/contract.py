@@ -1,0 +1,100 @@
+"""`openapi.yaml` as the checks need it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
+SPEC = ROOT / "openapi.yaml"
+
+
+def load(path: Path) -> Any:
+    """An OpenAPI document with every reference replaced by what it refers to."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return _inlined(document, document)
+
+
+def _inlined(node: Any, root: Any) -> Any:
+    if isinstance(node, dict):
+        if isinstance(reference := node.get("$ref"), str):
+            target = root
+            for key in reference.removeprefix("#/").split("/"):
+                target = target[key.replace("~1", "/").replace("~0", "~")]
+            return _inlined(target, root)
+        return {key: _inlined(value, root) for key, value in node.items()}
+    return [_inlined(item, root) for item in node] if isinstance(node, list) else node
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; `verb` is `pause`, `resume` or `list`."""
+
+    id: str
+    verb: str
+    method: str
+    template: str
+    documented: frozenset[int]
+    schemas: dict[int, Any]
+
+    def path(self, project_id: str, instance_id: str) -> str:
+        """The path with these values in it, exactly as they are given."""
+        return self.template.replace("{project_id}", project_id).replace(
+            "{instance_id}", instance_id
+        )
+
+    def misfit(self, status: int, document: Any) -> str | None:
+        """Why the body of an answer does not fit its schema, or None if it does."""
+        errors = Draft202012Validator(self.schemas[status]).iter_errors(document)
+        first = next(iter(sorted(errors, key=lambda error: error.json_path)), None)
+        return None if first is None else f"{first.json_path}: {first.message[:200]}"
+
+
+@cache
+def document() -> Any:
+    """`openapi.yaml`, without references."""
+    return load(SPEC)
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """The operations by their verbs."""
+    found = {}
+    for template, item in document()["paths"].items():
+        for method, described in item.items():
+            if method == "parameters":
+                continue
+            verb = template.rsplit("/", 1)[1] if method == "post" else "list"
+            found[verb] = Operation(
+                id=described["operationId"],
+                verb=verb,
+                method=method.upper(),
+                template=template,
+                documented=frozenset(int(status) for status in described["responses"]),
+                schemas={
+                    int(status): response["content"]["application/json"]["schema"]
+                    for status, response in described["responses"].items()
+                },
+            )
+    return found
+
+
+def _patterns() -> dict[str, re.Pattern[str]]:
+    shared = load(SPEC)["components"]["parameters"].values()
+    return {
+        parameter["name"]: re.compile(parameter["schema"]["pattern"])
+        for parameter in shared
+        if parameter["in"] == "path"
+    }
+
+
+# To be used with `fullmatch`: a Python `$` also matches before a final newline.
+IDENTIFIERS = _patterns()
+TASK_NAME = re.compile(r"[A-Za-z0-9_]{3,128}")
+LANGUAGES = frozenset(load(SPEC)["components"]["schemas"]["Language"]["enum"])

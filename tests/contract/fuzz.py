@@ -1,0 +1,295 @@
+"""`make fuzz`: find faults in a server that ought to follow `openapi.yaml`.
+
+The last line says what came of it, and so does the exit status: 0 for no fault, 1 for faults, 2 if
+nothing can be said.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schemathesis.engine import events, from_schema
+from tests.contract import probes
+from tests.contract.contract import operations
+from tests.contract.hooks import Pass, schema_for
+from tests.contract.judge import Judge
+from tests.contract.report import CHECKS, Finding, Outcome, curl, write
+from tests.contract.states import States
+from tests.contract.target import CannotRunError, Target, read_target
+from tests.contract.wire import Exchange, StoppedError, Wire
+
+REPORTS = Path("reports")
+# Once there is a fault, so much longer is looked for others.
+GRACE = 45.0
+EXAMPLES = 110
+SHOWN = 20
+
+
+class Run:
+    """One run against one target.
+
+    Args:
+        target: The server.
+        seed: What everything drawn depends on.
+        first_only: Whether to stop at the first fault.
+        examples: How many examples schemathesis draws for each operation and phase.
+        provoke: Makes the target fail with a status, for as long as the context lasts: it covers
+            the documented answers that a healthy target never gives.
+        say: Takes lines of progress.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        seed: int,
+        first_only: bool = False,
+        examples: int = EXAMPLES,
+        provoke: Callable[[int], Any] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.outcome = Outcome(target, seed)
+        self._found: dict[tuple[str, str], Finding] = {}
+        self._first_only = first_only
+        self._examples = examples
+        self._provoke = provoke
+        self._say = say
+        self._phase = ""
+        self._errors: list[str] = []
+        judge = Judge(target)
+
+        def look(exchange: Exchange) -> None:
+            for check, message in list(judge.faults(exchange)):
+                self.report(check, message, exchange)
+
+        self.wire = Wire(target, report=self.report, judge=look)
+        self.outcome.exchanges = self.wire.exchanges
+        self.states = States(self.wire, self.report)
+
+    def report(self, check: str, message: str, exchange: Exchange | None) -> None:
+        """Note a fault; the same check at the same operation is the same fault."""
+        found = exchange.request.operation(self.outcome.target.base) if exchange else None
+        where = found[0].id if found else "other paths and methods"
+        if exchange is not None:
+            exchange.failed.append(check)
+        key = check, where
+        if key in self._found:
+            self._found[key].times += 1
+            return
+        self._found[key] = finding = Finding(check, where, message, exchange)
+        self.outcome.findings.append(finding)
+        if self._first_only:
+            self.wire.deadline = 0.0
+        elif self.wire.deadline is None:
+            self.wire.deadline = self.wire.clock() + GRACE
+
+    def go(self) -> Outcome:
+        """Do it all.
+
+        Raises:
+            CannotRunError: Nothing can be said about the target.
+        """
+        began = time.monotonic()
+        try:
+            self._go()
+        except StoppedError:
+            pass
+        finally:
+            self.outcome.seconds = time.monotonic() - began
+        stopped = self.wire.stopped
+        if not self.outcome.findings:
+            if stopped is not None:
+                raise CannotRunError(f"{stopped}, after {self.outcome.cases} cases")
+            if self._errors:
+                raise CannotRunError(self._errors[0])
+        return self.outcome
+
+    def _go(self) -> None:
+        states, wire = self.states, self.wire
+        states.look_around()
+        if not wire.list_is_offered:
+            note = "The target does not offer listStarRocksDataReplications: it follows contract 1.0."
+            self.outcome.notes.append(note)
+            self._say(note)
+        states.cycle()
+        if wire.list_is_offered:
+            states.pages()
+        self._say(f"state across calls: {self.outcome.cases} cases")
+        for group, made in probes.groups(wire, self.outcome.seed):
+            self._group(group, made)
+        self._say(f"requests made by hand: {self.outcome.cases} cases so far")
+        for which in ("pinned", "not pinned"):
+            self._schemathesis(which)  # type: ignore[arg-type] # one of the two
+            self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
+        states.cycle()
+        if self._provoke is not None:
+            for status in (403, 429, 500):
+                with self._provoke(status):
+                    for operation in operations().values():
+                        wire.send(wire.request(operation), "told to fail", as_is=True, provoked=True)
+        states.leave()
+
+    def _group(self, group: str, made: list[probes.Probe]) -> None:
+        """Send a group: first what must be refused, and see that it has changed nothing."""
+        verb = group.rpartition(" ")[2]
+        refused = [probe for probe in made if 200 not in probe.allowed]
+        if verb != "list" and refused:
+            self.wire.toward(verb)  # type: ignore[arg-type] # pause or resume
+            self.states.settled()
+        for probe in refused:
+            probes.run(self.wire, probe, self.report)
+        if verb != "list" and refused:
+            self.states.nothing_changed(group, verb)
+        for probe in made:
+            if 200 in probe.allowed:
+                probes.run(self.wire, probe, self.report)
+
+    def _schemathesis(self, which: Pass) -> None:
+        schema = schema_for(
+            self.outcome.target, which, seed=self.outcome.seed, examples=self._affordable()
+        )
+        if not self.wire.list_is_offered:
+            schema = schema.exclude(operation_id="listStarRocksDataReplications")
+        stream = from_schema(schema).execute()
+        with self.wire.carries(lambda: f"{self._phase}: {which}"):
+            for event in stream:
+                if self.wire.stopped is not None:
+                    stream.stop()
+                    continue
+                self._event(event)
+        if self.wire.stopped is not None:
+            raise StoppedError(self.wire.stopped)
+
+    def _affordable(self) -> int:
+        """Fewer examples for a slow target, so that a run ends."""
+        usual = statistics.median(exchange.seconds for exchange in self.wire.exchanges)
+        usual += self.wire.task.needs
+        if self.outcome.target.rate is not None:
+            usual = max(usual, 1 / self.outcome.target.rate)
+        return max(5, min(self._examples, int(10 / usual)))
+
+    def _event(self, event: Any) -> None:
+        if isinstance(event, events.PhaseStarted):
+            self._phase = event.phase.name.value
+        elif isinstance(event, events.NonFatalError):
+            self._errors.append(f"schemathesis: {event.info.title}: {event.info.message}")
+        elif isinstance(event, events.ScenarioFinished):
+            by_id = {}
+            for case_id, nodes in event.recorder.checks.items():
+                for node in nodes:
+                    if node.failure_info is None:
+                        continue
+                    failure = node.failure_info.failure
+                    exchange = by_id.get(case_id) or self._sent(event.recorder, case_id)
+                    text = f"{failure.title}: {failure.message}"
+                    self.report(node.name, text, exchange)
+
+    def _sent(self, recorder: Any, case_id: str) -> Exchange | None:
+        """The exchange of a case: the one with its answer's request ID, or else with its body."""
+        interaction = recorder.interactions.get(case_id)
+        if interaction is None or interaction.response is None:
+            return None
+        content = interaction.response.content or b""
+        for exchange in reversed(self.wire.exchanges):
+            reply, sent = exchange.reply, exchange.request
+            same = reply is not None and reply.status == interaction.response.status_code
+            if same and reply is not None and reply.body == content:
+                if sent.method == interaction.request.method and interaction.request.uri.endswith(sent.path):
+                    return exchange
+        return None
+
+
+@contextmanager
+def _failing(emulator: Any, status: int) -> Iterator[None]:
+    """The emulator answers with a status."""
+    fault = {
+        403: {"kind": "error", "status": 403, "code": "DBS.200010", "message": "Forbidden."},
+        429: {"kind": "throttle"},
+        500: {"kind": "error", "status": 500},
+    }[status]
+    from taurusdb_starrocks_emulator import Fault  # noqa: PLC0415 - only where there is one
+
+    emulator.faults.add(Fault(**fault))
+    try:
+        yield
+    finally:
+        emulator.faults.clear()
+
+
+def fuzz_emulator(
+    *, mode: Any = "lenient", seed: int, say: Callable[[str], None] = lambda _: None, **settings: Any
+) -> Outcome:
+    """Start the emulator and fuzz it."""
+    from taurusdb_starrocks_emulator import Emulator  # noqa: PLC0415 - only where there is one
+
+    with Emulator(mode=mode) as emulator:
+        target = Target(
+            url=emulator.url,
+            token=emulator.token,
+            project_id=emulator.project_id,
+            instance_id=emulator.instance_id,
+            task_name=emulator.task_name,
+            other_instance_id=emulator.tasks()[-2].instance_id,
+            all_operations=True,
+        )
+        return Run(
+            target,
+            seed=seed,
+            provoke=lambda status: _failing(emulator, status),
+            say=say,
+            **settings,
+        ).go()
+
+
+def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None] = print) -> int:
+    """Fuzz what the environment says; the exit status."""
+    environment = os.environ if environment is None else environment
+    try:
+        seed_text = environment.get("SEED") or str(random.SystemRandom().randrange(2**32))
+        if not seed_text.isdecimal():
+            raise CannotRunError("SEED is no number")
+        seed = int(seed_text)
+        if url := environment.get("TARGET"):
+            target = read_target(url, environment)
+            say(f"fuzzing {target.url}, SEED={seed}")
+            outcome = Run(target, seed=seed, say=say).go()
+        else:
+            mode = environment.get("MODE") or "lenient"
+            if mode not in ("lenient", "strict"):
+                raise CannotRunError("MODE is neither lenient nor strict")
+            say(f"fuzzing the emulator, MODE={mode}, SEED={seed}")
+            outcome = fuzz_emulator(mode=mode, seed=seed, say=say)
+    except CannotRunError as error:
+        say(f"fuzz: could not run: {error}")
+        return 2
+    last_line = verdict(outcome)
+    write(outcome, REPORTS, last_line)
+    for finding in outcome.findings[:SHOWN]:
+        say(f"\n{finding.check}: {finding.where} (seen {finding.times} times)")
+        say(f"  {CHECKS.get(finding.check, '')}")
+        say(f"  {finding.message.strip()}"[:1000])
+        if finding.exchange is not None:
+            say(f"  {curl(finding.exchange.request, outcome.target)}"[:2000])
+    say(f"\n{outcome.seconds:.0f} s; see {REPORTS / 'fuzz.html'}")
+    say(last_line)
+    return 1 if outcome.findings else 0
+
+
+def verdict(outcome: Outcome) -> str:
+    """The last line."""
+    number = len(outcome.findings)
+    if number:
+        return f"fuzz: {number} faults" if number != 1 else "fuzz: 1 faults"
+    return f"fuzz: no fault in {outcome.cases} cases"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

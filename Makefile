@@ -43,10 +43,18 @@ lock: $(BIN)/.ready ## Lock the development environment again (needs uv on the P
 demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
+# Directories of tests with a target of their own below.
+OWN_TARGET := tests/peers tests/power tests/soak
+MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
+
 .PHONY: test
 test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor other people's servers
-	pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
+	$(MOST_TESTS)
 
 .PHONY: coverage
 coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper was taken
-	pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET)) --cov --cov-branch --cov-report=term-missing --cov-fail-under=100
+	$(MOST_TESTS) --cov --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+.PHONY: soak
+soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
+	pytest -q tests/soak

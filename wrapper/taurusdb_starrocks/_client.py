@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -44,7 +45,7 @@ ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
 T = TypeVar("T")
 
 
-class _Client:
+class _Client(ABC):
     """What both clients are made of, resolved from arguments and the environment.
 
     Args:
@@ -145,8 +146,8 @@ class _Client:
         """
         return self._api
 
-    def _connect(self, plan: _http.Plan) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _connect(self, plan: _http.Plan) -> None: ...
 
     # What the verbs of both clients do, as steps that either can carry out. Arguments are checked
     # when the steps are made, before anything is sent.

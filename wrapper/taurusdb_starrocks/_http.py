@@ -510,7 +510,14 @@ def opener(ssl_context: ssl.SSLContext) -> Callable[[str | None], httpx.BaseTran
 
 def async_opener(ssl_context: ssl.SSLContext) -> Callable[[str | None], httpx.AsyncBaseTransport]:
     """Opens transports for coroutines, which a cancel scope holds to the deadline."""
-    return lambda proxy: httpx.AsyncHTTPTransport(verify=ssl_context, proxy=proxy, limits=LIMITS)
+
+    def open_(proxy: str | None) -> httpx.AsyncBaseTransport:
+        transport = httpx.AsyncHTTPTransport(verify=ssl_context, proxy=proxy, limits=LIMITS)
+        pool = transport._pool  # noqa: SLF001
+        pool._network_backend = TidyBackend(pool._network_backend)  # noqa: SLF001
+        return transport
+
+    return open_
 
 
 def given(transport: Transport) -> Callable[[str | None], Transport]:
@@ -557,6 +564,46 @@ class DeadlineStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         timeout = _bounded(timeout, httpcore.ConnectTimeout)
         return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class TidyBackend(httpcore.AsyncNetworkBackend):
+    """A network that closes a connection whose TLS handshake is cancelled.
+
+    httpcore closes it after an error, but a cancellation, by a timeout or the caller, is none.
+    """
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return TidyStream(await self._backend.connect_tcp(*args, **kwargs))
+
+
+class TidyStream(httpcore.AsyncNetworkStream):
+    """A connection of such a network."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        try:
+            return TidyStream(await self._stream.start_tls(*args, **kwargs))
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._stream.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -63,7 +63,7 @@ class Face:
         """As many pauses at once; each comes to its job or its exception."""
         if isinstance(self.client, Client):
             client = self.client
-            with concurrent.futures.ThreadPoolExecutor(min(number, 100)) as pool:
+            with concurrent.futures.ThreadPoolExecutor(min(number, 128)) as pool:
                 futures = [pool.submit(client.pause, INSTANCE, TASK) for _ in range(number)]
             return [future.exception() or future.result() for future in futures]
 

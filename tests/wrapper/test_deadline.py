@@ -1,0 +1,265 @@
+"""A call ends within its deadline, whatever the server does, and says whether it had left."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import trustme
+from faces import PROJECT, Maker
+from loopback import Server, always, read_request, reply
+from taurusdb_starrocks import (
+    Client,
+    IamPasswordAuth,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ReplicationError,
+    RetryPolicy,
+)
+
+DEADLINE = 0.6
+MOST = DEADLINE + 1.0
+
+
+def drip(sock: socket.socket, data: bytes, over: threading.Event) -> None:
+    """A byte every 20 ms."""
+    for byte in data:
+        if over.wait(0.02):
+            return
+        sock.sendall(bytes([byte]))
+
+
+def drips_headers(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    drip(sock, b"HTTP/1.1 200 OK\r\n" + b"X-Filler: a\r\n" * 1000, server.over)
+
+
+def drips_one_header(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    drip(sock, b"HTTP/1.1 200 OK\r\nX-Filler: " + b"a" * 10_000, server.over)
+
+
+def drips_interim_answers(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    drip(sock, b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, server.over)
+
+
+def drips_body(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    drip(sock, b'{"job_id": "' + b"a" * 10_000, server.over)
+
+
+def drips_chunks(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    drip(sock, b"1\r\na\r\n" * 10_000, server.over)
+
+
+def hangs(server: Server, sock: socket.socket) -> None:
+    read_request(sock)
+    server.over.wait()
+
+
+def never_reads(server: Server, sock: socket.socket) -> None:
+    server.over.wait()
+
+
+AFTER_SENDING = [
+    drips_headers,
+    drips_one_header,
+    drips_interim_answers,
+    drips_body,
+    drips_chunks,
+    hangs,
+    never_reads,
+]
+
+
+def serve(peer: Callable[[Server, socket.socket], None]) -> Server:
+    server = Server(lambda sock: peer(server, sock))
+    return server
+
+
+def timed(make: Maker, kind: type[ReplicationError], **settings: object) -> ReplicationError:
+    """The error a call ends in, if it does so in time."""
+    client = make(**{"timeout": DEADLINE, "retry": RetryPolicy(), **settings})
+    before = time.monotonic()
+    with pytest.raises(kind) as caught:
+        client.pause()
+    took = time.monotonic() - before
+    print(f"overshoot {took - DEADLINE:.3f} s")  # noqa: T201  # Shown with -rP.
+    assert took < MOST
+    assert caught.value.elapsed <= took
+    return caught.value
+
+
+@pytest.mark.parametrize("peer", AFTER_SENDING)
+def test_slow_answer_is_an_unknown_outcome(
+    make: Maker, peer: Callable[[Server, socket.socket], None]
+) -> None:
+    """A server that drips or hangs holds a call no longer than the deadline; it was asked once."""
+    with serve(peer) as server:
+        error = timed(make, OutcomeUnknownError, endpoint=server.url)
+    assert isinstance(error, OutcomeUnknownError)
+    assert (error.attempts, error.status) == (1, None)
+    assert server.connections == 1
+
+
+def test_read_timeout_ends_a_call_before_its_deadline(make: Maker) -> None:
+    """A server that says nothing is given up after the read timeout."""
+    with serve(hangs) as server:
+        client = make(endpoint=server.url, timeout=30, read_timeout=0.2)
+        before = time.monotonic()
+        with pytest.raises(OutcomeUnknownError, match="ReadTimeout"):
+            client.pause()
+    assert time.monotonic() - before < 2
+
+
+def test_slow_handshake_is_not_sent(make: Maker) -> None:
+    """A TLS handshake that is never answered: the request had not left."""
+    with serve(never_reads) as server:
+        error = timed(make, NotSentError, endpoint=server.url.replace("http:", "https:"))
+    assert "safe to repeat" in str(error)
+
+
+def test_dripped_handshake_is_not_sent(make: Maker) -> None:
+    """A handshake that comes byte by byte ends at the deadline as well."""
+
+    def peer(server: Server, sock: socket.socket) -> None:
+        sock.recv(65536)
+        # A handshake record of 16 KB, begun and drawn out.
+        drip(sock, b"\x16\x03\x03\x40\x00" + b"\x00" * 16384, server.over)
+
+    with serve(peer) as server:
+        timed(make, NotSentError, endpoint=server.url.replace("http:", "https:"))
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port whose queue is full, so that connecting hangs."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        waiting = []
+        for _ in range(8):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+            waiting.append(sock)
+        yield port
+        for sock in waiting:
+            sock.close()
+
+
+def test_connecting_without_end_is_not_sent(make: Maker, full_port: int) -> None:
+    """A host that does not answer at all: the connect timeout and then the deadline hold."""
+    endpoint = f"http://127.0.0.1:{full_port}"
+    error = timed(make, NotSentError, endpoint=endpoint)
+    assert error.attempts == 1
+    retry = RetryPolicy(attempts=2, first_delay=0.01)
+    error = timed(make, NotSentError, endpoint=endpoint, connect_timeout=0.1, retry=retry)
+    assert error.attempts == 2
+    assert "ConnectTimeout" in str(error)
+
+
+def test_deadline_spans_all_attempts(make: Maker) -> None:
+    """Attempts and the waits between them share one deadline."""
+    with Server(always(reply(429, {}, ("Retry-After: 0.4",)))) as server:
+        error = timed(make, RateLimitError, endpoint=server.url, retry=RetryPolicy(attempts=99))
+    assert error.attempts < 99
+
+
+def test_many_quick_retries_end_at_the_deadline(make: Maker) -> None:
+    """A policy that never gives up is stopped by the deadline."""
+    retry = RetryPolicy(attempts=10**9, first_delay=0.01, longest_delay=0.01, budget=1e9)
+    with Server(always(reply(429, {}))) as server:
+        timed(make, RateLimitError, endpoint=server.url, retry=retry)
+
+
+def test_slow_login_is_not_sent(make: Maker) -> None:
+    """A login that hangs: the call's own request never left, and the call ends in time."""
+    with serve(hangs) as iam, Server(always(reply())) as server:
+        auth = IamPasswordAuth("u", "pass-word", "a", project_id=PROJECT, iam_endpoint=iam.url)
+        error = timed(make, NotSentError, endpoint=server.url, auth=auth)
+    assert error.attempts == 1
+    assert server.connections == 0
+
+
+def test_waiting_for_anothers_login_is_bounded(make: Maker) -> None:
+    """Calls that share a login which hangs all end by their deadlines, with nothing sent."""
+    with serve(hangs) as iam, Server(always(reply())) as server:
+        auth = IamPasswordAuth("u", "pass-word", "a", project_id=PROJECT, iam_endpoint=iam.url)
+        client = make(endpoint=server.url, auth=auth, timeout=DEADLINE)
+        before = time.monotonic()
+        outcomes = client.all_at_once(20)
+        took = time.monotonic() - before
+    assert took < MOST
+    assert {type(outcome) for outcome in outcomes} == {NotSentError}
+    assert server.connections == 0
+
+
+def test_login_after_a_refused_token_is_not_sent(make: Maker) -> None:
+    """A 401 settles that nothing happened: when the new login hangs, nothing was sent."""
+    logins = []
+
+    def iam_peer(sock: socket.socket) -> None:
+        while request := read_request(sock):
+            logins.append(request)
+            if len(logins) > 1:
+                iam.over.wait()
+            body = {"token": {"expires_at": "2999-01-01T00:00:00Z"}}
+            sock.sendall(reply(201, body, ("X-Subject-Token: abc",)))
+
+    iam = Server(iam_peer)
+    with iam, Server(always(reply(401, {}))) as server:
+        auth = IamPasswordAuth("u", "pass-word", "a", project_id=PROJECT, iam_endpoint=iam.url)
+        timed(make, NotSentError, endpoint=server.url, auth=auth)
+
+
+def test_full_pool_is_not_sent(make: Maker) -> None:
+    """A call that waits for a connection until its deadline has not sent anything."""
+    with serve(hangs) as server:
+        client = make(endpoint=server.url, timeout=DEADLINE)
+        before = time.monotonic()
+        outcomes = client.all_at_once(101)
+        took = time.monotonic() - before
+    assert took < MOST + 1  # The threads start one after the other.
+    # Of threads, the last may begin late enough to get a connection that was given up.
+    assert {type(outcome) for outcome in outcomes} <= {NotSentError, OutcomeUnknownError}
+    assert make.kind is Client or type(outcomes[-1]) is NotSentError
+
+
+def test_slow_tls_answer_is_an_unknown_outcome(make: Maker) -> None:
+    """The deadline holds behind TLS too."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    server = Server(lambda sock: drips_headers(server, sock), context)
+    with server:
+        timed(make, OutcomeUnknownError, endpoint=server.url, ssl_context=trusting)
+
+
+def test_client_works_after_a_deadline(make: Maker) -> None:
+    """A call that ran out of time leaves a client that works."""
+    asked = []
+
+    def peer(sock: socket.socket) -> None:
+        while request := read_request(sock):
+            asked.append(request)
+            if len(asked) == 1:
+                server.over.wait(5)
+            sock.sendall(reply())
+
+    server = Server(peer)
+    with server:
+        client = make(endpoint=server.url, timeout=DEADLINE)
+        with pytest.raises(OutcomeUnknownError):
+            client.pause()
+        assert client.pause().id == "job-1"

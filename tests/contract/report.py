@@ -59,9 +59,6 @@ CHECKS: Mapping[str, str] = {
     "pages_fit": "Pages keep to their limit and show each task once.",
 }
 
-# Keywords that no request can show from both sides, by the end of their place in the contract.
-UNCOVERABLE: Mapping[str, str] = {}
-
 
 @dataclass
 class Finding:
@@ -318,11 +315,11 @@ def _page(outcome: Outcome, coverage: tracecov.CoverageMap, last_line: str) -> s
     parts.append("</table>")
     gaps = coverage.coverage_gaps()
     if gaps:
-        parts.append("<h3>Not covered</h3><table>" + row("what", "where", "why", tag="th"))
+        parts.append("<h3>Not covered</h3><table>" + row("what", "where", tag="th"))
         for gap in gaps:
             shown: Any = dict(gap)
             kind, place = shown.pop("kind"), " ".join(str(value) for value in shown.values())
-            parts.append(row(kind, place, _why(place)))
+            parts.append(row(kind, place))
         parts.append("</table>")
     parts.append(
         "<p><a href=coverage.html>Coverage in detail</a>, <a href=fuzz.har>all requests (HAR)</a>, "
@@ -341,7 +338,3 @@ def _page(outcome: Outcome, coverage: tracecov.CoverageMap, last_line: str) -> s
         number = sum(finding.check == check for finding in outcome.findings)
         parts.append(row(check, demand, number or ""))
     return "".join([*parts, "</table></html>"])
-
-
-def _why(place: str) -> str:
-    return next((why for end, why in UNCOVERABLE.items() if end in place), "")

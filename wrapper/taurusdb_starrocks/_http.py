@@ -419,14 +419,13 @@ class Body:
         room = LARGEST_BODY + 1 - len(self._content)
         if self._decoder is None:
             self._content += chunk[:room]
-        elif self._decoder.eof:
-            # The decoder would keep whatever follows.
-            self._unread = "goes on after its encoding has ended"
         else:
             try:
                 self._content += self._decoder.decompress(chunk, room)
             except zlib.error:
                 self._unread = "cannot be decoded"
+            if self._decoder.unused_data:  # The decoder would keep all that follows.
+                self._unread = "goes on after its encoding has ended"
         if len(self._content) > LARGEST_BODY:
             self._unread = f"is larger than {LARGEST_BODY} bytes"
         return self._unread is None
@@ -472,7 +471,7 @@ class Routes(Generic[Transport]):
         key = os.getpid(), proxy
         if key not in self._transports:
             try:
-                opened = self._opener(proxy)
+                opened = self._open(proxy)
             except (ImportError, ValueError, httpx.InvalidURL) as error:
                 raise ConfigurationError(
                     f"The proxy that the environment names for {url.scheme}:// cannot be used: "
@@ -480,6 +479,11 @@ class Routes(Generic[Transport]):
                 ) from None
             return self._transports.setdefault(key, opened)
         return self._transports[key]
+
+    def _open(self, proxy: str | None) -> Transport:
+        if proxy and not 0 < (httpx.URL(proxy).port or 1) < 2**16:
+            raise ValueError("impossible port")
+        return self._opener(proxy)
 
     def opened(self) -> list[Transport]:
         """The transports of this process."""

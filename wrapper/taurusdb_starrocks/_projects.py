@@ -37,12 +37,10 @@ def find_project_id(
         NotFoundError: IAM knows no such project, or several.
         ReplicationError: As for ``Client.pause``; nothing changed in any case.
     """
+    environ = os.environ if environ is None else environ
+    auth = _credentials.find(environ, region).auth if auth is None else auth
     if auth is None:
-        environ = os.environ if environ is None else environ
-        auth = _credentials.find(environ, region).auth
-        if auth is None:
-            raise _credentials.nothing_found(environ)
-    del environ  # A traceback of what follows may be shown with its variables.
+        raise _credentials.nothing_found(environ)
     endpoint = _hosts.iam(region) if iam_endpoint is None else iam_endpoint
     plan = _http.plan(
         _hosts.endpoint("iam_endpoint", endpoint).removesuffix("/v3"), auth, **options

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Literal, ParamSpec, TypeVar, get_args
 
-from taurusdb_starrocks._errors import ConfigurationError
+from taurusdb_starrocks._errors import ConfigurationError, ReplicationError
 
 Language = Literal["en-us", "zh-cn"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 def discreet(function: Callable[P, T]) -> Callable[P, T]:
-    """The function, whose ``ConfigurationError`` begins at its caller.
+    """The function, whose complaints begin at its caller.
 
     A traceback can be shown with the variables of its frames, and those of what takes a secret
     hold it.
@@ -38,9 +38,10 @@ def discreet(function: Callable[P, T]) -> Callable[P, T]:
     def quiet(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except ConfigurationError as error:
+        except (ReplicationError, Warning) as error:  # A warning, where they are errors.
             complaint = error.with_traceback(None)
-            complaint.__cause__ = complaint.__context__ = None
+            if isinstance(complaint, ConfigurationError):  # What is behind it quotes the value.
+                complaint.__cause__ = complaint.__context__ = None
         del args, kwargs
         raise complaint
 

@@ -116,7 +116,9 @@ class Wire(httpx.MockTransport):
         self.sent: list[httpx.Request] = []
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request)
+        # As it is now: an identity may change it and send it again.
+        now = {"headers": request.headers.raw, "content": request.content}
+        self.sent.append(httpx.Request(request.method, request.url, **now))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if not isinstance(answer, (httpx.Response, Exception)):
             answer = answer(request)

@@ -50,7 +50,8 @@ def sign(
 
 
 def _canonical_path(path: str) -> str:
-    encoded = "/".join(quote(unquote(segment), safe="-_.~") for segment in path.split("/"))
+    # Decoded as a whole, as the official signer does: to it, an encoded slash parts segments too.
+    encoded = quote(unquote(path), safe="/-_.~")
     return encoded if encoded.endswith("/") else f"{encoded}/"
 
 

@@ -58,3 +58,21 @@ coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper 
 .PHONY: soak
 soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
 	pytest -q tests/soak
+
+# Other people's programs, in environments of their own: they do not install beside ours.
+PEERS := .venv-keystone/.ready .venv-official/.ready
+$(PEERS): .venv-%/.ready: requirements/%.txt
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	touch $@
+
+.PHONY: peers
+peers: $(BIN)/.ready $(PEERS) ## Test against OpenStack Keystone, the vendor's signer and its client
+	pytest -n 2 --dist loadfile tests/peers
+
+.PHONY: lock-peers
+lock-peers: ## Lock those environments again (needs uv on the PATH)
+	for name in keystone official; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --no-annotate requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	done

@@ -529,7 +529,9 @@ def given(transport: Transport) -> Callable[[str | None], Transport]:
     return lambda _proxy: transport
 
 
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
+# All may be kept: httpcore counts the busy connections among those it keeps, so that a lower number
+# would close every one of them after each call once more than that are in use.
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=5.0)
 
 
 class DeadlineBackend(httpcore.NetworkBackend):

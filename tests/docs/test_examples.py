@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 from taurusdb_starrocks import _hosts
 from taurusdb_starrocks_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# How a fence may open whose content does not run here.
+OTHER_FENCES = {"", "console", "ini", "text", "yaml"}
 
 
 def blocks() -> list[object]:
@@ -22,25 +30,80 @@ def blocks() -> list[object]:
         )
         for page in PAGES
         for text in [page.read_text(encoding="utf-8")]
-        for match in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        for match in BLOCK.finditer(text)
     ]
     assert len(found) >= 4
     return found
 
 
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulator in the place of the region, project and token that the pages name."""
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
     with Emulator(token="your IAM token") as emulator:
-        monkeypatch.setitem(_hosts.ENDPOINTS, "ap-southeast-3", emulator.url)
-        monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", emulator.token)
-        monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", emulator.project_id)
         yield emulator
 
 
-@pytest.mark.parametrize("source", blocks())
-def test_block_runs(source: str, cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader who copies the block gets what the page says."""
-    sleep = time.sleep
+@pytest.fixture
+def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An emulator in the place of the region, project and token that the pages name."""
+    emulator.reset()
+    monkeypatch.setitem(_hosts.ENDPOINTS, "ap-southeast-3", emulator.url)
+    monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", emulator.token)
+    monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", emulator.project_id)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits are short: nothing is waited for that takes its time."""
+    sleep, asleep = time.sleep, anyio.sleep
+
+    async def shortly(seconds: float) -> Any:
+        return await asleep(min(seconds, 0.02))
+
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.02)))
-    exec(compile(source, "block", "exec"), {"__name__": "__main__"})
+    monkeypatch.setattr(anyio, "sleep", shortly)
+
+
+@pytest.mark.usefixtures("cloud", "quick")
+@pytest.mark.parametrize("source", blocks())
+def test_block_runs(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A reader who copies the block gets what the page says."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+    try:
+        if re.search(r"^(async )?def test_", source, re.MULTILINE):
+            run_tests(source, tmp_path)
+        else:
+            exec(compile(source, "block", "exec"), {"__name__": "__main__"})
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    request.node.user_properties.append(("figure", "code blocks run"))
+
+
+def run_tests(source: str, folder: Path) -> None:
+    """Run a block that is a test, by pytest in a process of its own."""
+    (folder / "test_block.py").write_text(source, encoding="utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_block.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+    assert not re.search(r"skipped|failed|xfailed", done.stdout)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_is_left_out(page: Path) -> None:
+    """Python stands in blocks that run, and nowhere else."""
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"```+ *python", text)) == len(BLOCK.findall(text))
+    opened = re.findall(r"^ *(?:```+|~~~+)([^\n`]*)$", text, re.MULTILINE)[::2]
+    for fence in opened:
+        kind = fence.strip().partition(" ")[0]
+        assert kind == "python" or kind in OTHER_FENCES or kind.startswith("{"), fence
+        assert not kind.startswith(("{code", "{doctest", "{sourcecode")), fence

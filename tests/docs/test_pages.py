@@ -1,0 +1,128 @@
+"""What the pages repeat of the code is what the code says, and every page leads on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from inspect import signature
+from pathlib import Path
+
+import pytest
+import yaml
+from taurusdb_starrocks import Client, Poll, RetryPolicy, _reply
+from taurusdb_starrocks._waiting import Patience
+from taurusdb_starrocks_emulator import FAULT_KINDS, Fault, faults
+from taurusdb_starrocks_emulator.__main__ import _parser
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("**/*.md"))
+SOURCES = [
+    path
+    for folder in ("wrapper", "emulator", "generated")
+    for path in sorted((ROOT / folder).glob("**/*.py"))
+]
+A_CODE = r"\b(?:DBS|APIGW)\.[0-9]+"
+
+
+def read(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the rows of every table, without the heads."""
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|") and not re.match(r"\|[-| ]*\|$", line)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_page_has_a_title_a_description_and_a_next_step(page: Path) -> None:
+    """Who lands on a page knows where he is, and where to go from there."""
+    text = page.read_text(encoding="utf-8")
+    front, body = re.fullmatch(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    description = yaml.safe_load(front)["myst"]["html_meta"]["description"]
+    assert 40 <= len(description) <= 180
+    assert re.match(r"\n# \S", body)
+    assert re.search(r"^\*\*Next:\*\* .*\[.+\]\(.+\)", body, re.MULTILINE | re.DOTALL)
+
+
+def test_fault_table_is_the_codes() -> None:
+    """The table that the page includes has every fault, its parameters and their defaults."""
+    table = [row for row in rows(faults.__doc__ or "") if row[0].startswith("`")]
+    assert sorted(row[0].strip("`") for row in table) == sorted(FAULT_KINDS)
+    shared = {"kind", "operation", "at", "times", "probability", "seed"}
+    for name, _, parameters in table:
+        fault = Fault(name.strip("`"))
+        own = set(faults._KINDS[fault.kind].defaults)
+        said = set(re.findall(r"`(\w+)`", parameters))
+        if "see below" not in parameters:
+            assert said == own - shared, name
+        if "applied" in own:
+            assert ("`applied` (yes)" in parameters) == bool(fault.applied), name
+
+
+def test_options_are_the_commands() -> None:
+    """The page has every option of the command line, with its default."""
+    table = {row[0].strip("`"): row[1] for row in rows(read("reference/emulator.md"))}
+    table = {name: default for name, default in table.items() if name.startswith("--")}
+    actions = {
+        action.option_strings[-1]: action
+        for action in _parser()._actions
+        if not isinstance(action, argparse._HelpAction)
+    }
+    assert list(table) != []
+    assert set(table) == set(actions)
+    for name, action in actions.items():
+        if action.default not in (None, 0):
+            value = action.default
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            assert table[name] == f"`{shown}`", name
+
+
+def test_variables_are_those_that_are_read() -> None:
+    """The page has every environment variable that the code names, and no other."""
+    a_name = r"\b(?:TAURUSDB_STARROCKS|HUAWEICLOUD_SDK|OS)_[A-Z_]+\b|\bHOME\b"
+    read_by_code = {
+        name for path in SOURCES for name in re.findall(rf'"({a_name})"', path.read_text("utf-8"))
+    }
+    page = set(re.findall(rf"`({a_name})`", read("reference/environment.md")))
+    assert page == read_by_code
+
+
+def test_every_code_has_an_anchor() -> None:
+    """A code that the contract, the client or the emulator knows can be linked to."""
+    text = read("guides/errors.md")
+    anchors = {(code, anchor) for code, anchor in re.findall(r"\[`([\w.]+)`\]\{#([\w-]+)\}", text)}
+    assert len({anchor for _, anchor in anchors}) == len(anchors)
+    for code, anchor in anchors:
+        assert anchor in {code.lower().replace(".", "-"), "dbs-201014-409"}
+    known = {
+        code
+        for path in [*SOURCES, ROOT / "openapi.yaml"]
+        for code in re.findall(A_CODE, path.read_text("utf-8"))
+    }
+    assert known <= {code for code, _ in anchors}
+    assert set(re.findall(A_CODE, text)) == {code for code, _ in anchors}
+
+
+def test_not_found_codes_stand_under_not_found() -> None:
+    """The 400s that the client takes for "not found" are those that the page says."""
+    table = [row for row in rows(read("guides/errors.md")) if row[0] == "400"]
+    assert set(re.findall(A_CODE, " ".join(row[1] for row in table))) == _reply.NOT_FOUND_CODES
+
+
+def test_defaults_of_waiting_and_trying_again() -> None:
+    """The figures in the guides are the code's."""
+    settings = signature(Client).parameters
+    table = {row[0]: row[1] for row in rows(read("guides/retries.md"))}
+    for name in ("timeout", "connect_timeout", "read_timeout"):
+        assert table[f"`{name}`"] == f"{settings[name].default:g}"
+    policy, poll = RetryPolicy(), Poll()
+    assert (policy.attempts, policy.first_delay, policy.budget) == (3, 0.5, 20)
+    shown = f"`Poll(first={poll.first:g}, interval={poll.interval:g}, longest={poll.longest:g})`"
+    table = {row[0]: row[1] for row in rows(read("guides/waiting.md"))}
+    assert table["`poll`"] == shown
+    assert table["`timeout`"] == f"{Patience().timeout:g} s"

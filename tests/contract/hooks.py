@@ -228,13 +228,13 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
     if status < 500 and may_be_dropped(request) and not 200 <= status < 300:
         # HTTP lets any server refuse what is too long or holds bytes it does not allow.
         return False
+    target = bound_of(case).target
     if isinstance(failure, ServerError):
-        return not is_http_of_its_own(exchange)
+        return not is_http_of_its_own(exchange, target.base)
     if isinstance(failure, UnsupportedMethodResponse):
         # 404 and 501 refuse a method as well as 405 does: RFC 9110 asks a resource for a 405 only
         # if it knows the method, and a gateway may route by the method.
         return not (failure.failure_reason == "wrong_status" and status in (404, 501))
-    target = bound_of(case).target
     found = request.operation(target.base)
     intact = found is not None and all(
         rule.fullmatch(value) for rule, value in zip(IDENTIFIERS.values(), found[1:], strict=True)

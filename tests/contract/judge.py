@@ -51,9 +51,10 @@ class Judge:
                 yield "answers", f"there was no answer: {exchange.error}"
             return
         yield from self._leaks(exchange.request, reply)
-        if reply.status >= 500 and not exchange.provoked and not is_http_of_its_own(exchange):
+        base = self._target.base
+        if reply.status >= 500 and not exchange.provoked and not is_http_of_its_own(exchange, base):
             yield "not_a_server_error", f"answered {reply.status}"
-        found = exchange.request.operation(self._target.base)
+        found = exchange.request.operation(base)
         if found is None or not is_well_formed(*found[1:]) or may_be_dropped(exchange.request):
             # Not necessarily the service's own answer: an HTTP server or a router may have given
             # it. If it has the service's shape, it must have the service's header.
@@ -145,10 +146,10 @@ def _is_odd(value: str) -> bool:
     return not (value.isascii() and all(char == "\t" or " " <= char <= "~" for char in value))
 
 
-def is_http_of_its_own(exchange: Exchange) -> bool:
-    """Whether a 5xx is how HTTP says that a method is not known at all (RFC 9110, 15.6.2)."""
+def is_http_of_its_own(exchange: Exchange, base: str) -> bool:
+    """Whether a 5xx is HTTP's way to say that a server has no such method (RFC 9110, 15.6.2)."""
     reply = exchange.reply
-    return reply is not None and reply.status == 501 and exchange.request.method not in ("GET", "POST")
+    return reply is not None and reply.status == 501 and exchange.request.operation(base) is None
 
 
 def _base64(text: str) -> str:

@@ -30,6 +30,9 @@ TIMEOUT = 10.0
 LONGEST_ANSWER = 4 << 20
 # An access key is locked after five wrong signatures in a row; a target's real limit is not known.
 BAD_IDENTITIES_IN_A_ROW = 3
+DOCUMENTED = frozenset.union(*(operation.documented for operation in operations().values()))
+# How often a target may turn out to need longer between two changes than it was seen to need.
+MOST_SURPRISES = 3
 UNKNOWN_TASK = "no_such_task_of_the_fuzzer"
 
 Change = Literal["pause", "resume"]
@@ -126,6 +129,7 @@ class TaskOnTarget:
     last: Change | None = None
     at: float = 0.0
     needs: float = 0.0
+    surprises: int = 0
     jobs: dict[str, int] = field(default_factory=dict)
 
 
@@ -231,6 +235,12 @@ class Wire:
             began = self.clock()
             try:
                 reply, error = self._exchange(request), None
+                if not as_is and self._is_under_way(request, reply, began):
+                    since = self.task.at
+                    while self._is_under_way(request, reply, began):
+                        self._sleep(0.1)
+                        reply = self._exchange(request)
+                    self._learn(since)
             except (OSError, http.client.HTTPException) as problem:
                 reply, error = None, f"{type(problem).__name__}: {problem}"
             return self._after(
@@ -260,6 +270,15 @@ class Wire:
                 try:
                     response = original(adapter, prepared, **{**settings, "proxies": {}})
                     content = response.content
+                    reply = Reply(response.status_code, (), content)
+                    if self._is_under_way(request, reply, began):
+                        since = self.task.at
+                        while self._is_under_way(request, reply, began):
+                            self._sleep(0.1)
+                            response = original(adapter, prepared, **{**settings, "proxies": {}})
+                            content = response.content
+                            reply = Reply(response.status_code, (), content)
+                        self._learn(since)
                 except requests.RequestException as problem:
                     error = f"{type(problem).__name__}: {problem}"
                     seconds = self.clock() - began
@@ -393,7 +412,7 @@ class Wire:
         task = self.task
         opposite: Change = "resume" if change == "pause" else "pause"
         if task.last != opposite:
-            self._ask(opposite)
+            self.ask(opposite)
         self._let_settle()
 
     def _let_settle(self) -> None:
@@ -401,33 +420,53 @@ class Wire:
         if (left := self.task.at + self.task.needs - self.clock()) > 0:
             self._sleep(left)
 
-    def _ask(self, change: Change) -> None:
+    def ask(self, change: Change, source: str = "before a case: {change}", *, case: bool = False) -> Exchange:
         """Have a change accepted; wait, if the target refuses while an earlier one is under way."""
         task = self.task
         self._let_settle()
-        began, pause = self.clock(), 0.05
-        known = task.last
+        began, pause, known, before = self.clock(), 0.05, task.last, task.at
         request = self.request(operations()[change])
         while True:
-            exchange = self.send(request, f"before a case: {change}", as_is=True, case=False)
-            status = exchange.reply.status if exchange.reply else None
-            if status == 200:
-                if self.clock() - began > 0.05 and known is not None and pause > 0.05:
-                    # Half as much again, so that it is long enough the next time.
-                    task.needs = 1.5 * (self.clock() - began) + 0.05
-                return
-            if status == 400 and known is None:
+            exchange = self.send(request, source.format(change=change), as_is=True, case=case)
+            reply = exchange.reply
+            if reply is not None and reply.status == 200:
+                if pause > 0.05:
+                    self._learn(before)
+                return exchange
+            if reply is not None and reply.status == 400 and known in (None, change):
                 # A strict target, and the task is there already.
                 task.last, task.at = change, self.clock()
-                return
-            if status != 400 or self.clock() - began > self.target.settle:
-                check = "resume_after_pause" if change == "resume" else "pause_after_resume"
-                said = f"answered {status}" if status else "there was no answer"
-                self._report(check, f"{change} of a task that allows it: {said}", exchange)
+                return exchange
+            late = self.clock() - began > self.target.settle
+            if reply is None or reply.status != 400 or late or not self._may_be_under_way():
+                self._report(*_refused_change(change, reply), exchange)
                 task.last, task.at = None, self.clock()
-                return
+                return exchange
             self._sleep(pause)
             pause = min(2 * pause, 5.0)
+
+    def _may_be_under_way(self) -> bool:
+        """Whether a refusal may be because an earlier change is under way.
+
+        A target that does so needs about the same time every time. One that refuses now and then,
+        after that time was waited for, is at fault.
+        """
+        return self.task.surprises < MOST_SURPRISES
+
+    def _learn(self, since: float) -> None:
+        """Remember how long a change took; half as much again, to be long enough the next time."""
+        self.task.surprises += self.task.needs > 0
+        self.task.needs = max(self.task.needs, 1.5 * (self.clock() - since) + 0.05)
+
+    def _is_under_way(self, request: Request, reply: Reply, began: float) -> bool:
+        """Whether to ask again, of a target that was seen to refuse for a while after a change."""
+        return (
+            self.task.needs > 0
+            and reply.status == 400
+            and self._may_be_under_way()
+            and self.clock() < began + self.target.settle
+            and self.changes(request) is not None
+        )
 
     def _note_change(self, exchange: Exchange) -> None:
         """Remember what was accepted, and that no two changes have the same job."""
@@ -490,6 +529,15 @@ class Wire:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         head = f"{request.method} {request.path} HTTP/1.1\r\n{lines}\r\n"
         return head.encode("latin-1") + request.body
+
+
+def _refused_change(change: Change, reply: Reply | None) -> tuple[str, str]:
+    """The check that fails when a change is not accepted where it must be, and what is wrong."""
+    said = f"answered {reply.status}" if reply else "there was no answer"
+    text = f"{change} of a task that allows it: {said}, expected 200"
+    if reply is not None and reply.status not in DOCUMENTED:
+        return "status_code_conformance", text
+    return ("resume_after_pause" if change == "resume" else "pause_after_resume"), text
 
 
 def _path_of(url: str) -> str:

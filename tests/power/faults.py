@@ -200,17 +200,17 @@ fault(A, "a list of names is taken", "invalid_accepted", name_ok=lambda s, r, n:
 fault(A, "the task name is not needed", "negative_data_rejection", parse=lambda s, r, b: {"task_name": TASK, **(d if isinstance(d := r(b), dict) else {})})
 fault(A, "the key may be in camel case", "negative_data_rejection", parse=lambda s, r, b: {**d, "task_name": d.get("task_name", d.get("taskName"))} if isinstance(d := r(b), dict) else d)
 fault(A, "an empty body means the last task", "negative_data_rejection", parse=lambda s, r, b: r(b) if b else {"task_name": TASK})
-fault(A, "what follows the object is ignored", "negative_data_rejection", parse=lambda s, r, b: json.JSONDecoder().raw_decode(b.decode())[0])
+fault(A, "what follows the object is ignored", "negative_data_rejection", parse=lambda s, r, b: json.JSONDecoder().raw_decode(b.decode().lstrip())[0])
 fault(A, "the object may stand in a list", "negative_data_rejection", parse=lambda s, r, b: d[0] if isinstance(d := r(b), list) and d else d)
 fault(A, "single quotes will do", "negative_data_rejection", parse=lambda s, r, b: r(b.replace(b"'", b'"')))
 fault(A, "further properties are refused", "positive_data_acceptance", parse=lambda s, r, b: {} if isinstance(d := r(b), dict) and len(d) > 1 else d)
-fault(A, "bytes that are not UTF-8 are dropped", "negative_data_rejection", parse=lambda s, r, b: r(b.decode("utf-8", "ignore")))
+fault(A, "bytes that are not UTF-8 are dropped", "invalid_accepted", parse=lambda s, r, b: r(b.decode("utf-8", "ignore")))
 fault(A, "escapes are not understood", "positive_data_acceptance", parse=lambda s, r, b: {} if b"\\u" in b else r(b))
 
 # --- content type of requests
 fault(A, "any content type will do", "content_type_is_checked", type_ok=lambda s, r, k: True)
 fault(A, "plain text will do", "content_type_is_checked", type_ok=lambda s, r, k: r(k) or (k or "").startswith("text/plain"))
-fault(A, "forms are taken", "content_type_is_checked", type_ok=lambda s, r, k: r(k) or "form" in (k or ""), parse=lambda s, r, b: {"task_name": TASK} if b.startswith(b"task_name=") else r(b))
+fault(A, "forms are taken", "content_type_is_checked", type_ok=lambda s, r, k: (s.memory.update(kind=k or ""), r(k) or "form" in (k or ""))[1], parse=lambda s, r, b: {"task_name": TASK} if "form" in s.memory["kind"] and TASK.encode() in b else r(b))
 fault(A, "a type that only contains JSON will do", "content_type_is_checked", type_ok=lambda s, r, k: "application/json" in (k or ""))
 fault(A, "a charset is refused", "positive_data_acceptance", type_ok=lambda s, r, k: k == "application/json")
 
@@ -224,7 +224,7 @@ fault(A, "identifiers are trimmed", "invalid_accepted", identifier_ok=lambda s, 
 fault(A, "hyphens in an instance ID are dropped", "invalid_accepted", identifier_ok=lambda s, r, p, v: r(p, v.replace("-", "")), find=lambda s, r, i: r(i.replace("-", "")))
 fault(A, "instance IDs are not checked", "invalid_accepted", identifier_ok=lambda s, r, p, v: True, find=lambda s, r, i: s.instances.get(i, s.instances[INSTANCE] if not re.fullmatch("[0-9A-Za-z]{36}", i) else None))
 fault(A, "capitals do not matter in an instance ID", "invalid_accepted", identifier_ok=lambda s, r, p, v: r(p, v) or r(p, v.lower()), find=lambda s, r, i: r(i.lower()))
-fault(A, "an encoded slash is a slash", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", _way_up(c.path.replace("%2F", "/"))), r(c))[1])
+fault(A, "an encoded slash is a slash", "invalid_accepted", route=lambda s, r, c: (setattr(c, "path", _way_up(c.path.replace("%2F", "/"))), r(c))[1])
 fault(A, "an unknown instance has an empty list", "unknown_is_refused", find=lambda s, r, i: r(i) if i in s.instances else ({} if s.memory.get("get") else None), listed=lambda s, r, c, i: (s.memory.update(get=True), r(c, i), s.memory.update(get=False))[1])
 fault(A, "neighbouring paths lead to the operation", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", re.sub(r"(pause|resume)\w$", r"\1", c.path)), r(c))[1])
 
@@ -244,7 +244,7 @@ fault(A, "200 that says it is an error", "response_schema_conformance", name_ok=
 fault(A, "401 for a malformed body", "negative_data_rejection", parse=lambda s, r, b: _or(lambda: r(b), 401))
 fault(A, "503 now and then", "not_a_server_error", finish=every(40, put(status=503)))
 fault(A, "right requests are refused now and then", "positive_data_acceptance", accepted=lambda s, r, j: r(j) if len(s.jobs) % 25 else s.refused(None, 400, "DBS.1", "?"))
-fault(A, "a redirect", "positive_data_acceptance", accepted=lambda s, r, j: Answer(307, None, {"Location": "https://elsewhere.invalid/"}))
+fault(A, "a redirect", "status_code_conformance", accepted=lambda s, r, j: Answer(307, None, {"Location": "https://elsewhere.invalid/"}))
 fault(A, "GET pauses", "unsupported_method", route=lambda s, r, c: (setattr(c, "method", "POST" if c.path.endswith(("pause", "resume")) else c.method), c.body or setattr(c, "body", json.dumps({"task_name": TASK}).encode()), c.headers.setdefault("Content-Type", "application/json"), r(c))[3])
 fault(A, "PUT will do for POST", "unsupported_method", route=lambda s, r, c: (setattr(c, "method", "POST" if c.method == "PUT" else c.method), r(c))[1])
 fault(A, "403 where all is right", "positive_data_acceptance", accepted=lambda s, r, j: s.refused(None, 403, "DBS.1", "?"))

@@ -549,6 +549,14 @@ def test_project_with_an_impossible_id(project_id: Any) -> None:
         find(wire)
 
 
+def test_project_search_with_an_access_key() -> None:
+    """A request of no project is signed without one."""
+    wire = Wire(httpx.Response(200, json={"projects": [{"id": PROJECT}]}))
+    auth = AccessKeyAuth("AKID", "the-secret")
+    assert find_project_id("cn-north-4", auth=auth, transport=wire) == PROJECT
+    assert verify(wire.sent[0], "AKID", "the-secret") == {"host", "x-sdk-date"}
+
+
 def test_project_search_looks_for_an_identity() -> None:
     """Who asks is found where a client would find it, and missed with the same words."""
     wire = Wire(httpx.Response(200, json={"projects": [{"id": PROJECT}]}))

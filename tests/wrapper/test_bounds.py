@@ -62,7 +62,7 @@ ENCODED = [
 ]
 
 
-@pytest.mark.parametrize(("encoding", "body"), ENCODED)
+@pytest.mark.parametrize(("encoding", "body"), ENCODED, ids=range(len(ENCODED)))
 @pytest.mark.parametrize("chunked", [False, True])
 def test_encodings(make: Maker, encoding: str, body: bytes, chunked: bool) -> None:
     """Nothing packed is asked for; what comes packed all the same is unpacked."""

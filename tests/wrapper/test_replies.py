@@ -308,7 +308,9 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 @given(
     status=st.integers(200, 999) | st.sampled_from([200, 200, 200, 302, 400, 401, 500]),
     headers=st.lists(st.tuples(HEADERS, st.binary(max_size=30)), max_size=4),

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from taurusdb_starrocks import AsyncClient, Client, ReplicationError
+from taurusdb_starrocks import AsyncClient, Client, ReplicationError, _telemetry
 
 EXPORTER = InMemorySpanExporter()
 PROVIDER = TracerProvider()
@@ -130,6 +130,17 @@ with Client(endpoint="https://e.com", project_id=sys.argv[1], auth=TokenAuth("t"
     print(client.pause(sys.argv[2], "orders_sync").id)
 assert not any(name.startswith("opentelemetry") for name in sys.modules)
 """
+
+
+def test_no_span_without_opentelemetry(
+    make: Maker, spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its API cannot be imported, nothing is reported."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+    _telemetry._trace_api.cache_clear()
+    make(transport=Wire()).pause()
+    _telemetry._trace_api.cache_clear()
+    assert spans.get_finished_spans() == ()
 
 
 def test_works_without_opentelemetry() -> None:

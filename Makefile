@@ -44,7 +44,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/peers tests/power tests/soak
+OWN_TARGET := tests/package tests/peers tests/power tests/soak
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -76,3 +76,62 @@ lock-peers: ## Lock those environments again (needs uv on the PATH)
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
+
+# A release has an environment of its own too: little takes part in it.
+RELEASE := .venv-release/bin
+$(RELEASE)/.ready: requirements/release.txt
+	$(PYTHON) -m venv .venv-release
+	$(RELEASE)/pip install --quiet --require-hashes -r requirements/release.txt
+	touch $@
+
+# The time is fixed, so that the same sources make the same bytes: that of hatchling's own default.
+.PHONY: dist
+dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/ and check them; twice the same bytes
+	rm -rf dist
+	SOURCE_DATE_EPOCH=1580601600 $(RELEASE)/hatchling build -t sdist -t wheel -d dist
+	$(RELEASE)/twine check --strict dist/*
+	$(RELEASE)/check-wheel-contents dist/*.whl
+
+.PHONY: sbom
+sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in dist/sbom.cdx.json
+	@empty=$$(mktemp -d) && trap 'rm -rf "$$empty"' EXIT \
+	&& $(PYTHON) -m venv --without-pip "$$empty" \
+	&& $(RELEASE)/pip --python "$$empty/bin/python" install --quiet --require-hashes -r requirements/runtime.txt \
+	&& $(RELEASE)/cyclonedx-py environment "$$empty/bin/python" --pyproject pyproject.toml \
+		--mc-type library --output-reproducible --of JSON -o dist/sbom.cdx.json \
+	&& echo "sbom: dist/sbom.cdx.json"
+
+.PHONY: package
+package: $(BIN)/.ready sbom ## Test what is in dist/: contents, extras, lowest and newest versions, public API
+	pytest -n 2 tests/package
+
+.PHONY: api
+api: $(BIN)/.ready ## Write the public API's snapshot anew; what breaks callers needs a line in the changelog
+	python tests/package/surface.py > tests/package/public-api.txt
+
+.PHONY: tag
+tag: $(RELEASE)/.ready ## Fail unless TAG is the version and the changelog has a section for it
+	test "$(TAG)" = "v$$($(RELEASE)/hatchling version)"
+	grep -q "^## \[$$($(RELEASE)/hatchling version)\] - " CHANGELOG.md
+
+.PHONY: lock-release
+lock-release: $(BIN)/.ready ## Lock what releases, the SBOM and the lowest versions are made with (needs uv)
+	$(LOCK) --group release -o requirements/release.txt
+	$(LOCK) --all-extras --constraint requirements/dev.txt -o requirements/runtime.txt
+	$(LOCK) --all-extras --group test --resolution lowest-direct -o requirements/lowest.txt
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate pyproject.toml
+
+# Everything CI runs, in its order: what is quick comes first.
+CHECKS := lint drift demo coverage package soak
+.PHONY: check
+check: ## Run everything CI runs, in its order, and tell how long each step took
+	@begin=$$(date +%s); took=; failed=; \
+	for step in $(CHECKS); do \
+		from=$$(date +%s); printf '\n--- %s\n' $$step; \
+		$(MAKE) --no-print-directory $$step || failed=$$step; \
+		took="$$took$$(printf '%-14s %4d s' $$step $$(($$(date +%s) - from)))\n"; \
+		test -z "$$failed" || break; \
+	done; \
+	printf "\n$$took%-14s %4d s\n" total $$(($$(date +%s) - begin)); \
+	test -z "$$failed" || { echo "check: $$failed failed" >&2; exit 1; }

@@ -1,0 +1,122 @@
+"""The wheel, installed in empty environments, with the sources out of reach."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from configparser import ConfigParser
+from email.message import Message
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+from wheels import ROOT, Environment, digest, inside
+
+USES = Path(__file__).parent / "uses"
+# Tests of the checkout that need nothing but the packages, the contract and the group "test".
+SUITES = ("wrapper", "waiting", "emulator")
+NOT_THOSE = ("__pycache__", "test_telemetry.py")  # The latter needs OpenTelemetry.
+PLUGIN = Path(__file__).parent / "imported_from_wheel.py"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def with_extras(wheel: Path, *extras: str) -> str:
+    return f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
+
+
+def test_every_extra_is_used(metadata: Message) -> None:
+    """There is a script for the base and for each extra."""
+    extras = set(metadata.get_all("Provides-Extra", []))
+    assert {path.stem for path in USES.glob("*.py")} == extras | {"base"}
+
+
+@pytest.mark.parametrize("use", sorted(USES.glob("*.py")), ids=lambda path: path.stem)
+def test_extra_alone(use: Path, wheel: Path, environment: Environment) -> None:
+    """What an extra is for works with nothing else installed."""
+    extras = () if use.stem == "base" else (use.stem,)
+    environment.install(with_extras(wheel, *extras))
+    ran = environment.run("-I", shutil.copy(use, environment.folder))
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_base_with_pytest(wheel: Path, environment: Environment) -> None:
+    """Without any extra, nothing that the wheel registers stands in another tool's way."""
+    environment.install(wheel, "pytest")
+    (environment.folder / "test_it.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    ran = environment.run("-W", "error", "-m", "pytest", "-q")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "1 passed" in ran.stdout
+
+
+def test_commands_start(wheel: Path, environment: Environment, metadata: Message) -> None:
+    """Each console script is on the path and shows its help, with every extra installed."""
+    environment.install(with_extras(wheel, *metadata.get_all("Provides-Extra", [])))
+    declared = ConfigParser()
+    declared.read_string(inside(wheel, "entry_points.txt"))
+    for command in declared["console_scripts"]:
+        ran = environment.run(environment.python.parent / command, "--help")
+        assert ran.returncode == 0, ran.stderr
+        assert command in ran.stdout
+
+
+def lowest(environment: Environment, wheel: Path, extras: list[str]) -> None:
+    """Install the wheel with the lowest versions that its metadata allows, as they are locked."""
+    locked = (ROOT / "requirements" / "lowest.txt").read_text(encoding="utf-8")
+    requirements = environment.folder / "requirements.txt"
+    requirements.write_text(
+        f"{locked}{with_extras(wheel, *extras)} --hash=sha256:{digest(wheel)}\n", encoding="utf-8"
+    )
+    environment.install("--require-hashes", "-r", requirements)
+
+
+def newest(environment: Environment, wheel: Path, extras: list[str]) -> None:
+    """Install the wheel with the newest versions that its metadata allows."""
+    environment.install(
+        "--upgrade", with_extras(wheel, *extras), *PROJECT["dependency-groups"]["test"]
+    )
+
+
+def installed_versions(environment: Environment) -> dict[str, Version]:
+    script = (
+        "import json; from importlib.metadata import distributions; "
+        "print(json.dumps({d.name.lower(): d.version for d in distributions()}))"
+    )
+    told = json.loads(environment.run("-c", script).stdout)
+    return {name: Version(version) for name, version in told.items()}
+
+
+def floor(requirement: Requirement) -> Version:
+    (found,) = [part.version for part in requirement.specifier if part.operator in {">=", "=="}]
+    return Version(found)
+
+
+@pytest.mark.parametrize("install", [lowest, newest])
+def test_suite_passes(
+    install: object, wheel: Path, environment: Environment, metadata: Message
+) -> None:
+    """The tests of the client and the stand-in pass on what is released, not on the checkout."""
+    assert callable(install)
+    install(environment, wheel, metadata.get_all("Provides-Extra", []))
+    versions = installed_versions(environment)
+    for text in metadata.get_all("Requires-Dist", []):
+        requirement = Requirement(text)
+        if install is lowest:
+            assert versions[requirement.name.lower()] == floor(requirement), text
+    tests = environment.folder / "tests"
+    for suite in SUITES:
+        ignore = shutil.ignore_patterns(*NOT_THOSE)
+        shutil.copytree(ROOT / "tests" / suite, tests / suite, ignore=ignore)
+    for file, folder in [
+        *[(path, tests) for path in (ROOT / "tests").glob("*.py")],
+        (ROOT / "openapi.yaml", environment.folder),
+        (ROOT / "pyproject.toml", environment.folder),
+        (PLUGIN, environment.folder),
+    ]:
+        shutil.copy(file, folder)
+    ran = environment.run(
+        *("-m", "pytest", "-q", "-p", PLUGIN.stem, "-p", "no:cacheprovider", "tests")
+    )
+    assert ran.returncode == 0, ran.stdout[-20_000:] + ran.stderr
+    assert "imported from the wheel" in ran.stdout

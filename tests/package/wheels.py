@@ -1,0 +1,56 @@
+"""What `make dist` left in dist/, and empty environments to install it in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Environment:
+    """A virtual environment with nothing in it, far from the checkout."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "env" / "bin" / "python"
+        venv.create(folder / "env", symlinks=True, with_pip=False)
+
+    def install(self, *arguments: str | Path) -> None:
+        """Install with the pip of the development environment: this one needs none."""
+        pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet"]
+        subprocess.run([*pip, *arguments], check=True)
+
+    def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run its Python where no source of ours is in reach."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        path = f"{self.python.parent}{os.pathsep}{os.defpath}"
+        return subprocess.run(
+            [self.python, *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=kept | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | variables,
+        )
+
+
+def built(pattern: str) -> Path:
+    found = list((ROOT / "dist").glob(pattern))
+    assert len(found) == 1, f"run `make dist` first: dist/ holds {found} for {pattern}"
+    return found[0]
+
+
+def inside(wheel: Path, name: str) -> str:
+    """A file of the wheel's .dist-info folder."""
+    folder = "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+    return zipfile.ZipFile(wheel).read(f"{folder}/{name}").decode()
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

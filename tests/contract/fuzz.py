@@ -173,7 +173,7 @@ class Run:
     def _affordable(self) -> int:
         """Fewer examples for a slow target, so that a run ends."""
         usual = statistics.median(exchange.seconds for exchange in self.wire.exchanges)
-        usual += self.wire.task.needs
+        usual += 4 * self.wire.task.needs
         if self.outcome.target.rate is not None:
             usual = max(usual, 1 / self.outcome.target.rate)
         return max(5, min(self._examples, int(10 / usual)))

@@ -424,13 +424,13 @@ class Wire:
         """Have a change accepted; wait, if the target refuses while an earlier one is under way."""
         task = self.task
         self._let_settle()
-        began, pause, known, before = self.clock(), 0.05, task.last, task.at
+        began, pause, known, before = self.clock(), 0.02, task.last, task.at
         request = self.request(operations()[change])
         while True:
             exchange = self.send(request, source.format(change=change), as_is=True, case=case)
             reply = exchange.reply
             if reply is not None and reply.status == 200:
-                if pause > 0.05:
+                if pause > 0.02:
                     self._learn(before)
                 return exchange
             if reply is not None and reply.status == 400 and known in (None, change):
@@ -454,9 +454,9 @@ class Wire:
         return self.task.surprises < MOST_SURPRISES
 
     def _learn(self, since: float) -> None:
-        """Remember how long a change took; half as much again, to be long enough the next time."""
+        """Remember how long a change took, and a bit more, to be long enough the next time."""
         self.task.surprises += self.task.needs > 0
-        self.task.needs = max(self.task.needs, 1.5 * (self.clock() - since) + 0.05)
+        self.task.needs = max(self.task.needs, 1.2 * (self.clock() - since) + 0.02)
 
     def _is_under_way(self, request: Request, reply: Reply, began: float) -> bool:
         """Whether to ask again, of a target that was seen to refuse for a while after a change."""
@@ -535,8 +535,9 @@ def _refused_change(change: Change, reply: Reply | None) -> tuple[str, str]:
     """The check that fails when a change is not accepted where it must be, and what is wrong."""
     said = f"answered {reply.status}" if reply else "there was no answer"
     text = f"{change} of a task that allows it: {said}, expected 200"
-    if reply is not None and reply.status not in DOCUMENTED:
-        return "status_code_conformance", text
+    if reply is not None and reply.status != 400:
+        known = reply.status in DOCUMENTED
+        return ("positive_data_acceptance" if known else "status_code_conformance"), text
     return ("resume_after_pause" if change == "resume" else "pause_after_resume"), text
 
 

@@ -1,0 +1,72 @@
+"""What breaks callers is noticed, and what does not is let pass. Needs `npm ci`; see the Makefile."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.contract.breaking import LAST_RELEASE, ROOT, breaking_changes, compared, is_allowed
+
+SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+PAUSE = "/v3/{project_id}/instances/{instance_id}/starrocks/databases/replication/pause"
+
+
+def schemas(spec: Any) -> Any:
+    return spec["components"]["schemas"]
+
+
+BREAKING: dict[str, Callable[[Any], Any]] = {
+    "an operation goes": lambda s: s["paths"].pop(PAUSE),
+    "a longer name is demanded": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(minLength=4),
+    "another property is required": lambda s: schemas(s)["SyncTask"]["required"].append("reason"),
+    "the job ID becomes a number": lambda s: schemas(s)["Job"]["properties"]["job_id"].update(type="integer"),
+    "a language goes": lambda s: schemas(s)["Language"]["enum"].remove("zh-cn"),
+    "the header becomes required": lambda s: s["components"]["parameters"]["Language"].update(required=True),
+    "200 goes": lambda s: s["paths"][PAUSE]["post"]["responses"].pop("200"),
+}
+COMPATIBLE: dict[str, Callable[[Any], Any]] = {
+    "a shorter name will do": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(minLength=1),
+    "a job says more": lambda s: schemas(s)["Job"]["properties"].update(note={"type": "string"}),
+    "other words": lambda s: s["info"].update(description="Other words."),
+}
+
+
+def against(tmp_path: Path, change: Callable[[Any], Any], version: str = "1.1.0") -> Any:
+    changed = copy.deepcopy(SPEC)
+    change(changed)
+    changed["info"]["version"] = version
+    revision = tmp_path / "openapi.yaml"
+    revision.write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+    return compared(ROOT / "openapi.yaml", revision)
+
+
+@pytest.mark.parametrize("change", BREAKING.values(), ids=list(BREAKING))
+def test_a_breaking_change_is_noticed(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    """It is told, and not allowed while the major number is the same."""
+    comparison = against(tmp_path, change)
+    assert breaking_changes(comparison)
+    assert not is_allowed(comparison)
+
+
+@pytest.mark.parametrize("change", COMPATIBLE.values(), ids=list(COMPATIBLE))
+def test_a_compatible_change_passes(tmp_path: Path, change: Callable[[Any], Any]) -> None:
+    comparison = against(tmp_path, change)
+    assert breaking_changes(comparison) == []
+    assert is_allowed(comparison)
+
+
+def test_a_new_major_version_may_break(tmp_path: Path) -> None:
+    comparison = against(tmp_path, BREAKING["an operation goes"], version="2.0.0")
+    assert breaking_changes(comparison)
+    assert is_allowed(comparison)
+
+
+def test_the_contract_keeps_to_the_last_release() -> None:
+    """The list of tasks was added; nothing else that anybody could notice."""
+    comparison = compared(LAST_RELEASE, ROOT / "openapi.yaml")
+    assert is_allowed(comparison)
+    assert comparison["bump"] in ("none", "patch", "minor", "major")

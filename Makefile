@@ -44,7 +44,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/package tests/peers tests/power tests/soak
+OWN_TARGET := tests/docs/site tests/package tests/peers tests/power tests/soak
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -54,6 +54,36 @@ test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor 
 .PHONY: coverage
 coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper was taken
 	$(MOST_TESTS) --cov --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+.PHONY: fuzz
+fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.yaml; report in reports/
+	@python -m tests.contract.fuzz
+
+.PHONY: fuzz-power
+fuzz-power: $(BIN)/.ready ## Prove that it finds faults: the same fuzzing of servers with one fault each
+	pytest -q -n 2 --no-header tests/power
+
+# Tools for the contract itself; Node is needed for nothing else but the site.
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+node_modules/.ready: package.json package-lock.json .npmrc
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, lint and the site" >&2; exit 1; }
+	npm ci --ignore-scripts --silent
+	touch $@
+
+.PHONY: lint
+lint: $(BIN)/.ready node_modules/.ready ## Lint contract and code, and check the types (needs Node 20)
+	node_modules/.bin/redocly lint openapi.yaml
+	openapi-spec-validator openapi.yaml
+	ruff check
+	ruff format --check
+	mypy
+
+.PHONY: breaking
+breaking: $(BIN)/.ready node_modules/.ready ## Fail on a change that breaks callers of the last contract (needs Node 20)
+	python -m tests.contract.breaking
+	pytest -q tests/node
 
 .PHONY: soak
 soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
@@ -76,6 +106,41 @@ lock-peers: ## Lock those environments again (needs uv on the PATH)
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
+
+# The site has an environment of its own: its builder and a browser's driver are much to install.
+DOCS := .venv-docs/bin
+$(DOCS)/.ready: requirements/docs.txt pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	$(DOCS)/pip install --quiet --require-hashes -r requirements/docs.txt
+	$(DOCS)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Redocly, for the contract and for the page made of it. Its lock names no address.
+node_modules/.ready: package.json package-lock.json
+	npm ci --silent
+	touch $@
+
+.PHONY: docs
+docs: $(DOCS)/.ready node_modules/.ready ## Build the site into site/, for any web server or none
+	rm -rf site
+	$(DOCS)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env \
+		--doctree-dir .venv-docs/doctrees docs site
+	$(DOCS)/python docs/redoc.py node_modules/.bin/redocly openapi.yaml site/reference/http-api.html
+
+.PHONY: chromium
+chromium: ## Install the browser that docs-test drives, unless it is there (Debian, as root)
+	@command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 || { echo "As root: apt-get install chromium" >&2; exit 1; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
+
+.PHONY: docs-test
+docs-test: docs chromium ## Read the site in a browser, run its code, and compare it with the code
+	$(DOCS)/pytest -q tests/docs
+
+.PHONY: lock-docs
+lock-docs: ## Lock what the site is built with (needs uv)
+	$(LOCK) --group docs --extra emulator -o requirements/docs.txt
 
 # A release has an environment of its own too: little takes part in it.
 RELEASE := .venv-release/bin
@@ -123,7 +188,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-header --no-annotate pyproject.toml
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint drift demo coverage package soak
+CHECKS := lint breaking drift demo coverage package fuzz fuzz-power soak
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

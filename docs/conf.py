@@ -45,6 +45,7 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_favicon = "_static/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -82,10 +83,12 @@ def describe(  # As Sphinx calls it.
 
 
 def spell_out(  # As Sphinx calls it.
-    _app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, signature: str, result: str
-) -> tuple[str, str]:
+    _app: Sphinx, what: str, _name: str, _thing: Any, _options: Any, signature: str, result: str
+) -> tuple[str, str] | None:
     """Write what a private name stands for."""
-    return (signature or "").replace("_rules.Language", "Literal['en-us', 'zh-cn']"), result
+    if what != "class" or not signature:
+        return None
+    return signature.replace("_rules.Language", "Literal['en-us', 'zh-cn']"), result
 
 
 def describe_search(
@@ -93,8 +96,9 @@ def describe_search(
 ) -> None:
     """Give the one page that has no source a description."""
     if page == "search":
-        tags = context.get("metatags", "")
-        context["metatags"] = f'{tags}<meta content="Search these pages." name="description" />'
+        says = "Search the pages about pausing and resuming StarRocks replication in TaurusDB."
+        tag = f'<meta content="{says}" name="description" />'
+        context["metatags"] = context.get("metatags", "") + tag
 
 
 def setup(app: Sphinx) -> None:

@@ -14,14 +14,14 @@ LOGOS = (
     "https://cdn.redoc.ly/redoc/logo-mini-full.svg",
     "https://cdn.redoc.ly/redoc/logo-mini.svg",
 )
-# One file that loads nothing, and shows where each fact is from.
-OPTIONS = ("--inlineBundle", "--openapi.showExtensions")
+# One file that loads nothing; it shows where each fact is from, and examples as a whole.
+OPTIONS = ("--inlineBundle", "--openapi.showExtensions", "--openapi.jsonSamplesExpandLevel=all")
 DESCRIPTION = (
     "The HTTP calls that pause, resume and list the synchronization tasks of StarRocks instances "
     "in TaurusDB, with parameters, answers and examples."
 )
 HEAD = f"""<meta name="description" content="{DESCRIPTION}">
-  <link rel="icon" href="data:,">
+  <link rel="icon" href="../_static/icon.svg">
   <style>
     .back {{ display: block; padding: 0.6rem 1rem; font: 0.9rem system-ui, sans-serif;
       color: #0b5f8a; background: #f4f6f8; text-decoration: none; }}

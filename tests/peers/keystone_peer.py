@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
+import base64
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -129,14 +127,13 @@ def keystone_servers(folder: Path) -> Iterator[Keystone]:
         homes[name].mkdir()
         configuration = CONFIGURATION.format(folder=folder, life=life)
         (homes[name] / "keystone.conf").write_text(configuration)
-    owner = ("--keystone-user", pwd.getpwuid(os.getuid()).pw_name)
-    group = ("--keystone-group", grp.getgrgid(os.getgid()).gr_name)
+    keys = folder / "fernet"
+    keys.mkdir()
+    for staged_and_primary in ("0", "1"):
+        (keys / staged_and_primary).write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
     home = homes["patient"]
-    with (
-        managing(home, "fernet_setup", *owner, *group) as fernet,
-        managing(home, "db_sync") as tables,
-    ):
-        finish(home, fernet, tables)
+    with managing(home, "db_sync") as tables:
+        finish(home, tables)
     with managing(home, "bootstrap", OS_BOOTSTRAP_PASSWORD=password) as bootstrap:
         finish(home, bootstrap)
     with ExitStack() as stack:
@@ -154,11 +151,10 @@ def managing(home: Path, *arguments: str, **environ: str) -> Any:
     return running(".venv-keystone", *command, home=home, **environ)
 
 
-def finish(home: Path, *processes: subprocess.Popen[str]) -> None:
-    for process in processes:
-        process.communicate(timeout=60)
-        if process.returncode:
-            pytest.fail(f"{process.args} failed:\n{errors(home).read_text()}")
+def finish(home: Path, process: subprocess.Popen[str]) -> None:
+    process.communicate(timeout=120)
+    if process.returncode:
+        pytest.fail(f"{process.args} failed:\n{errors(home).read_text()}")
 
 
 def serving(home: Path) -> Any:

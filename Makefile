@@ -44,7 +44,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/docs/site tests/package tests/peers tests/power tests/soak
+OWN_TARGET := tests/docs/site tests/node tests/package tests/peers tests/power tests/soak
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -63,7 +63,7 @@ fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.
 fuzz-power: $(BIN)/.ready ## Prove that it finds faults: the same fuzzing of servers with one fault each
 	pytest -q -n 2 --no-header tests/power
 
-# Tools for the contract itself; Node is needed for nothing else but the site.
+# Redocly, for the contract and for the page made of it. Its lock names no address.
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 node_modules/.ready: package.json package-lock.json .npmrc
@@ -113,11 +113,6 @@ $(DOCS)/.ready: requirements/docs.txt pyproject.toml
 	$(PYTHON) -m venv .venv-docs
 	$(DOCS)/pip install --quiet --require-hashes -r requirements/docs.txt
 	$(DOCS)/pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
-
-# Redocly, for the contract and for the page made of it. Its lock names no address.
-node_modules/.ready: package.json package-lock.json
-	npm ci --silent
 	touch $@
 
 .PHONY: docs

@@ -12,9 +12,37 @@ has not been checked against the real one.
 
 from __future__ import annotations
 
-from .faults import FAULT_KINDS, Fault, Faults
-from .seed import SeedError
-from .server import Emulator
-from .state import Call, TaskState
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .faults import FAULT_KINDS, Fault, Faults
+    from .seed import SeedError
+    from .server import Emulator
+    from .state import Call, TaskState
 
 __all__ = ["FAULT_KINDS", "Call", "Emulator", "Fault", "Faults", "SeedError", "TaskState"]
+
+# Imported when they are asked for: pytest imports the plugin in this package wherever it is
+# installed, also where the extra is not, and there must be neither a failure nor a delay.
+_HOMES = {
+    "FAULT_KINDS": "faults",
+    "Call": "state",
+    "Emulator": "server",
+    "Fault": "faults",
+    "Faults": "faults",
+    "SeedError": "seed",
+    "TaskState": "state",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,84 @@
+"""Fixtures for tests against the stand-in service; pytest finds them by itself.
+
+    def test_pausing(starrocks_emulator, starrocks_client):
+        instance_id, task_name = starrocks_emulator.instance_id, starrocks_emulator.task_name
+        starrocks_client.pause(instance_id, task_name)
+        assert starrocks_emulator.task(instance_id, task_name).stage == "Paused"
+
+Nothing is started, and nothing beyond pytest is imported, until a test asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks import AsyncClient, Client
+
+    from .server import Emulator
+
+__all__ = [
+    "starrocks_async_client",
+    "starrocks_client",
+    "starrocks_emulator",
+    "starrocks_emulator_server",
+    "starrocks_emulator_settings",
+]
+
+
+@pytest.fixture(scope="session")
+def starrocks_emulator_settings() -> dict[str, Any]:
+    """Arguments of the `Emulator` of this session. Override it to have others."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> Iterator[Emulator]:
+    """One emulator for the whole session; what a test did to it is there for the next."""
+    from .server import Emulator  # noqa: PLC0415 - what no test asks for is not imported
+
+    with Emulator(**starrocks_emulator_settings) as emulator:
+        yield emulator
+    emulator.close()
+
+
+@pytest.fixture
+def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
+    """The emulator as it was seeded, for one test: no journal, no jobs, no faults.
+
+    Faults that stand in the settings of the session are gone as well; add them in the test.
+    """
+    starrocks_emulator_server.reset()
+    return starrocks_emulator_server
+
+
+@pytest.fixture
+def starrocks_client(starrocks_emulator: Emulator) -> Iterator[Client]:
+    """A `Client` that talks to the emulator with the token for all projects."""
+    from taurusdb_starrocks import Client, TokenAuth  # noqa: PLC0415 - only where it is asked for
+
+    with Client(
+        endpoint=starrocks_emulator.url,
+        project_id=starrocks_emulator.project_id,
+        auth=TokenAuth(starrocks_emulator.token),
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def starrocks_async_client(starrocks_emulator: Emulator) -> AsyncClient:
+    """An `AsyncClient` that talks to the emulator; enter it on the event loop of the test.
+
+    It has no connection before its first call, and only the loop that made a connection can close
+    it: `async with starrocks_async_client as client:`.
+    """
+    from taurusdb_starrocks import AsyncClient, TokenAuth  # noqa: PLC0415 - as above
+
+    return AsyncClient(
+        endpoint=starrocks_emulator.url,
+        project_id=starrocks_emulator.project_id,
+        auth=TokenAuth(starrocks_emulator.token),
+    )

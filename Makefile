@@ -123,11 +123,11 @@ docs: $(DOCS)/.ready node_modules/.ready ## Build the site into site/, for any w
 	$(DOCS)/python docs/redoc.py node_modules/.bin/redocly openapi.yaml site/reference/http-api.html
 
 .PHONY: chromium
-chromium: ## Install the browser that docs-test drives, unless it is there (Debian, as root)
-	@command -v chromium >/dev/null || { \
-		test "$$(id -u)" = 0 || { echo "As root: apt-get install chromium" >&2; exit 1; }; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
+chromium: ## Install the browser that docs-test drives, unless it is there (Debian, root or sudo)
+	@root=; command -v chromium >/dev/null || { \
+		test "$$(id -u)" = 0 || root="sudo -n"; \
+		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			$$root apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 
 .PHONY: docs-test
 docs-test: docs chromium ## Read the site in a browser, run its code, and compare it with the code

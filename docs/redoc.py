@@ -14,8 +14,11 @@ LOGOS = (
     "https://cdn.redoc.ly/redoc/logo-mini-full.svg",
     "https://cdn.redoc.ly/redoc/logo-mini.svg",
 )
-# One file that loads nothing; it shows where each fact is from, and examples as a whole.
-OPTIONS = ("--inlineBundle", "--openapi.showExtensions", "--openapi.jsonSamplesExpandLevel=all")
+# One file that loads nothing, and shows where each fact is from.
+OPTIONS = ("--inlineBundle", "--openapi.showExtensions")
+# Examples are shown as a whole. Redoc has an option for it that its command line does not know.
+SETTINGS = "const __redoc_options = {"
+WHOLE = f'{SETTINGS}"jsonSamplesExpandLevel":"all",'
 DESCRIPTION = (
     "The HTTP calls that pause, resume and list the synchronization tasks of StarRocks instances "
     "in TaurusDB, with parameters, answers and examples."
@@ -53,6 +56,7 @@ def alone(page: str) -> str:
     """
     for logo in LOGOS:
         page = _replace(page, logo, DOT)
+    page = _replace(page, SETTINGS, WHOLE)
     page = _replace(page, "</head>", HEAD, first=True)
     return _replace(page, "<body>", BACK, first=True)
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from taurusdb_starrocks import Client, Poll, RetryPolicy, _reply
 from taurusdb_starrocks._waiting import Patience
-from taurusdb_starrocks_emulator import FAULT_KINDS, Fault, faults
+from taurusdb_starrocks_emulator import FAULT_KINDS, Fault, faults, pytest_plugin
 from taurusdb_starrocks_emulator.__main__ import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +80,12 @@ def test_options_are_the_commands() -> None:
             value = action.default
             shown = f"{value:g}" if isinstance(value, float) else str(value)
             assert table[name] == f"`{shown}`", name
+
+
+def test_fixtures_are_the_plugins() -> None:
+    """The page has every fixture of the pytest plugin."""
+    table = {row[0].strip("`") for row in rows(read("guides/testing.md"))}
+    assert {name for name in table if name.startswith("starrocks")} == set(pytest_plugin.__all__)
 
 
 def test_variables_are_those_that_are_read() -> None:

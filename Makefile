@@ -67,7 +67,7 @@ fuzz-power: $(BIN)/.ready ## Prove that it finds faults: the same fuzzing of ser
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 node_modules/.ready: package.json package-lock.json .npmrc
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null \
 	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, lint and the site" >&2; exit 1; }
 	npm ci --ignore-scripts --silent
 	touch $@

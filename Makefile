@@ -44,7 +44,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/docs/site tests/node tests/package tests/peers tests/power tests/soak
+OWN_TARGET := tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test

@@ -72,20 +72,15 @@ def main(redocly: str, contract: str, page: str) -> None:
     """Write the page."""
     target = Path(page)
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(  # noqa: S603  # What the Makefile names.
-        [
-            redocly,
-            "build-docs",
-            contract,
-            "--inlineBundle",
-            "--openapi.showExtensions",
-            "--output",
-            page,
-        ],
-        check=True,
-        stdout=subprocess.DEVNULL,
+    done = subprocess.run(  # noqa: S603  # What the Makefile names.
+        [redocly, "build-docs", contract, *OPTIONS, "--output", page],
+        capture_output=True,
+        check=False,
+        text=True,
         env={**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
     )
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
     target.write_text(alone(target.read_text(encoding="utf-8")), encoding="utf-8")
 
 

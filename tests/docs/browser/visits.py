@@ -1,0 +1,123 @@
+"""Visiting pages, and what is noticed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from playwright.sync_api import Browser, Page
+
+# The page that Redoc makes shows a part of itself at a time, behind a hash of its own.
+REDOC = "reference/http-api.html"
+CALLS = (
+    "data-synchronization/pausestarrocksdatareplication",
+    "data-synchronization/resumestarrocksdatareplication",
+    "task-status/liststarrocksdatareplications",
+)
+
+
+@dataclass
+class Visit:
+    """What a page asked for, complained of, and shows."""
+
+    title: str = ""
+    description: str = ""
+    text: str = ""
+    next_steps: int = 0
+    width: int = 0
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    links: set[str] = field(default_factory=set)
+    anchors: set[str] = field(default_factory=set)
+
+    def foreign(self, origin: str) -> list[str]:
+        """The requests that went anywhere but to the site."""
+        return [url for url in self.requests if not is_own(url, origin)]
+
+
+def is_own(url: str, origin: str) -> bool:
+    """Whether a URL is of the site, or of nothing outside the page itself."""
+    if url.startswith("blob:"):
+        url = url.removeprefix("blob:")
+        return url.startswith("null/") or is_own(url, origin)
+    return url.startswith((f"{origin}/", "data:")) or url in {"about:blank", origin}
+
+
+def watch(page: Page) -> Visit:
+    """Note from now on what a page asks for and complains of."""
+    visit = Visit()
+    page.context.on("request", lambda request: visit.requests.append(request.url))
+    page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
+    page.on(
+        "console",
+        lambda message: (
+            message.type in {"error", "warning"}
+            and visit.complaints.append(f"{message.type}: {message.text}")
+        ),
+    )
+    page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
+    return visit
+
+
+def look(page: Page, visit: Visit) -> None:
+    """Note what a page shows now."""
+    visit.title = page.title()
+    description = page.locator('meta[name="description"]')
+    visit.description = (
+        (description.first.get_attribute("content") or "") if description.count() else ""
+    )
+    visit.text += page.inner_text("body")
+    visit.next_steps = page.locator(".next a").count()
+    visit.width = page.evaluate("document.documentElement.scrollWidth")
+    visit.links |= set(page.eval_on_selector_all("a[href]", "links => links.map(a => a.href)"))
+    visit.anchors |= set(page.eval_on_selector_all("[id]", "things => things.map(one => one.id)"))
+
+
+def visit_page(browser: Browser, url: str, **settings: object) -> Visit:
+    """Open a page in a context of its own, wait until it is quiet, and look."""
+    context = browser.new_context(**settings)  # type: ignore[arg-type]
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    visit = watch(page)
+    page.goto(url, wait_until="networkidle")
+    look(page, visit)
+    if url.endswith(REDOC):
+        for call in CALLS:
+            page.goto(f"{url}#/{call}")
+            page.locator(f'[id="{call}/responses"]').wait_for()
+            look(page, visit)
+    context.close()
+    return visit
+
+
+def pages_of(site: Path) -> list[str]:
+    """Every page of the site."""
+    return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+
+
+def broken(visits: Mapping[str, Visit], origin: str, site: Path) -> list[str]:
+    """The links within the site that lead nowhere, to a page or to an anchor."""
+    found = []
+    for name, visit in visits.items():
+        for link in sorted(visit.links):
+            if not is_own(link, origin):
+                continue
+            address, anchor = urldefrag(link)
+            path = unquote(urlsplit(address).path).removeprefix(urlsplit(origin).path).lstrip("/")
+            if not path or path.endswith("/"):
+                path += "index.html"
+            target = visits.get(path)
+            if target is None:
+                if not (site / path).is_file():
+                    found.append(f"{name}: {link}")
+            elif anchor and not leads(anchor, target.anchors):
+                found.append(f"{name}: {link}")
+    return found
+
+
+def leads(anchor: str, anchors: Iterable[str]) -> bool:
+    """Whether an anchor is on a page. One of Redoc's is a path, or a path and an anchor."""
+    place = unquote(anchor).rpartition("#")[2]
+    return place == "/" or place.removeprefix("/") in anchors

@@ -114,6 +114,10 @@ def in_headers(request: bytes) -> bytes:
     return reply(500, {}, tuple(f"{name}: {said}" for name in names))
 
 
+def in_encoding(request: bytes) -> bytes:
+    return reply(200, {}, (f"Content-Encoding: {echoes(request)[0]}",))
+
+
 def in_good_reply(request: bytes) -> bytes:
     said = echoes(request)[0]
     return reply(200, {}, (f"X-Request-Id: {said}", f"Set-Cookie: a={said}", f"X-Echo: {said}"))
@@ -148,6 +152,7 @@ ANSWERS: list[Callable[[bytes], bytes]] = [
     in_document,
     in_error,
     in_headers,
+    in_encoding,
     in_good_reply,
     in_reason,
     in_redirect,

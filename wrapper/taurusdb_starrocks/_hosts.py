@@ -7,7 +7,6 @@ import re
 
 import httpx
 
-from taurusdb_starrocks import _rules
 from taurusdb_starrocks._errors import ConfigurationError
 
 # The prefix cannot be derived from the region. From the `servers` of openapi.yaml, proved equal
@@ -51,7 +50,6 @@ def iam(region: str | None) -> str:
     return f"https://{host}.myhuaweicloud.com"
 
 
-@_rules.discreet
 def endpoint(argument: str, value: object) -> str:
     """The endpoint without a final slash, if secrets may be sent there."""
     # By its characters first: a password in the wrong place is not seen as one by a parser.

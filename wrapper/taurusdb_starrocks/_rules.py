@@ -102,7 +102,6 @@ def seconds(argument: str, value: object) -> float:
     return float(number)
 
 
-@discreet
 def text(argument: str, value: object) -> str:
     """The text, if it can be sent as JSON. The error does not show it."""
     if not isinstance(value, str) or not value or re.search("[\ud800-\udfff]", value):

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser comes last: its driver keeps an event loop running, and others start theirs."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Add up what the tests noted as ("figure", name) or ("figure", name, count)."""
     figures: Counter[str] = Counter()

@@ -94,15 +94,9 @@ def test_search_says_when_there_is_nothing(page: Page, origin: str) -> None:
 @pytest.mark.parametrize(
     ("call", "texts"),
     [
-        (
-            CALLS[0],
-            ["Pause a synchronization task", "replication/pause", '"task_name"', '"job_id"'],
-        ),
-        (
-            CALLS[1],
-            ["Resume a synchronization task", "replication/resume", '"task_name"', '"job_id"'],
-        ),
-        (CALLS[2], ["List the synchronization tasks", "limit", '"replications"', '"orders_sync"']),
+        (CALLS[0], ["Pause a synchronization task", "replication/pause", '"job_id"']),
+        (CALLS[1], ["Resume a synchronization task", "replication/resume", '"job_id"']),
+        (CALLS[2], ["List the synchronization tasks", "replication", '"total_count"', "offset"]),
     ],
     ids=["pause", "resume", "list"],
 )
@@ -114,7 +108,7 @@ def test_http_reference_shows_the_call(
     page.locator(f'a[href="http-api.html#/{call}"]').click()
     page.locator(f'[id="{call}/responses"]').wait_for()
     text = page.inner_text("body")
-    for expected in [*texts, "200", "400", "401", "500", "provenance"]:
+    for expected in [*texts, '"task_name"', "200", "400", "401", "500", "provenance"]:
         assert expected in text, expected
 
 
@@ -149,7 +143,8 @@ def test_pages_are_dark_in_the_dark(
         page.goto(f"{origin}/{name}")
         ground = page.evaluate(GROUND)
         text = page.evaluate("getComputedStyle(document.body).color")
-        assert brightness(ground) < 60 < 160 < brightness(text), (name, ground, text)
+        assert brightness(ground) < 60, (name, ground)
+        assert brightness(text) > 160, (name, text)
         if name in {"index.html", "guides/errors.html", "how-it-is-built.html", REDOC}:
             page.screenshot(path=reports / f"docs-dark-{Path(name).stem}.png")
     context.close()

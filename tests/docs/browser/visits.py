@@ -24,9 +24,7 @@ class Visit:
 
     title: str = ""
     description: str = ""
-    text: str = ""
     next_steps: int = 0
-    width: int = 0
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     links: set[str] = field(default_factory=set)
@@ -68,9 +66,7 @@ def look(page: Page, visit: Visit) -> None:
     visit.description = (
         (description.first.get_attribute("content") or "") if description.count() else ""
     )
-    visit.text += page.inner_text("body")
     visit.next_steps = page.locator(".next a").count()
-    visit.width = page.evaluate("document.documentElement.scrollWidth")
     visit.links |= set(page.eval_on_selector_all("a[href]", "links => links.map(a => a.href)"))
     visit.anchors |= set(page.eval_on_selector_all("[id]", "things => things.map(one => one.id)"))
 

@@ -93,7 +93,7 @@ soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now an
 PEERS := .venv-keystone/.ready .venv-official/.ready
 $(PEERS): .venv-%/.ready: requirements/%.txt
 	$(PYTHON) -m venv --clear .venv-$*
-	.venv-$*/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	.venv-$*/bin/pip install --quiet --no-compile --require-hashes --only-binary :all: -r $<
 	touch $@
 
 .PHONY: peers

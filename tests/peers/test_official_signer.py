@@ -170,6 +170,7 @@ def as_sent(official: Official, access_key: str, secret_key: str, received: Any)
     keys=st.tuples(printable, printable, st.none() | printable),
     now=st.floats(0, 4e9),
 )
+@example(method="GET", path="..", params=[], document=None, keys=("ak", "sk", None), now=0)
 def test_what_httpx_makes(
     official: Official,
     method: str,
@@ -192,7 +193,9 @@ def test_what_httpx_makes(
         url = httpx.URL("https://gaussdb.example.com/").copy_with(path=f"/v3/{PROJECT}/{path}")
         client.request(method, url, params=params or None, json=document)
     [received] = sent
-    assert received.headers["X-Project-Id"] == PROJECT
+    # httpx takes "/.." away before it sends, and the project with it.
+    project_id = PROJECT if received.target.startswith(f"/v3/{PROJECT}/") else None
+    assert received.headers.get("X-Project-Id") == project_id
     date = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     assert received.headers["X-Sdk-Date"] == date
     assert received.headers["Authorization"] == as_sent(official, keys[0], keys[1], received)

@@ -24,6 +24,8 @@ from taurusdb_starrocks import (
     ServerError,
     ServiceError,
     TokenAuth,
+    _attempts,
+    _connections,
     _http,
 )
 from taurusdb_starrocks._call import calling
@@ -37,18 +39,20 @@ class Bench:
     def __init__(self, kind: type, wire: Wire, *, chance: float = 0.5, **settings: Any) -> None:
         self.slept: list[float] = []
         plan = _http.plan("https://e.com", TokenAuth("t"), **settings)
-        attempts = _http.Attempts(plan, lambda: chance)
-        routes: Any = _http.Routes(_http.given(wire), trust_env=False, traced=False)
+        attempts = _attempts.Attempts(
+            plan.retry, lambda: chance, connect=plan.connect, read=plan.read
+        )
+        routes: Any = _connections.Routes(_connections.given(wire), trust_env=False, traced=False)
         self._total = plan.total
         self._transport: Any
         if kind is Client:
-            self._transport = _http.RetryingTransport(routes, attempts, self.slept.append)
+            self._transport = _attempts.RetryingTransport(routes, attempts, self.slept.append)
         else:
 
             async def sleep(seconds: float) -> None:
                 self.slept.append(seconds)
 
-            self._transport = _http.AsyncRetryingTransport(routes, attempts, sleep)
+            self._transport = _attempts.AsyncRetryingTransport(routes, attempts, sleep)
 
     def call(self, method: str = "POST") -> Any:
         """What one call comes to: a reply or an error."""

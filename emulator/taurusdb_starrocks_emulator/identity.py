@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.datastructures import Headers
 
@@ -53,11 +53,12 @@ class Signed:
 
 def canonical_request(request: Signed, signed_headers: Iterable[str]) -> str:
     """The text that stands for a request when it is signed."""
-    path = "/".join(quote(unquote_to_bytes(part), safe="-_.~") for part in request.path.split("/"))
-    pairs = sorted(
+    # Decoded as a whole, as the vendor's own signer does.
+    path = quote(unquote(request.path), safe="/-_.~")
+    pairs = [
         (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
-        for name, value in parse_qsl(request.query, keep_blank_values=True)
-    )
+        for name, value in sorted(parse_qsl(request.query, keep_blank_values=True))
+    ]
     names = list(signed_headers)
     return "\n".join(
         [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from taurusdb_starrocks import Client, Poll, RetryPolicy, _http, _reply
+from taurusdb_starrocks import Client, Poll, RetryPolicy, _attempts, _body, _reply
 from taurusdb_starrocks._waiting import Patience
 from taurusdb_starrocks_emulator import FAULT_KINDS, Fault, faults, pytest_plugin
 from taurusdb_starrocks_emulator.__main__ import _parser
@@ -126,8 +126,8 @@ def test_defaults_of_waiting_and_trying_again() -> None:
     table = {row[0]: row[1] for row in rows(read("guides/retries.md"))}
     for name in ("timeout", "connect_timeout", "read_timeout"):
         assert table[f"`{name}`"] == f"{settings[name].default:g}"
-    assert f"at most {_http.IN_FLIGHT} calls on the wire" in read("index.md")
-    assert f"At most {_http.LARGEST_BODY >> 20} MiB of a body" in read("security.md")
+    assert f"at most {_attempts.IN_FLIGHT} calls on the wire" in read("index.md")
+    assert f"At most {_body.LARGEST_BODY >> 20} MiB of a body" in read("security.md")
     policy, poll = RetryPolicy(), Poll()
     assert (policy.attempts, policy.first_delay, policy.budget) == (3, 0.5, 20)
     shown = f"`Poll(first={poll.first:g}, interval={poll.interval:g}, longest={poll.longest:g})`"

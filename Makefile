@@ -183,7 +183,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-header --no-annotate pyproject.toml
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking drift demo coverage package fuzz fuzz-power soak
+CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

@@ -98,6 +98,16 @@ def test_variables_are_those_that_are_read() -> None:
     assert page == read_by_code
 
 
+def test_files_that_are_named_are_there() -> None:
+    """Who looks for a file that a page or the picture names finds it."""
+    for page in [*PAGES, DOCS / "call.svg"]:
+        text = page.read_text("utf-8")
+        for name in re.findall(r"(?<![\w/])_[a-z]+\.py\b", text):
+            assert (ROOT / "wrapper/taurusdb_starrocks" / name).is_file(), (page, name)
+        for path in re.findall(r"`((?:tests|wrapper|emulator|docs)/[\w./]+)`", text):
+            assert (ROOT / path).exists(), (page, path)
+
+
 def test_every_code_has_an_anchor() -> None:
     """A code that the contract, the client or the emulator knows can be linked to."""
     text = read("guides/errors.md")

@@ -27,7 +27,10 @@ def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
         "taurusdb_starrocks_emulator/openapi.yaml",
         "taurusdb_starrocks_emulator/seed.yaml",
     }
-    assert not [name for name in names if "test" in name or "doc" in name]
+    for name in names:
+        *folders, file = name.split("/")
+        assert not {"test", "tests", "docs"} & set(folders), name
+        assert not file.startswith("test_"), name
 
 
 def test_contract_is_inside(wheel: Path) -> None:
@@ -57,6 +60,7 @@ def test_entry_points(wheel: Path) -> None:
     declared = ConfigParser()
     declared.read_string(inside(wheel, "entry_points.txt"))
     assert "taurusdb-starrocks-emulator" in declared["console_scripts"]
+    assert "taurusdb_starrocks_emulator" in declared["pytest11"]
     for group in declared.sections():
         for target in declared[group].values():
             assert target.partition(".")[0].partition(":")[0] in PACKAGES

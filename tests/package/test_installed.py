@@ -17,7 +17,16 @@ from wheels import ROOT, Environment, digest, inside
 USES = Path(__file__).parent / "uses"
 # Tests of the checkout that need nothing but the packages, the contract and the group "test".
 SUITES = ("wrapper", "waiting", "emulator")
-NOT_THOSE = ("__pycache__", "test_telemetry.py")  # The latter needs OpenTelemetry.
+NOT_THOSE = (
+    "__pycache__",
+    "test_telemetry.py",  # Needs OpenTelemetry.
+    # Minutes of clocks and processes, in which other versions of dependencies change nothing.
+    "test_deadline.py",
+    "test_emulator_command.py",
+    "test_secrets.py",
+    "test_state_machine.py",
+    "test_window_holds.py",
+)
 PLUGIN = Path(__file__).parent / "imported_from_wheel.py"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -50,9 +59,19 @@ def test_base_with_pytest(wheel: Path, environment: Environment) -> None:
     assert "1 passed" in ran.stdout
 
 
-def test_commands_start(wheel: Path, environment: Environment, metadata: Message) -> None:
-    """Each console script is on the path and shows its help, with every extra installed."""
-    environment.install(with_extras(wheel, *metadata.get_all("Provides-Extra", [])))
+PYTEST = """
+def test_fixtures(starrocks_emulator, starrocks_client):
+    starrocks_client.pause(starrocks_emulator.instance_id, "orders_sync")
+    assert [call.operation for call in starrocks_emulator.journal()] == ["pause"]
+"""
+
+
+def test_entry_points_work(wheel: Path, environment: Environment, metadata: Message) -> None:
+    """Each console script is on the path and shows its help; pytest finds the fixtures."""
+    environment.install(with_extras(wheel, *metadata.get_all("Provides-Extra", [])), "pytest")
+    (environment.folder / "test_it.py").write_text(PYTEST, encoding="utf-8")
+    ran = environment.run("-m", "pytest", "-q")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     declared = ConfigParser()
     declared.read_string(inside(wheel, "entry_points.txt"))
     for command in declared["console_scripts"]:

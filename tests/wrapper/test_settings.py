@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -265,7 +266,8 @@ def test_request_is_the_contracts(make: Maker) -> None:
     path = f"/v3/{PROJECT}/instances/{INSTANCE}/starrocks/databases/replication"
     assert (pause.method, pause.url.path) == ("POST", f"{path}/pause")
     assert (resume.method, resume.url.path) == ("POST", f"{path}/resume")
-    assert pause.content == resume.content == b'{"task_name":"orders_sync"}'
+    assert pause.content == resume.content
+    assert json.loads(pause.content) == {"task_name": "orders_sync"}
     assert pause.headers["Content-Type"] == "application/json"
     assert pause.headers["X-Language"] == "en-us"
     assert pause.headers["User-Agent"].startswith("taurusdb-starrocks/")

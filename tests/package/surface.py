@@ -17,7 +17,11 @@ from abc import ABC
 from collections.abc import Iterator
 from typing import Any
 
-MODULES = ("taurusdb_starrocks", "taurusdb_starrocks_emulator")
+MODULES = (
+    "taurusdb_starrocks",
+    "taurusdb_starrocks_emulator",
+    "taurusdb_starrocks_emulator.pytest_plugin",
+)
 
 
 class Verbatim:
@@ -42,7 +46,7 @@ def surface(modules: tuple[str, ...] = MODULES) -> list[str]:
 
 def name_of(line: str) -> str:
     """The name that a line describes, without its package: ``Client.pause``."""
-    found = re.match(r"\w+\.([\w.]+)", line)
+    found = re.match(r"\w+\.(?:pytest_plugin\.)?([\w.]+)", line)
     assert found, line
     return found[1].removesuffix(".__init__")
 

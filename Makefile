@@ -163,7 +163,7 @@ sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in
 
 .PHONY: package
 package: $(BIN)/.ready sbom ## Test what is in dist/: contents, extras, lowest and newest versions, public API
-	pytest -n 2 tests/package
+	pytest -n 2 --dist worksteal tests/package
 
 .PHONY: api
 api: $(BIN)/.ready ## Write the public API's snapshot anew; what breaks callers needs a line in the changelog

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from schemathesis.engine import events, from_schema
+
 from tests.contract import probes
 from tests.contract.contract import operations
 from tests.contract.hooks import Pass, schema_for
@@ -116,7 +117,9 @@ class Run:
         states, wire = self.states, self.wire
         states.look_around()
         if not wire.list_is_offered:
-            note = "The target does not offer listStarRocksDataReplications: it follows contract 1.0."
+            note = (
+                "The target does not offer listStarRocksDataReplications: it follows contract 1.0."
+            )
             self.outcome.notes.append(note)
             self._say(note)
         states.cycle()
@@ -126,15 +129,18 @@ class Run:
         for group, made in probes.groups(wire, self.outcome.seed):
             self._group(group, made)
         self._say(f"requests made by hand: {self.outcome.cases} cases so far")
-        for which in ("pinned", "not pinned"):
-            self._schemathesis(which)  # type: ignore[arg-type] # one of the two
+        passes: tuple[Pass, Pass] = ("pinned", "not pinned")
+        for which in passes:
+            self._schemathesis(which)
             self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
         states.cycle()
         if self._provoke is not None:
             for status in (403, 429, 500):
                 with self._provoke(status):
                     for operation in operations().values():
-                        wire.send(wire.request(operation), "told to fail", as_is=True, provoked=True)
+                        wire.send(
+                            wire.request(operation), "told to fail", as_is=True, provoked=True
+                        )
         states.leave()
 
     def _group(self, group: str, made: list[probes.Probe]) -> None:
@@ -184,13 +190,12 @@ class Run:
         elif isinstance(event, events.NonFatalError):
             self._errors.append(f"schemathesis: {event.info.title}: {event.info.message}")
         elif isinstance(event, events.ScenarioFinished):
-            by_id = {}
             for case_id, nodes in event.recorder.checks.items():
                 for node in nodes:
                     if node.failure_info is None:
                         continue
                     failure = node.failure_info.failure
-                    exchange = by_id.get(case_id) or self._sent(event.recorder, case_id)
+                    exchange = self._sent(event.recorder, case_id)
                     text = f"{failure.title}: {failure.message}"
                     self.report(node.name, text, exchange)
 
@@ -202,24 +207,27 @@ class Run:
         content = interaction.response.content or b""
         for exchange in reversed(self.wire.exchanges):
             reply, sent = exchange.reply, exchange.request
-            same = reply is not None and reply.status == interaction.response.status_code
-            if same and reply is not None and reply.body == content:
-                if sent.method == interaction.request.method and interaction.request.uri.endswith(sent.path):
-                    return exchange
+            if (
+                reply is not None
+                and (reply.status, reply.body) == (interaction.response.status_code, content)
+                and sent.method == interaction.request.method
+                and interaction.request.uri.endswith(sent.path)
+            ):
+                return exchange
         return None
 
 
 @contextmanager
 def _failing(emulator: Any, status: int) -> Iterator[None]:
     """The emulator answers with a status."""
-    fault = {
+    faults: dict[int, dict[str, Any]] = {
         403: {"kind": "error", "status": 403, "code": "DBS.200010", "message": "Forbidden."},
         429: {"kind": "throttle"},
         500: {"kind": "error", "status": 500},
-    }[status]
+    }
     from taurusdb_starrocks_emulator import Fault  # noqa: PLC0415 - only where there is one
 
-    emulator.faults.add(Fault(**fault))
+    emulator.faults.add(Fault(**faults[status]))
     try:
         yield
     finally:
@@ -227,7 +235,11 @@ def _failing(emulator: Any, status: int) -> Iterator[None]:
 
 
 def fuzz_emulator(
-    *, mode: Any = "lenient", seed: int, say: Callable[[str], None] = lambda _: None, **settings: Any
+    *,
+    mode: Any = "lenient",
+    seed: int,
+    say: Callable[[str], None] = lambda _: None,
+    **settings: Any,
 ) -> Outcome:
     """Start the emulator and fuzz it."""
     from taurusdb_starrocks_emulator import Emulator  # noqa: PLC0415 - only where there is one
@@ -255,18 +267,13 @@ def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None
     """Fuzz what the environment says; the exit status."""
     environment = os.environ if environment is None else environment
     try:
-        seed_text = environment.get("SEED") or str(random.SystemRandom().randrange(2**32))
-        if not seed_text.isdecimal():
-            raise CannotRunError("SEED is no number")
-        seed = int(seed_text)
+        seed = _seed(environment)
         if url := environment.get("TARGET"):
             target = read_target(url, environment)
             say(f"fuzzing {target.url}, SEED={seed}")
             outcome = Run(target, seed=seed, say=say).go()
         else:
-            mode = environment.get("MODE") or "lenient"
-            if mode not in ("lenient", "strict"):
-                raise CannotRunError("MODE is neither lenient nor strict")
+            mode = _mode(environment)
             say(f"fuzzing the emulator, MODE={mode}, SEED={seed}")
             outcome = fuzz_emulator(mode=mode, seed=seed, say=say)
     except CannotRunError as error:
@@ -283,6 +290,20 @@ def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None
     say(f"\n{outcome.seconds:.0f} s; see {REPORTS / 'fuzz.html'}")
     say(last_line)
     return 1 if outcome.findings else 0
+
+
+def _seed(environment: Mapping[str, str]) -> int:
+    text = environment.get("SEED") or str(random.SystemRandom().randrange(2**32))
+    if not (text.isascii() and text.isdecimal()):
+        raise CannotRunError("SEED is no number")
+    return int(text)
+
+
+def _mode(environment: Mapping[str, str]) -> str:
+    mode = environment.get("MODE") or "lenient"
+    if mode not in ("lenient", "strict"):
+        raise CannotRunError("MODE is neither lenient nor strict")
+    return mode
 
 
 def verdict(outcome: Outcome) -> str:

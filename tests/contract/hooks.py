@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from schemathesis.config import PositiveDataAcceptanceConfig, SchemathesisConfig
 from schemathesis.core import NOT_SET
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.openapi.checks import UndefinedStatusCode, UnsupportedMethodResponse
+
 from tests.contract.contract import IDENTIFIERS, LANGUAGES, ROOT, SPEC
 from tests.contract.judge import JSON, Judge, is_http_of_its_own, may_be_dropped
 from tests.contract.near_misses import near_miss
@@ -132,7 +132,7 @@ def _exchange(case: Any, response: Any) -> Exchange:
     """What schemathesis sent and got, as the checks know it."""
     prepared = response.request
     body = prepared.body or b""
-    target = bound_of(case).target
+    target = target_of(case)
     request = Request(
         prepared.method,
         prepared.url.removeprefix(target.url[: len(target.url) - len(target.base)]),
@@ -146,6 +146,13 @@ def _exchange(case: Any, response: Any) -> Exchange:
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def target_of(case: Any) -> Target:
+    """The target of a case whose schema is from here."""
+    bound = bound_of(case)
+    assert bound is not None
+    return bound.target
 
 
 class Refused(Failure):
@@ -221,14 +228,16 @@ for _name in (
     schemathesis.check(_every_answer(_name))
 
 
-def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
-    """Whether a failure of a standard check is the target's fault. Each exception has its reason."""
+def filter_failure(  # noqa: PLR0911 - a list of exceptions, each with its reason
+    context: Any, failure: Failure, case: Any, response: Any
+) -> bool:
+    """Whether a failure of a standard check is the target's fault."""
     exchange = _exchange(case, response)
     request, status = exchange.request, response.status_code
     if status < 500 and may_be_dropped(request) and not 200 <= status < 300:
         # HTTP lets any server refuse what is too long or holds bytes it does not allow.
         return False
-    target = bound_of(case).target
+    target = target_of(case)
     if isinstance(failure, ServerError):
         return not is_http_of_its_own(exchange, target.base)
     if isinstance(failure, UnsupportedMethodResponse):

@@ -27,7 +27,8 @@ INTERNALS = re.compile(
     | goroutine\ \d+\ \[|panic:\ |panicked\ at                       # Go, Rust
     | \bon\ line\ \d+\b|Fatal\ error:                               # PHP
     | \bSELECT\s.+\sFROM\s|\bINSERT\s+INTO\s|\bUPDATE\s+\w+\s+SET\s|sqlite3?\.|ORA-\d{5}|SQLSTATE
-    | site-packages|/(?:home|root|usr|opt|srv|var|app|tmp)/[\w./-]+\.(?:py|js|go|java|rb|php|db|sqlite)
+    | site-packages
+    | /(?:home|root|usr|opt|srv|var|app|tmp)/[\w./-]+\.(?:py|js|go|java|rb|php|db|sqlite)
     | -----BEGIN\ [A-Z ]+-----
     """,
     re.VERBOSE,
@@ -73,7 +74,10 @@ class Judge:
                 yield "token_not_echoed", f"the answer carries {which}"
                 break
         if match := INTERNALS.search(text):
-            yield "internals_not_leaked", f"the answer shows the program's inside: {match[0][:80]!r}"
+            yield (
+                "internals_not_leaked",
+                f"the answer shows the program's inside: {match[0][:80]!r}",
+            )
 
     def _tokens(self, request: Request) -> Iterator[tuple[str, str]]:
         sent = request.header("X-Auth-Token")

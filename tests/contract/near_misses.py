@@ -94,7 +94,7 @@ def wrong_identifiers(value: str) -> dict[str, str]:
         "asterisk": "*",
         "template": "%7Bid%7D",
         "percent without digits": value[:-1] + "%25",
-        "hyphens of a UUID": f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}",
+        "hyphens of a UUID": "-".join([value[:8], value[8:12], value[12:16], value[16:]]),
         "long": value * 20,
     }
 

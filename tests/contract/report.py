@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 import tracecov
 import yaml
+
 from tests.contract.contract import SPEC
 from tests.contract.target import Target
 from tests.contract.wire import Exchange, Request
@@ -58,6 +59,16 @@ CHECKS: Mapping[str, str] = {
     "task_is_listed": "The list shows the task.",
     "pages_fit": "Pages keep to their limit and show each task once.",
 }
+
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse}
+td,th{border:1px solid #8886;padding:.2rem .6rem;text-align:left;vertical-align:top}
+pre{white-space:pre-wrap;word-break:break-all;background:#8882;padding:.6rem}
+section{border-left:.3rem solid #c33;padding-left:1rem}
+:root{color-scheme:light dark}
+"""
 
 
 @dataclass
@@ -127,7 +138,14 @@ def curl(request: Request, target: Target) -> str:
     parts = urlsplit(target.url)
     words = ["curl", "-i", "--path-as-is", "-X", request.method]
     for name, value in request.headers:
-        if name.lower() in ("host", "user-agent", "accept", "accept-encoding", "connection", "content-length"):
+        if name.lower() in (
+            "host",
+            "user-agent",
+            "accept",
+            "accept-encoding",
+            "connection",
+            "content-length",
+        ):
             continue
         if target.token in value:
             shown = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
@@ -194,7 +212,9 @@ def _junit(outcome: Outcome) -> str:
     )
     count = sum(line.startswith("  <testcase") for line in lines)
     head = head.replace(f'tests="{len(lines)}"', f'tests="{count}"')
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + "\n".join([head, *lines, "</testsuite>", ""])
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + "\n".join(
+        [head, *lines, "</testsuite>", ""]
+    )
 
 
 def _xml(text: str) -> str:
@@ -239,7 +259,9 @@ def _entry(exchange: Exchange, target: Target) -> dict[str, Any]:
         "statusText": _phrase(status),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": [{"name": name, "value": value} for name, value in (reply.headers if reply else ())],
+        "headers": [
+            {"name": name, "value": value} for name, value in (reply.headers if reply else ())
+        ],
         "content": {
             "size": len(reply.body) if reply else 0,
             "mimeType": (reply.header("Content-Type") if reply else None) or "",
@@ -256,7 +278,8 @@ def _entry(exchange: Exchange, target: Target) -> dict[str, Any]:
         "response": got,
         "cache": {},
         "timings": {"send": 0, "wait": milliseconds, "receive": 0},
-        "comment": exchange.source + (f"; failed: {', '.join(exchange.failed)}" if exchange.failed else ""),
+        "comment": exchange.source
+        + (f"; failed: {', '.join(exchange.failed)}" if exchange.failed else ""),
     }
 
 
@@ -277,25 +300,27 @@ def _phrase(status: int) -> str:
 
 def _page(outcome: Outcome, coverage: tracecov.CoverageMap, last_line: str) -> str:
     def row(*cells: object, tag: str = "td") -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+        return (
+            "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+        )
 
     target = outcome.target
+    about = (
+        f"{target.url}, seed {outcome.seed}, {outcome.seconds:.0f} s, "
+        f"{len(outcome.exchanges)} requests of which {outcome.cases} are cases."
+    )
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Contract tests</title><style>"
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{border:1px solid #8886;padding:.2rem .6rem;text-align:left;"
-        "vertical-align:top}pre{white-space:pre-wrap;word-break:break-all;background:#8882;padding:.6rem}"
-        ".bad{border-left:.3rem solid #c33;padding-left:1rem}:root{color-scheme:light dark}</style>",
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Fuzz</title>",
+        f"<style>{STYLE}</style>",
         f"<h1>{html.escape(last_line)}</h1>",
-        f"<p>{html.escape(target.url)}, seed {outcome.seed}, {outcome.seconds:.0f} s, "
-        f"{len(outcome.exchanges)} requests of which {outcome.cases} are cases.</p>",
+        f"<p>{html.escape(about)}</p>",
         *(f"<p><strong>{html.escape(note)}</strong></p>" for note in outcome.notes),
     ]
     if outcome.findings:
         parts.append("<h2>Faults</h2>")
         for finding in outcome.findings:
             parts.append(
-                f"<section class=bad><h3>{html.escape(finding.check)}: {html.escape(finding.where)}</h3>"
+                f"<section><h3>{html.escape(finding.check)}: {html.escape(finding.where)}</h3>"
                 f"<p>{html.escape(CHECKS.get(finding.check, ''))} Seen {finding.times} times.</p>"
                 f"<pre>{html.escape(_xml(finding.message))}</pre>"
             )
@@ -325,14 +350,18 @@ def _page(outcome: Outcome, coverage: tracecov.CoverageMap, last_line: str) -> s
         "<p><a href=coverage.html>Coverage in detail</a>, <a href=fuzz.har>all requests (HAR)</a>, "
         "<a href=fuzz.junit.xml>JUnit</a></p><h2>Requests</h2><table>"
     )
-    statuses = sorted({exchange.reply.status if exchange.reply else 0 for exchange in outcome.exchanges})
+    statuses = sorted(
+        {exchange.reply.status if exchange.reply else 0 for exchange in outcome.exchanges}
+    )
     parts.append(row("for", *(status or "none" for status in statuses), tag="th"))
     counts: Counter[tuple[str, int]] = Counter(
         (exchange.source.partition(":")[0], exchange.reply.status if exchange.reply else 0)
         for exchange in outcome.exchanges
     )
-    for source in sorted({source for source, _ in counts}):
-        parts.append(row(source, *(counts[source, status] or "" for status in statuses)))
+    parts += [
+        row(source, *(counts[source, status] or "" for status in statuses))
+        for source in sorted({source for source, _ in counts})
+    ]
     parts.append("</table><h2>Checks</h2><table>" + row("check", "demands", "faults", tag="th"))
     for check, demand in CHECKS.items():
         number = sum(finding.check == check for finding in outcome.findings)

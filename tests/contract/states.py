@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,10 +67,14 @@ class States:
             ).reply
             # A server of contract 1.0 does not know the path at all. One that does, and answers
             # for this instance that it is not there, has a fault.
-            if other is not None and other.status in (404, 405, 501) and known is not None:
-                if known.status in (400, 403) and other.status == reply.status:
-                    wire.list_is_offered = False
-                    return
+            if (
+                other is not None
+                and known is not None
+                and other.status == reply.status
+                and known.status in (400, 403)
+            ):
+                wire.list_is_offered = False
+                return
         if reply.status != 200:
             self._report(
                 "positive_data_acceptance", f"list: answered {reply.status}, expected 200", exchange
@@ -85,7 +89,9 @@ class States:
                 wire.task.last = "pause"
             elif stage in NOT_PAUSED - {"cancelled"}:
                 wire.task.last = "resume"
-        elif self._first.rows or isinstance(reply.document, dict) and "replications" in reply.document:
+        elif self._first.rows or (
+            isinstance(reply.document, dict) and "replications" in reply.document
+        ):
             self._report("task_is_listed", "the list does not show the named task", exchange)
 
     def leave(self) -> None:
@@ -108,13 +114,15 @@ class States:
             )
             exchange = wire.send(request, "states: list")
             listing.exchange = exchange
-            document = exchange.reply.document if exchange.reply else None
+            document: Any = exchange.reply.document if exchange.reply else None
             rows = document.get("replications") if isinstance(document, dict) else None
             if exchange.reply is None or exchange.reply.status != 200:
                 status = exchange.reply.status if exchange.reply else None
                 if instance_id is None and status is not None:
                     self._report(
-                        "positive_data_acceptance", f"list: answered {status}, expected 200", exchange
+                        "positive_data_acceptance",
+                        f"list: answered {status}, expected 200",
+                        exchange,
                     )
                 return listing
             if not isinstance(rows, list):
@@ -179,19 +187,25 @@ class States:
                 return
             self._takes_effect(change)
             # Whether the same is accepted once more is not published: both are right.
-            again = wire.send(wire.request(operations()[change]), f"states: {change} again", as_is=True)
-            if again.reply is not None and again.reply.status not in (200, 400):
-                if again.reply.status < 500:
-                    text = f"{change} once more: answered {again.reply.status}, expected 200 or 400"
-                    self._report("status_code_conformance", text, again)
+            again = wire.send(
+                wire.request(operations()[change]), f"states: {change} again", as_is=True
+            )
+            status = again.reply.status if again.reply else 0
+            if 0 < status < 500 and status not in (200, 400):
+                text = f"{change} once more: answered {status}, expected 200 or 400"
+                self._report("status_code_conformance", text, again)
             self._takes_effect(change)
             self._others_untouched(exchange)
             self._other_instance_untouched(before)
 
     def _takes_effect(self, change: str) -> None:
-        """The list shows it in the end. A stage that the contract does not name may mean anything."""
+        """The list shows it in the end. A stage without a name in the contract may mean all."""
         wire, target = self._wire, self._wire.target
-        if not wire.list_is_offered or self._first is None or target.task_name not in self._first.tasks:
+        if (
+            not wire.list_is_offered
+            or self._first is None
+            or target.task_name not in self._first.tasks
+        ):
             return
         wrong = NOT_PAUSED if change == "pause" else NOT_RESUMED
         until, pause = wire.clock() + target.settle, 0.05
@@ -199,7 +213,9 @@ class States:
             listing = self._walk()
             assert listing.exchange is not None
             if target.task_name not in listing.tasks:
-                self._report("task_is_listed", f"after {change} the task is not listed", listing.exchange)
+                self._report(
+                    "task_is_listed", f"after {change} the task is not listed", listing.exchange
+                )
                 return
             stage = listing.tasks[target.task_name]
             if stage is None or stage.lower() not in wrong:
@@ -219,18 +235,22 @@ class States:
     def nothing_changed(self, group: str, change: str) -> None:
         """What was refused has changed nothing; `change` is what it asked for."""
         wire, target = self._wire, self._wire.target
-        if not wire.list_is_offered or self._first is None or target.task_name not in self._first.tasks:
+        if (
+            not wire.list_is_offered
+            or self._first is None
+            or target.task_name not in self._first.tasks
+        ):
             return
         listing = self._walk()
         stage = (listing.tasks.get(target.task_name) or "").lower()
         assert listing.exchange is not None
         expected_not = {"paused"} if change == "pause" else NOT_PAUSED - {"cancelled", "wait"}
         last: Change = "resume" if change == "pause" else "pause"
-        if wire.task.last == last and wire.clock() > wire.task.at + wire.task.needs:
-            if stage in expected_not:
-                text = f"{group}: all was refused, and yet the stage is {stage!r}"
-                self._report("refusal_changes_nothing", text, listing.exchange)
-                wire.task.last = None
+        certain = wire.task.last == last and wire.clock() > wire.task.at + wire.task.needs
+        if certain and stage in expected_not:
+            text = f"{group}: all was refused, and yet the stage is {stage!r}"
+            self._report("refusal_changes_nothing", text, listing.exchange)
+            wire.task.last = None
         self._others_untouched(listing.exchange)
 
     def _others_untouched(self, exchange: Exchange) -> None:
@@ -241,7 +261,9 @@ class States:
         for name, stage in self._others.items():
             was, is_now = (stage or "").lower(), (now.get(name) or "").lower()
             if name not in now:
-                self._report("other_tasks_untouched", f"task {name!r} is not listed any more", exchange)
+                self._report(
+                    "other_tasks_untouched", f"task {name!r} is not listed any more", exchange
+                )
             elif (was == "paused") != (is_now == "paused"):
                 text = f"the stage of task {name!r} went from {stage!r} to {now[name]!r}"
                 self._report("other_tasks_untouched", text, exchange)

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.contract.contract import IDENTIFIERS, TASK_NAME
@@ -62,7 +63,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
         raise CannotRunError(f"TARGET is no http:// or https:// address: {url!r}")
     if parts.username is not None:
         raise CannotRunError("TARGET must not hold credentials")
-    values = {
+    values: dict[str, Any] = {
         name: environment.get(PREFIX + name.upper(), "")
         for name in ("token", "project_id", "instance_id", "task_name")
     }

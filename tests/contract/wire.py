@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -23,14 +23,16 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from tests.contract.contract import IDENTIFIERS, TASK_NAME, Operation, operations
-from tests.contract.target import CannotRunError, Target
+
+from tests.contract.contract import IDENTIFIERS, LANGUAGES, TASK_NAME, Operation, operations
+from tests.contract.target import Target
 
 TIMEOUT = 10.0
 LONGEST_ANSWER = 4 << 20
 # An access key is locked after five wrong signatures in a row; a target's real limit is not known.
 BAD_IDENTITIES_IN_A_ROW = 3
 DOCUMENTED = frozenset.union(*(operation.documented for operation in operations().values()))
+PLAIN_JSON = re.compile(r"application/json(; ?charset=utf-8)?", re.IGNORECASE)
 # How often a target may turn out to need longer between two changes than it was seen to need.
 MOST_SURPRISES = 3
 UNKNOWN_TASK = "no_such_task_of_the_fuzzer"
@@ -215,6 +217,7 @@ class Wire:
         source: str,
         *,
         as_is: bool = False,
+        patient: bool = False,
         case: bool = True,
         provoked: bool = False,
     ) -> Exchange:
@@ -224,6 +227,7 @@ class Wire:
             request: The request.
             source: What it is for.
             as_is: Whether the task may be in a stage that does not allow the change.
+            patient: Whether to ask again if an earlier change may be under way.
             case: Whether it counts as a case.
             provoked: Whether the target was told to fail.
 
@@ -235,7 +239,7 @@ class Wire:
             began = self.clock()
             try:
                 reply, error = self._exchange(request), None
-                if not as_is and self._is_under_way(request, reply, began):
+                if patient and self._is_under_way(request, reply, began):
                     since = self.task.at
                     while self._is_under_way(request, reply, began):
                         self._sleep(0.1)
@@ -395,7 +399,8 @@ class Wire:
         document = request.document
         right = (
             (project_id, instance_id) == (self.target.project_id, self.target.instance_id)
-            and (request.header("Content-Type") or "").lower().startswith("application/json")
+            and PLAIN_JSON.fullmatch(request.header("Content-Type") or "") is not None
+            and request.header("X-Language") in (None, *LANGUAGES)
             and isinstance(document, dict)
             and document.get("task_name") == self.target.task_name
         )
@@ -420,7 +425,9 @@ class Wire:
         if (left := self.task.at + self.task.needs - self.clock()) > 0:
             self._sleep(left)
 
-    def ask(self, change: Change, source: str = "before a case: {change}", *, case: bool = False) -> Exchange:
+    def ask(
+        self, change: Change, source: str = "before a case: {change}", *, case: bool = False
+    ) -> Exchange:
         """Have a change accepted; wait, if the target refuses while an earlier one is under way."""
         task = self.task
         self._let_settle()
@@ -473,7 +480,8 @@ class Wire:
         reply, change = exchange.reply, self.changes(exchange.request)
         if change is None:
             if reply is not None and reply.accepted and exchange.request.method != "GET":
-                self.task.last = None  # It should not have been accepted: who knows what it did.
+                # Either nothing is said about it, or it is at fault: who knows what it did.
+                self.task.last, self.task.at = None, self.clock()
             return
         if reply is None or reply.status != 200:
             if reply is None or reply.status >= 500:
@@ -498,10 +506,9 @@ class Wire:
         if self._context is not None:
             raw = self._context.wrap_socket(raw, server_hostname=self._host)
         with raw:
-            try:
+            # A server may refuse a body before it has read it; its answer is there then.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 raw.sendall(self._bytes(request))
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # A server may refuse a body before it has read it; its answer comes next.
             response = http.client.HTTPResponse(raw, method=request.method)
             response.begin()
             body = io.BytesIO()
@@ -523,9 +530,8 @@ class Wire:
             *request.headers,
             ("Connection", "close"),
         ]
-        if request.header("Transfer-Encoding") is None and request.header("Content-Length") is None:
-            if request.body or request.method in ("POST", "PUT", "PATCH"):
-                headers.append(("Content-Length", str(len(request.body))))
+        if request.body or request.method in ("POST", "PUT", "PATCH"):
+            headers.append(("Content-Length", str(len(request.body))))
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         head = f"{request.method} {request.path} HTTP/1.1\r\n{lines}\r\n"
         return head.encode("latin-1") + request.body

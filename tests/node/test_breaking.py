@@ -1,4 +1,4 @@
-"""What breaks callers is noticed, and what does not is let pass. Needs `npm ci`; see the Makefile."""
+"""What breaks callers is noticed, and nothing else. Needs Node; run it with `make breaking`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.contract.breaking import LAST_RELEASE, ROOT, breaking_changes, compared, is_allowed
 
 SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
@@ -21,15 +22,23 @@ def schemas(spec: Any) -> Any:
 
 BREAKING: dict[str, Callable[[Any], Any]] = {
     "an operation goes": lambda s: s["paths"].pop(PAUSE),
-    "a longer name is demanded": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(minLength=4),
+    "a longer name is demanded": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(
+        minLength=4
+    ),
     "another property is required": lambda s: schemas(s)["SyncTask"]["required"].append("reason"),
-    "the job ID becomes a number": lambda s: schemas(s)["Job"]["properties"]["job_id"].update(type="integer"),
+    "the job ID becomes a number": lambda s: schemas(s)["Job"]["properties"]["job_id"].update(
+        type="integer"
+    ),
     "a language goes": lambda s: schemas(s)["Language"]["enum"].remove("zh-cn"),
-    "the header becomes required": lambda s: s["components"]["parameters"]["Language"].update(required=True),
+    "the header becomes required": lambda s: s["components"]["parameters"]["Language"].update(
+        required=True
+    ),
     "200 goes": lambda s: s["paths"][PAUSE]["post"]["responses"].pop("200"),
 }
 COMPATIBLE: dict[str, Callable[[Any], Any]] = {
-    "a shorter name will do": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(minLength=1),
+    "a shorter name will do": lambda s: schemas(s)["SyncTask"]["properties"]["task_name"].update(
+        minLength=1
+    ),
     "a job says more": lambda s: schemas(s)["Job"]["properties"].update(note={"type": "string"}),
     "other words": lambda s: s["info"].update(description="Other words."),
 }

@@ -1,4 +1,4 @@
-"""A second, small server that follows the contract: it can be varied, and broken one step at a time.
+"""A small second server that follows the contract; it can be varied, and broken step by step.
 
 It shares nothing with the emulator, so a run against it also shows that `make fuzz` is about the
 contract and not about the emulator.
@@ -60,7 +60,7 @@ class Answer:
         return b"" if self.document is None else json.dumps(self.document).encode()
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a refusal is an answer
     """Ends a call."""
 
     def __init__(self, answer: Answer) -> None:
@@ -135,11 +135,14 @@ class Service:
         answer.headers.setdefault("X-Request-Id", uuid4().hex)
         return self.finish(call, answer)
 
-    def decide(self, call: Call) -> Answer:
+    def decide(self, call: Call) -> Answer:  # noqa: PLR0911 - a refusal at each step
         verb, project, instance = self.route(call)
         if not self.proved(call):
             return self.refused(call, 401, "APIGW.0301", "Incorrect IAM authentication information")
-        for value, rule in ((project, r"[0-9A-Za-z]{32}"), (instance, r"[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}")):
+        for value, rule in (
+            (project, r"[0-9A-Za-z]{32}"),
+            (instance, r"[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}"),
+        ):
             if not self.identifier_ok(rule, value):
                 if self.router:
                     return Answer(404, {"message": "no route"})
@@ -160,7 +163,9 @@ class Service:
             raise Refused(Answer(404, {"error_code": "APIGW.0101", "error_msg": "No such API"}))
         wanted = "POST" if match[3] else "GET"
         if call.method != wanted:
-            raise Refused(Answer(self.methods, None, {"Allow": wanted} if self.methods == 405 else {}))
+            raise Refused(
+                Answer(self.methods, None, {"Allow": wanted} if self.methods == 405 else {})
+            )
         return match[3] or "list", unquote(match[1]), unquote(match[2])
 
     def proved(self, call: Call) -> bool:
@@ -294,15 +299,16 @@ def serving(service: Service) -> Iterator[str]:
             headers = {**answer.headers, "Content-Length": str(len(content))}
             head += "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
             self.wfile.write(
-                head.encode("latin-1", "replace") + b"\r\n"
+                head.encode("latin-1", "replace")
+                + b"\r\n"
                 + (b"" if self.command == "HEAD" else content)
             )
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
-        do_OPTIONS = do_HEAD = handle_any
-
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Nothing is logged."""
+
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
+        setattr(Handler, f"do_{method}", Handler.handle_any)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

@@ -1,10 +1,11 @@
-"""The fuzzing finds what is wrong with a server, one fault at a time, and nothing in a right one."""
+"""The fuzzing finds what is wrong with a server, one fault at a time; in a right one nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+
 from tests.contract.fuzz import Run
 from tests.contract.report import CHECKS, Outcome
 from tests.contract.target import CannotRunError, Target
@@ -15,7 +16,9 @@ CATCHABLE = [fault for fault in FAULTS if fault.check is not None]
 UNCATCHABLE = [fault for fault in FAULTS if fault.check is None]
 
 
-def fuzz(service: Service, *, first_only: bool, other: str | None = None, **settings: Any) -> Outcome:
+def fuzz(
+    service: Service, *, first_only: bool, other: str | None = None, **settings: Any
+) -> Outcome:
     with serving(service) as url:
         target = Target(
             url=url,

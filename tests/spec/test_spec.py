@@ -38,7 +38,12 @@ def inlined(node: Any) -> Any:
 
 SPEC = inlined(RAW)
 OPERATIONS = {
-    operation["operationId"]: {**operation, "shared": item["parameters"], "path": path, "method": method}
+    operation["operationId"]: {
+        **operation,
+        "shared": item["parameters"],
+        "path": path,
+        "method": method,
+    }
     for path, item in SPEC["paths"].items()
     for method, operation in item.items()
     if method != "parameters"
@@ -52,7 +57,7 @@ def test_it_is_valid() -> None:
     validate(RAW)
 
 
-def documented() -> Iterator[tuple[str, Any, Any]]:
+def documented() -> Iterator[tuple[str, Any, Any]]:  # noqa: C901 - all places where one may stand
     """Every example, where it stands, and the schema it is an example of."""
 
     def of(place: str, holder: Any, schema: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -92,7 +97,9 @@ def documented() -> Iterator[tuple[str, Any, Any]]:
 EXAMPLES = list(documented())
 
 
-@pytest.mark.parametrize(("place", "example", "schema"), EXAMPLES, ids=[place for place, _, _ in EXAMPLES])
+@pytest.mark.parametrize(
+    ("place", "example", "schema"), EXAMPLES, ids=[place for place, _, _ in EXAMPLES]
+)
 def test_an_example_fits_its_schema(place: str, example: Any, schema: Any) -> None:
     """And a pattern means the whole text, without a final line break."""
     Draft202012Validator.check_schema(schema)
@@ -122,7 +129,9 @@ def test_every_link_leads_to_an_operation() -> None:
     assert links
     for _, link in links:
         target = OPERATIONS[link["operationId"]]
-        names = {parameter["name"] for parameter in [*target["shared"], *target.get("parameters", [])]}
+        names = {
+            parameter["name"] for parameter in [*target["shared"], *target.get("parameters", [])]
+        }
         assert set(link["parameters"]) <= names
         assert ("requestBody" in link) == ("requestBody" in target)
     pairs = {(name, link["operationId"]) for name, link in links}
@@ -147,14 +156,16 @@ def body(operation: Any) -> Any:
     return operation["requestBody"]["content"]["application/json"]
 
 
+# A fact is a line.
+# fmt: off
 # What the two pages say (revision of 2024-09-11), the page it is from, and what it is here.
 FACTS: list[tuple[str, str, Any, Any]] = [
     (STOP, "POST", PAUSE["method"], "post"),
     (RESTORE, "POST", RESUME["method"], "post"),
     (STOP, "the URI", PAUSE["path"], "/v3/{project_id}/instances/{instance_id}/starrocks/databases/replication/pause"),
     (RESTORE, "the URI", RESUME["path"], "/v3/{project_id}/instances/{instance_id}/starrocks/databases/replication/resume"),
-    (STOP, "its name", STOP.split(" for")[0] in PAUSE["description"].replace("\n", " "), True),
-    (RESTORE, "its name", RESTORE.split(" for")[0].split(" a ")[0] in RESUME["description"], True),
+    (STOP, "its name", STOP.split(" for", maxsplit=1)[0] in PAUSE["description"].replace("\n", " "), True),
+    (RESTORE, "its name", RESTORE.split(" for", maxsplit=1)[0].split(" a ", maxsplit=1)[0] in RESUME["description"], True),
 ]
 for page, operation in zip((STOP, RESTORE), BOTH, strict=True):
     said = operation["responses"]
@@ -201,10 +212,15 @@ for page, operation in zip((STOP, RESTORE), BOTH, strict=True):
         (page, "X-Auth-Token is mandatory", {} in SPEC["security"] or "security" in operation, False),
         (page, "the token is the value of X-Subject-Token", "X-Subject-Token" in SPEC["components"]["securitySchemes"]["token"]["description"], True),
     ]
+# fmt: on
 
 
-@pytest.mark.parametrize(("page", "fact", "here", "there"), FACTS, ids=[f"{f[0].split()[0]}: {f[1]}" for f in FACTS])
-def test_a_fact_of_the_pages_is_in_the_contract(page: str, fact: str, here: Any, there: Any) -> None:
+@pytest.mark.parametrize(
+    ("page", "fact", "here", "there"), FACTS, ids=[f"{f[0].split()[0]}: {f[1]}" for f in FACTS]
+)
+def test_a_fact_of_the_pages_is_in_the_contract(
+    page: str, fact: str, here: Any, there: Any
+) -> None:
     """As the page has it."""
     assert here == there
 
@@ -243,15 +259,21 @@ def test_operations_generated_modules_and_verbs_are_the_same() -> None:
         if path.stem != "__init__"
     }
     # The generator splits names at capitals, and "StarRocks" is two words to it.
-    assert {re.sub("_", "", name) for name in generated} == {snake(n).replace("_", "") for n in OPERATIONS}
+    assert {re.sub("_", "", name) for name in generated} == {
+        snake(n).replace("_", "") for n in OPERATIONS
+    }
     assert set(OPERATIONS) == set(VERBS)
     used = {
         node.module.rpartition(".")[2]
-        for node in ast.walk(ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text()))
+        for node in ast.walk(
+            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text())
+        )
         if isinstance(node, ast.ImportFrom) and node.module and ".api." in f"{node.module}."
     } | {
         alias.name
-        for node in ast.walk(ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text()))
+        for node in ast.walk(
+            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text())
+        )
         if isinstance(node, ast.ImportFrom) and node.module and ".api" in node.module
         for alias in node.names
     }

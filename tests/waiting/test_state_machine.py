@@ -67,7 +67,7 @@ class Machine(RuleBasedStateMachine):
             endpoint=f"http://127.0.0.1:{self.port}",
             project_id=self.emulator.project_id,
             auth=TokenAuth("machine-token"),
-            timeout=2.0,
+            timeout=10.0,
             retry=RetryPolicy(first_delay=0.001, longest_delay=0.002, budget=1e9),
         )
         self.client = self.opened.__enter__()
@@ -158,7 +158,6 @@ class Machine(RuleBasedStateMachine):
         for name, stages in self.may_be.items():
             target = self.emulator.task(self.instance, name).target
             assert target in stages, name
-            self.may_be[name] = {target}  # Now it is known.
 
 
 @pytest.mark.parametrize("opener", [open_sync, open_async], ids=["sync", "async"])

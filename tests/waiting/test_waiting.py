@@ -411,6 +411,26 @@ def test_resuming_is_stubborn(client: Any, service: Service, answer: Answer) -> 
     assert service.stages["orders_sync"] == "Incremental"
 
 
+def test_a_list_that_lags_behind_does_not_settle_a_lost_resume(
+    client: Any, service: Service
+) -> None:
+    """The resume was lost and the list still shows the task running: it is asked for again."""
+    with client.paused(INSTANCE, "orders_sync", poll=POLL):
+        service.scripts["resume orders_sync"] = [LOST]
+        stale = {"task_name": "orders_sync", "stage": "Incremental", "status": "Yes"}
+        service.scripts["look"] = [httpx.Response(200, json={"replications": [stale]})]
+    assert service.stages["orders_sync"] == "Incremental"
+    assert service.count("resume") == 2
+
+
+def test_a_resume_that_is_refused_because_it_runs(client: Any, service: Service) -> None:
+    """Somebody else resumed it: refused and seen running is good enough."""
+    with client.paused(INSTANCE, "orders_sync", poll=POLL):
+        service.stages["orders_sync"] = "Incremental"
+        service.scripts["resume orders_sync"] = [refusal(400, "DBS.200086")]
+    assert service.count("resume") == 1
+
+
 def test_a_resume_that_fails(client: Any, service: Service) -> None:
     """The error names the task, shows the line to run by hand, and says why."""
     with pytest.raises(

@@ -204,7 +204,8 @@ class Effort:
         self.touched: set[str] = set()  # Tasks that may have changed by our asking.
         self.pending = dict.fromkeys(names)
         self.failed: dict[str, ReplicationError] = {}  # Filled by the stubborn; others raise.
-        self._unsure: dict[str, int] = {}  # Tasks whose asking had no answer: looks since.
+        self._unsure: dict[str, int] = {}  # Tasks whose asking was not accepted: looks since.
+        self._refused: set[str] = set()  # Those of them where it was refused.
         self._missed = 0
 
     def ask(self, name: str) -> Steps[None]:
@@ -224,6 +225,8 @@ class Effort:
             passing = isinstance(error, PASSING)
             if (again or self._stubborn) and (refused or passing):
                 self._unsure[name] = 0
+                if refused:
+                    self._refused.add(name)
             else:
                 self._fail(name, error)
         else:
@@ -267,7 +270,10 @@ class Effort:
             if self._patience.progress is not None:
                 self._patience.progress(task)
             if self._there(task):
-                self.pending.pop(name, None)
+                if self._settled(name):
+                    self.pending.pop(name, None)
+                else:
+                    self._unsure[name] = LOOKS_UNTIL_LOST
             elif _failed(task):
                 self._fail(name, _failure(task, self._goal))
             elif name in self._unsure:
@@ -283,6 +289,14 @@ class Effort:
         if self._verb == "pause":
             return task.stage is Stage.PAUSED
         return task.stage.running and not task.abnormal
+
+    def _settled(self, name: str) -> bool:
+        """Whether the stage alone is proof enough.
+
+        A list may lag behind. What was running before it was paused, and is said to run when
+        nobody has accepted to resume it, is asked for once more by the stubborn.
+        """
+        return not self._stubborn or name not in self._unsure or name in self._refused
 
     def _ask_again(self) -> Steps[None]:
         for name in list(self.pending):

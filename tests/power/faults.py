@@ -218,7 +218,7 @@ fault(A, "a charset is refused", "positive_data_acceptance", type_ok=lambda s, r
 
 # --- path rules
 A = "path rules"
-fault(A, "any instance will do", "unknown_is_refused", find=lambda s, r, i: s.instances[INSTANCE])
+fault(A, "any instance will do", "unknown_is_refused", find=lambda s, r, i: s.instances.get(i, s.instances[INSTANCE]))
 fault(A, "instances are looked up by their first characters", "unknown_is_refused", find=lambda s, r, i: next((t for k, t in s.instances.items() if k[:32] == i[:32]), None))
 fault(A, "an instance ID may end in a line break", "invalid_accepted", identifier_ok=lambda s, r, p, v: bool(re.match(f"^{p}$", v)), find=lambda s, r, i: r(i.strip()), project_ok=lambda s, r, p: r(p.strip()))
 fault(A, "a project ID may end in a line break", "invalid_accepted", identifier_ok=lambda s, r, p, v: bool(re.match(f"^{p}$", v)), project_ok=lambda s, r, p: r(p.strip()))

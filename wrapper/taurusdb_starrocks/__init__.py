@@ -1,5 +1,6 @@
 """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB."""
 
+from taurusdb_starrocks import _alone as _alone  # First, because the others import httpx.
 from taurusdb_starrocks._auth import AccessKeyAuth, IamPasswordAuth, TokenAuth
 from taurusdb_starrocks._client import AsyncClient, Client
 from taurusdb_starrocks._errors import (

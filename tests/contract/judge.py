@@ -70,7 +70,7 @@ class Judge:
         headers = "\n".join(f"{name}: {value}" for name, value in reply.headers)
         text = headers + "\n" + reply.body.decode("utf-8", "replace")
         for token, which in self._tokens(request):
-            if any(form in text for form in (token, _base64(token))):
+            if _carries(text, token):
                 yield "token_not_echoed", f"the answer carries {which}"
                 break
         if match := INTERNALS.search(text):
@@ -85,8 +85,6 @@ class Judge:
         # A token that is a plain word, like "token", may stand in a message by chance.
         if len(own) >= 12 or not own.isalpha():
             yield own, "the token"
-        if sent and sent != own and len(sent) >= 12 and sent in request.path:
-            return
         if sent and sent != own and len(sent) >= 12:
             yield sent, "the wrong token that was sent"
 
@@ -156,5 +154,8 @@ def is_http_of_its_own(exchange: Exchange, base: str) -> bool:
     return reply is not None and reply.status == 501 and exchange.request.operation(base) is None
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode().rstrip("=")
+def _carries(text: str, token: str) -> bool:
+    """Whether a token is in a text: a long one anywhere, a short one as a word of its own."""
+    if len(token) < 12:
+        return re.search(rf"(?<![0-9A-Za-z]){re.escape(token)}(?![0-9A-Za-z])", text) is not None
+    return token in text or base64.b64encode(token.encode()).decode().rstrip("=") in text

@@ -12,11 +12,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from tests.contract.contract import Operation, operations
 from tests.contract.judge import may_be_dropped
 from tests.contract.near_misses import wrong_identifiers, wrong_names
-from tests.contract.target import Target
+from tests.contract.target import Target, is_loopback
 from tests.contract.wire import UNKNOWN_TASK, Exchange, Request, Wire, canary
 
 ACCEPTED = frozenset({200})
@@ -183,6 +184,14 @@ def identities(wire: Wire, operation: Operation, chance: random.Random) -> Itera
     yield probe("algorithm without a signature", ("Authorization", "SDK-HMAC-SHA256"))
     yield probe("words for true", ("X-Auth-Token", "null"))
     yield probe("SQL", ("X-Auth-Token", "' OR '1'='1"))
+    yield probe("the token in quotes", ("X-Auth-Token", f'"{token}"'))
+    yield probe("bearer in front of the token", ("X-Auth-Token", f"Bearer {token}"))
+    if is_loopback(urlsplit(wire.target.url).hostname or ""):
+        # Elsewhere it would end up in logs.
+        for name in ("X-Auth-Token", "token", "access_token"):
+            yield probe(
+                f"the token as {name} of the query", query=f"{name}={quote(token, safe='')}"
+            )
     # Bytes that a header cannot hold, or too many: refused by whoever sees them first.
     odd = {"beyond ASCII": wrong() + "\u00e9\u00ff", "long": wrong() * 500}
     for what, value in odd.items():
@@ -190,7 +199,6 @@ def identities(wire: Wire, operation: Operation, chance: random.Random) -> Itera
         yield Probe(group, what, check, request, TOO_LONG, may_drop=True)
     if operation.method == "GET":
         return
-    # A token in the address would end up in logs; it is not asked for there.
     yield probe("a wrong token and a malformed body", ("X-Auth-Token", wrong()), ("X-Note", "1"))
 
 

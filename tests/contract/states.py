@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.contract.contract import operations
 from tests.contract.target import CannotRunError
-from tests.contract.wire import UNKNOWN_TASK, Change, Exchange, Request, Wire
+from tests.contract.wire import UNKNOWN_TASK, Change, Exchange, Reply, Request, Wire
 
 # Of the stages the contract names, those that a paused and a resumed task cannot be in.
 NOT_PAUSED = {"wait", "full", "incremental", "cancelled"}
@@ -59,7 +59,7 @@ class States:
             raise CannotRunError(f"{target.url} does not answer: {exchange.error}")
         if reply.status == 401:
             raise CannotRunError(f"{target.url} refuses the token (401)")
-        if reply.status in (404, 405, 501) and not target.all_operations:
+        if reply.status in (400, 404, 405, 501) and not target.all_operations:
             neighbour = Request("GET", exchange.request.path + "_x", exchange.request.headers)
             other = wire.send(neighbour, "first look: a path that is not in the contract").reply
             known = wire.send(
@@ -70,7 +70,7 @@ class States:
             if (
                 other is not None
                 and known is not None
-                and other.status == reply.status
+                and (other.status, _code(other)) == (reply.status, _code(reply))
                 and known.status in (400, 403)
             ):
                 wire.list_is_offered = False
@@ -282,6 +282,11 @@ class States:
             if (was == "paused") != (is_now == "paused"):
                 text = f"task {name!r} of another instance went from {stage!r} to {is_now!r}"
                 self._report("other_tasks_untouched", text, now.exchange)
+
+
+def _code(reply: Reply) -> Any:
+    """The code of an error."""
+    return reply.document.get("error_code") if isinstance(reply.document, dict) else None
 
 
 def _number(value: Any) -> int | None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.contract import fuzz
-from tests.contract.contract import TASK_NAME
+from tests.contract.contract import TASK_NAME, operations
 from tests.contract.report import CHECKS, Outcome, coverage_of, curl, write
 from tests.contract.target import CannotRunError, Target, is_loopback, read_target
 from tests.contract.wire import UNKNOWN_TASK, Request, StoppedError, Wire
@@ -131,7 +131,7 @@ def test_it_is_never_faster_than_told() -> None:
             sleep=sleep,
             clock=lambda: now[0],
         )
-        request = wire.request(fuzz.operations()["list"])
+        request = wire.request(operations()["list"])
         for _ in range(6):
             wire.send(request, "again")
     gaps = [after - before for before, after in itertools.pairwise(sent)]
@@ -295,7 +295,7 @@ def test_nothing_is_sent_once_it_has_stopped() -> None:
         wire = Wire(target_at(url), report=lambda *_: None, judge=lambda _: None)
         wire.stopped = "enough"
         with pytest.raises(StoppedError):
-            wire.send(wire.request(fuzz.operations()["list"]), "late")
+            wire.send(wire.request(operations()["list"]), "late")
     assert service.seen == []
     assert wire.exchanges == []
 

@@ -241,8 +241,10 @@ class Wire:
                 reply, error = self._exchange(request), None
                 if patient and self._is_under_way(request, reply, began):
                     since = self.task.at
-                    while self._is_under_way(request, reply, began):
+                    first = began
+                    while self._is_under_way(request, reply, first):
                         self._sleep(0.1)
+                        began = self.clock()
                         reply = self._exchange(request)
                     self._learn(since)
             except (OSError, http.client.HTTPException) as problem:
@@ -270,6 +272,9 @@ class Wire:
             )
             with self._lock:
                 self._before(request, as_is=False)
+                # One connection for one request: a server with a single thread may serve no other
+                # before this one is closed, and changes are asked for in between.
+                prepared.headers["Connection"] = "close"
                 began = self.clock()
                 try:
                     response = original(adapter, prepared, **{**settings, "proxies": {}})
@@ -277,12 +282,16 @@ class Wire:
                     reply = Reply(response.status_code, (), content)
                     if self._is_under_way(request, reply, began):
                         since = self.task.at
-                        while self._is_under_way(request, reply, began):
+                        first = began
+                        while self._is_under_way(request, reply, first):
                             self._sleep(0.1)
+                            adapter.close()
+                            began = self.clock()
                             response = original(adapter, prepared, **{**settings, "proxies": {}})
                             content = response.content
                             reply = Reply(response.status_code, (), content)
                         self._learn(since)
+                    adapter.close()
                 except requests.RequestException as problem:
                     error = f"{type(problem).__name__}: {problem}"
                     seconds = self.clock() - began

@@ -164,6 +164,8 @@ fault(A, "the token may have an end of its own", "ignored_auth", proved=lambda s
 fault(A, "capitals do not matter in the token", "ignored_auth", proved=lambda s, r, c: (c.header("x-auth-token") or "").lower() == TOKEN.lower())
 fault(A, "any Authorization will do", "ignored_auth", proved=lambda s, r, c: r(c) or c.header("authorization") is not None)
 fault(A, "any signature will do", "ignored_auth", proved=lambda s, r, c: r(c) or "Signature=" in (c.header("authorization") or ""))
+fault(A, "a token in the query will do", "ignored_auth", proved=lambda s, r, c: r(c) or TOKEN in c.query)
+fault(A, "bearer may stand before the token", "ignored_auth", proved=lambda s, r, c: (c.header("x-auth-token") or "").removeprefix("Bearer ") == TOKEN)
 fault(A, "resume needs no token", "ignored_auth", proved=lambda s, r, c: r(c) or c.path.endswith("resume"))
 fault(A, "the list needs no token", "ignored_auth", proved=lambda s, r, c: r(c) or c.method == "GET")
 fault(A, "a missing token is a bad request", "ignored_auth", finish=on(401, put(status=400)))

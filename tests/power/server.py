@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
@@ -92,6 +92,8 @@ class Service:
         router: Whether malformed identifiers are not found, as with a router that knows the rule.
         unsupported: The status for a body of another type.
         stages: How stages are written.
+        methods: The status for a method that the contract does not have.
+        threads: Whether more than one connection is served at a time.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class Service:
         unsupported: int = 400,
         stages: str = "capitalized",
         methods: int = 405,
+        threads: bool = True,
     ) -> None:
+        self.threads = threads
         self.strict, self.lists, self.busy, self.delay = strict, lists, busy, delay
         self.lag, self.router, self.unsupported, self.methods = lag, router, unsupported, methods
         self.write = {"capitalized": str.capitalize, "lower": str.lower}[stages]
@@ -310,7 +314,9 @@ def serving(service: Service) -> Iterator[str]:
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
         setattr(Handler, f"do_{method}", Handler.handle_any)
 
-    class Server(ThreadingHTTPServer):
+    kind: type[HTTPServer] = ThreadingHTTPServer if service.threads else HTTPServer
+
+    class Server(kind):  # type: ignore[misc, valid-type] # one of two
         daemon_threads = True
         request_queue_size = 128
 

@@ -133,6 +133,7 @@ def terminate(*_):
     raise SystemExit(3)
 
 signal.signal(signal.SIGTERM, terminate)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # It may have been started deaf to it.
 kind, url, project, instance, token = sys.argv[1:]
 settings = {"endpoint": url, "project_id": project, "auth": TokenAuth(token)}
 poll = Poll(first=0.02, interval=0.02)

@@ -215,7 +215,7 @@ class Effort:
         try:
             self.jobs[name] = yield Ask(self._verb, self._instance_id, name)
         except (OutcomeUnknownError, ServerError):
-            self._unsure[name] = 0
+            self._doubt(name, refused=False)
         except ReplicationError as error:
             if not again:
                 self.touched.discard(name)
@@ -224,13 +224,16 @@ class Effort:
             refused = type(error) is BadRequestError
             passing = isinstance(error, PASSING)
             if (again or self._stubborn) and (refused or passing):
-                self._unsure[name] = 0
-                if refused:
-                    self._refused.add(name)
+                self._doubt(name, refused=refused)
             else:
                 self._fail(name, error)
         else:
             self._unsure.pop(name, None)
+
+    def _doubt(self, name: str, *, refused: bool) -> None:
+        self._unsure[name] = 0
+        note = self._refused.add if refused else self._refused.discard
+        note(name)
 
     def wait(self) -> Steps[dict[str, Task]]:
         """Look until every task is there, and return them as last seen.

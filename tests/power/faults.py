@@ -376,8 +376,6 @@ fault("body rules", "two characters are a name", None, name_ok=lambda s, r, n: i
 fault("authentication", "an expired token is taken", None, proved=lambda s, r, c: r(c) or c.header("x-auth-token") == "expired-long-ago", why="There is no expired token to try: one is given, and it is good.")
 fault("authentication", "a second secret token is taken", None, proved=lambda s, r, c: r(c) or c.header("x-auth-token") == "back-door-7d1f", why="It would have to be guessed.")
 fault("state", "a task of an instance that nobody named changes", None, carry_out=lambda s, r, t, v, i, n: [r(each, v, i, n) for each in (t, s.instances[OTHER]["other_sync"])], settings={"others": True}, why="Only what can be listed can be compared; the instance is not known. TAURUSDB_FUZZ_OTHER_INSTANCE_ID names one.")
-fault("status codes", "403 for a task of somebody else", None, why="All tasks that are known are the caller's own.")
-fault("state", "a job never ends", None, why="The contract has no call that shows a job; the stage of the task is what can be seen.")
 fault("content type", "the language asked for is ignored", None, finish=on(400, document(lambda d: {**d, "error_msg": "Error."})), why="Which texts there are in which language is not published.")
 fault("slowness", "an answer that is slow once", None, finish=lambda s, r, c, a: (c.number == 60 and time.sleep(0.5), a)[1], why="One slow answer that is not slow when asked again says more about the machine than about the target.")
 

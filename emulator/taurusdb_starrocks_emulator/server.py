@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -95,6 +96,8 @@ class Emulator:
         self.token = secrets.token_urlsafe(24) if token is None else token
         if not self.token or not self.token.isascii() or not self.token.isprintable():
             raise ValueError("token: printable ASCII is needed")
+        if ssl_certfile is not None:  # What cannot be used is known before a server starts.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults))
         self._seed = read_seed(seed)
         self._state = State(db, self._seed)

@@ -297,7 +297,14 @@ def test_environment_is_not_trusted_when_told(make: Maker, proxy: Proxy) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1", "http://127.0.0.1:99999", "x:y:z"]
+    "address",
+    [
+        "socks5://127.0.0.1:1",
+        "ftp://127.0.0.1:1",
+        "http://127.0.0.1:99999",
+        "x:y:z",
+        "http://a..b:1",
+    ],
 )
 def test_proxy_that_cannot_be_used(
     make: Maker, monkeypatch: pytest.MonkeyPatch, address: str

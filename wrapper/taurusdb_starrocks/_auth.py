@@ -35,7 +35,8 @@ class TokenAuth(httpx.Auth):
 
     Args:
         token: The token, or a callable that returns the one to use now. A callable is asked for
-            every request, and once more after a 401; it must be quick, and safe for threads.
+            every request, and once more after a 401; it must be quick, and safe for threads. What
+            it raises reaches the caller as it is; nothing was sent then.
 
     Raises:
         ConfigurationError: The token is empty, not ASCII or holds a line break. It is not shown.
@@ -133,7 +134,8 @@ class IamPasswordAuth(httpx.Auth):
 
     It is renewed shortly before it expires, and once after a 401. Concurrent calls share one
     login. A login that IAM refuses is an ``AuthenticationError`` on every later call as well,
-    without asking IAM again; make a new object to try again.
+    without asking IAM again; make a new object to try again. Share it by threads, or by the
+    coroutines of one event loop.
 
     Args:
         user: Name of the IAM user.

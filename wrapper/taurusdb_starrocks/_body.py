@@ -62,7 +62,8 @@ class Body:
             [(name, value) for name, value in response.headers.raw if name.lower() not in DROPPED]
         )
         if "X-Request-Id" in headers:
-            headers["X-Request-Id"] = clean(headers["X-Request-Id"], secrets(request))
+            request_id = clean(headers["X-Request-Id"], secrets(request))
+            headers["X-Request-Id"] = request_id.encode("ascii", "replace").decode("ascii")
         return httpx.Response(
             response.status_code,
             headers=headers,

@@ -12,6 +12,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 import anyio
@@ -183,23 +184,26 @@ class _Client(ABC):
 
     def _pausing(
         self, instance_id: str, task_name: str | list[str] | tuple[str, ...], options: Waiting
-    ) -> Window:
+    ) -> Callable[[], Window]:
         names = [task_name] if isinstance(task_name, str) else list(task_name)
+        if not names:
+            raise ConfigurationError("A window needs at least one task_name.")
         self._check(instance_id, *names)
-        return Window(instance_id, names, Patience(**options))
+        # A window is for one use; as a decorator, what is returned here is used many times.
+        return partial(Window, instance_id, names, Patience(**options))
 
     def _request(self, effect: Ask | Look) -> tuple[Any, dict[str, Any], Callable[[Any], Any]]:
         """The generated module that has an effect, its arguments, and what reads its reply."""
         arguments = {
             "client": self._api,
             "project_id": self._project_id,
-            "instance_id": effect.instance_id,
+            "instance_id": _rules.plain(effect.instance_id),
             "x_language": self._language,
         }
         if isinstance(effect, Look):
             return list_call, {**arguments, "limit": LIMIT, "offset": effect.offset}, _page
         call = pause_call if effect.verb == "pause" else resume_call
-        return call, {**arguments, "body": SyncTask(task_name=effect.task_name)}, _job
+        return call, {**arguments, "body": SyncTask(task_name=_rules.plain(effect.task_name))}, _job
 
 
 class Client(_Client):
@@ -337,7 +341,8 @@ class Client(_Client):
         return self._window(self._pausing(instance_id, task_name, options), task_name)
 
     @contextmanager
-    def _window(self, window: Window, task_name: object) -> Iterator[Any]:
+    def _window(self, make: Callable[[], Window], task_name: object) -> Iterator[Any]:
+        window = make()
         try:
             tasks = self._run(window.open())
             yield tasks[0] if isinstance(task_name, str) else tasks
@@ -429,11 +434,16 @@ class AsyncClient(_Client):
         task_name: str | list[str] | tuple[str, ...],
         **options: Unpack[Waiting],
     ) -> AbstractAsyncContextManager[Any]:
-        """As ``Client.paused``, for ``async with``. Resuming is shielded from cancellation."""
+        """As ``Client.paused``, for ``async with``.
+
+        What cancels the block does not cancel the resuming. A further ``cancel()`` of the task
+        while it resumes does: an exception group then holds it and the ``NotResumedError``.
+        """
         return self._window(self._pausing(instance_id, task_name, options), task_name)
 
     @asynccontextmanager
-    async def _window(self, window: Window, task_name: object) -> AsyncIterator[Any]:
+    async def _window(self, make: Callable[[], Window], task_name: object) -> AsyncIterator[Any]:
+        window = make()
         try:
             tasks = await self._run(window.open())
             yield tasks[0] if isinstance(task_name, str) else tasks

@@ -52,8 +52,13 @@ class Routes(Generic[Transport]):
         return self._transports[key]
 
     def _open(self, proxy: str | None) -> Transport:
-        if proxy and not 0 < (httpx.URL(proxy).port or 1) < 2**16:
-            raise ValueError("impossible port")
+        if proxy:
+            url = httpx.URL(proxy)
+            url.host.encode(
+                "idna"
+            )  # What the resolver does with it; a UnicodeError is a ValueError.
+            if not 0 < (url.port or 1) < 2**16:
+                raise ValueError("impossible port")
         return self._opener(proxy)
 
     def opened(self) -> list[Transport]:

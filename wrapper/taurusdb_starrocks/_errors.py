@@ -175,7 +175,9 @@ class ServiceError(ReplicationError):
         self.retry_after = retry_after
 
     def _headline(self) -> str:
-        return " ".join(part for part in (str(self.status), self.code, self.message) if part)
+        # What a good list lacks is not found either, and 200 would only puzzle.
+        status = str(self.status) if self.status >= 400 else None
+        return " ".join(part for part in (status, self.code, self.message) if part)
 
 
 class BadRequestError(ServiceError):

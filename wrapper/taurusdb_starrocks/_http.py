@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import attrs
 import httpx
 
@@ -134,10 +135,18 @@ class AsyncHTTPClient(httpx.AsyncClient):
         super().__init__(transport=transport, **plan.settings())
         logging.getLogger("httpcore.http11").addFilter(_without_headers)
         self._total = plan.total
+        self._loop: object = None
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """The reply, if it is a good one."""
         _open(self)
+        loop = anyio.lowlevel.current_token()
+        self._loop = self._loop or loop
+        if self._loop != loop:
+            raise ConfigurationError(
+                "An AsyncClient belongs to the event loop of its first call, and this is another: "
+                "make one for each. Nothing was sent."
+            )
         with calling(request, self._total) as call:
             # The scope holds against whatever takes long: a drip, a pool, another's login.
             with anyio.move_on_after(self._total):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 
 import attrs
 
 from taurusdb_starrocks._errors import (
+    ConfigurationError,
     ConflictError,
     NotSentError,
     OutcomeUnknownError,
@@ -36,6 +38,14 @@ class RetryPolicy:
     first_delay: float = 0.5
     longest_delay: float = 8.0
     budget: float = 20.0
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.attempts) is not int or self.attempts < 1:
+            raise ConfigurationError(f"attempts must be a number from 1, not {self.attempts!r}.")
+        for name in ("first_delay", "longest_delay", "budget"):
+            value = getattr(self, name)
+            if type(value) not in {int, float} or not 0 <= value < math.inf:
+                raise ConfigurationError(f"{name} must be a number from 0, not {value!r}.")
 
     def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
         """Seconds to wait after a failed attempt, or None to raise the error.

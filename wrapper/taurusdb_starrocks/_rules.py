@@ -52,7 +52,12 @@ def _check(argument: str, value: object, pattern: str, rule: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         shown = repr(value) if len(repr(value)) <= 200 else f"{repr(value)[:200]}…"
         raise ConfigurationError(f"{argument} must be {rule}, not {shown}. Nothing was sent.")
-    return value
+    return plain(value)
+
+
+def plain(value: str) -> str:
+    """The text itself, where a subclass (an enum, say) would show as something else."""
+    return str.__str__(value)
 
 
 def task_name(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 import attrs
 
+from taurusdb_starrocks import _rules
 from taurusdb_starrocks._errors import (
     BadRequestError,
     ConfigurationError,
@@ -56,6 +57,10 @@ class Poll:
     longest: float = 60.0
 
     def __attrs_post_init__(self) -> None:
+        _rules.seconds("Poll.interval", self.interval)
+        _rules.seconds("Poll.longest", self.longest)
+        if self.first != 0:
+            _rules.seconds("Poll.first", self.first)
         if not self.first >= 0 or not 0 < self.interval <= self.longest:
             raise ConfigurationError(
                 "Poll needs first >= 0 and 0 < interval <= longest, in seconds."
@@ -70,12 +75,20 @@ class Patience:
     poll: Poll = Poll()
     progress: Progress | None = None
 
+    def __attrs_post_init__(self) -> None:
+        _rules.seconds("timeout", self.timeout)
+        if not isinstance(self.poll, Poll):
+            raise ConfigurationError("poll must be a Poll.")
+        if self.progress is not None and not callable(self.progress):
+            raise ConfigurationError("progress must be callable with a Task.")
+
 
 class Waiting(TypedDict, total=False):
     """How to wait for a task; all are optional.
 
     Attributes:
-        timeout: Longest time to wait, in seconds; 1800 by default.
+        timeout: Longest time to wait, in seconds; 1800 by default. A look under way when it is
+            over is not cut short: it has the deadline of a call.
         poll: When to look while waiting.
         progress: Called with the task after each look at it.
     """
@@ -206,7 +219,7 @@ class Effort:
         self.failed: dict[str, ReplicationError] = {}  # Filled by the stubborn; others raise.
         self._unsure: dict[str, int] = {}  # Tasks whose asking was not accepted: looks since.
         self._refused: set[str] = set()  # Those of them where it was refused.
-        self._missed = 0
+        self._missed: dict[str, int] = {}  # Looks in a row that did not show a task.
 
     def ask(self, name: str) -> Steps[None]:
         """Ask once. A request without a usable answer is left to the looks to settle."""
@@ -262,11 +275,11 @@ class Effort:
             yield from self._ask_again()
 
     def _take(self, found: Mapping[str, Task]) -> None:
-        absent = [name for name in self.pending if name not in found]
         # A list that changes while it is read may leave a task out once.
-        self._missed = self._missed + 1 if absent else 0
-        if self._missed > 1:
-            for name in absent:
+        absent = [name for name in self.pending if name not in found]
+        self._missed = {name: self._missed.get(name, 0) + 1 for name in absent}
+        for name in absent:
+            if self._missed[name] > 1:
                 self._fail(name, _absent(self._instance_id, [name]))
         for name, task in found.items():
             self.seen[name] = task
@@ -391,7 +404,7 @@ class Window:
 
 def both(error: BaseException, failure: BaseException) -> BaseException:
     """What went wrong in the block, and then in closing the window, as one."""
-    return BaseExceptionGroup("the block failed, and so did resuming", [error, failure])
+    return BaseExceptionGroup("the window failed, and so did resuming", [error, failure])
 
 
 def _failed(task: Task) -> bool:

@@ -31,7 +31,7 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def starrocks_emulator_settings() -> dict[str, Any]:
-    """Arguments of the `Emulator` of this session. Override it to have others."""
+    """Arguments of the test run's `Emulator`. Override it to have others."""
     return {}
 
 

@@ -93,6 +93,7 @@ def async_opener(ssl_context: ssl.SSLContext) -> Callable[[str | None], httpx.As
 
     def open_(proxy: str | None) -> httpx.AsyncBaseTransport:
         transport = httpx.AsyncHTTPTransport(verify=ssl_context, proxy=proxy, limits=LIMITS)
+        # As above: no argument for the network backend.
         pool = transport._pool  # noqa: SLF001
         pool._network_backend = TidyBackend(pool._network_backend)  # noqa: SLF001
         return transport
@@ -164,6 +165,8 @@ class TidyStream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
+
+    # The timeouts are httpcore's interface, which this only passes on.
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         return await self._stream.read(max_bytes, timeout)

@@ -57,7 +57,7 @@ coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper 
 
 .PHONY: fuzz
 fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.yaml; report in reports/
-	@python -m tests.contract.fuzz
+	@python -m tests.conformance.emulated
 
 .PHONY: fuzz-power
 fuzz-power: $(BIN)/.ready ## Prove that it finds faults: the same fuzzing of servers with one fault each

@@ -13,17 +13,24 @@ from pathlib import Path
 
 from wheels import ROOT, digest, inside
 
-PACKAGES = ("taurusdb_starrocks", "taurusdb_starrocks_api", "taurusdb_starrocks_emulator")
+PACKAGES = (
+    "taurusdb_starrocks",
+    "taurusdb_starrocks_api",
+    "taurusdb_starrocks_conformance",
+    "taurusdb_starrocks_emulator",
+)
 
 
 def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
-    """Three packages, each typed; Python, the contract and a seed: no test and no document."""
+    """Four packages, each typed; Python, the contract, settings, a seed: no test, no document."""
     names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
     assert {name.partition("/")[0] for name in names} == set(PACKAGES)
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     other = {name for name in names if not name.endswith((".py", "/py.typed"))}
     assert other == {
         "taurusdb_starrocks/openapi.yaml",
+        "taurusdb_starrocks_conformance/openapi.yaml",
+        "taurusdb_starrocks_conformance/schemathesis.toml",
         "taurusdb_starrocks_emulator/openapi.yaml",
         "taurusdb_starrocks_emulator/seed.yaml",
     }
@@ -34,9 +41,9 @@ def test_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
 
 
 def test_contract_is_inside(wheel: Path) -> None:
-    """Both packages carry the contract as it stands in the repository."""
+    """Each package that needs it carries the contract as it stands in the repository."""
     contract = (ROOT / "openapi.yaml").read_bytes()
-    for package in ("taurusdb_starrocks", "taurusdb_starrocks_emulator"):
+    for package in set(PACKAGES) - {"taurusdb_starrocks_api"}:
         assert zipfile.ZipFile(wheel).read(f"{package}/openapi.yaml") == contract
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from taurusdb_starrocks_conformance.report import CHECKS, Outcome
+from taurusdb_starrocks_conformance.run import Run
+from taurusdb_starrocks_conformance.target import Target
 
-from tests.contract.fuzz import Run
-from tests.contract.report import CHECKS, Outcome
-from tests.contract.target import Target
 from tests.power.faults import AREAS, FAULTS, Fault
 from tests.power.server import INSTANCE, OTHER, PROJECT, TASK, TOKEN, Service, serving
 

@@ -11,8 +11,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-ROOT = Path(__file__).parents[2]
-SPEC = ROOT / "openapi.yaml"
+SPEC = Path(__file__).with_name("openapi.yaml")
 
 
 def load(path: Path) -> Any:

@@ -9,9 +9,9 @@ import base64
 import re
 from collections.abc import Iterator
 
-from tests.contract.contract import Operation
-from tests.contract.target import Target
-from tests.contract.wire import Exchange, Reply, Request, is_well_formed
+from .contract import Operation
+from .target import Target
+from .wire import Exchange, Reply, Request, is_well_formed
 
 # Signs that the inside of a program got out. Nothing that is sent looks like any of them.
 INTERNALS = re.compile(

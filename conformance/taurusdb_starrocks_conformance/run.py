@@ -1,37 +1,26 @@
-"""`make fuzz`: find faults in a server that ought to follow `openapi.yaml`.
-
-The last line says what came of it, and so does the exit status: 0 for no fault, 1 for faults, 2 if
-nothing can be said.
-"""
+"""A run against one target: everything that is sent, in its order."""
 
 from __future__ import annotations
 
-import os
-import random
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from schemathesis.engine import events, from_schema
 
-from tests.contract import probes
-from tests.contract.contract import operations
-from tests.contract.hooks import Pass, schema_for
-from tests.contract.judge import Judge
-from tests.contract.report import CHECKS, Finding, Outcome, curl, write
-from tests.contract.states import States
-from tests.contract.target import CannotRunError, Target, read_target
-from tests.contract.wire import Exchange, StoppedError, Wire
+from . import probes
+from .contract import operations
+from .hooks import Pass, schema_for
+from .judge import Judge
+from .report import Finding, Outcome
+from .states import States
+from .target import CannotRunError, Target
+from .wire import Exchange, StoppedError, Wire
 
-REPORTS = Path("reports")
 # Once there is a fault, so much longer is looked for others.
 GRACE = 45.0
 EXAMPLES = 110
-SHOWN = 20
 
 
 class Run:
@@ -215,104 +204,3 @@ class Run:
             ):
                 return exchange
         return None
-
-
-@contextmanager
-def _failing(emulator: Any, status: int) -> Iterator[None]:
-    """The emulator answers with a status."""
-    faults: dict[int, dict[str, Any]] = {
-        403: {"kind": "error", "status": 403, "code": "DBS.200010", "message": "Forbidden."},
-        429: {"kind": "throttle"},
-        500: {"kind": "error", "status": 500},
-    }
-    from taurusdb_starrocks_emulator import Fault  # noqa: PLC0415 - only where there is one
-
-    emulator.faults.add(Fault(**faults[status]))
-    try:
-        yield
-    finally:
-        emulator.faults.clear()
-
-
-def fuzz_emulator(
-    *,
-    mode: Any = "lenient",
-    seed: int,
-    say: Callable[[str], None] = lambda _: None,
-    **settings: Any,
-) -> Outcome:
-    """Start the emulator and fuzz it."""
-    from taurusdb_starrocks_emulator import Emulator  # noqa: PLC0415 - only where there is one
-
-    with Emulator(mode=mode) as emulator:
-        target = Target(
-            url=emulator.url,
-            token=emulator.token,
-            project_id=emulator.project_id,
-            instance_id=emulator.instance_id,
-            task_name=emulator.task_name,
-            other_instance_id=emulator.tasks()[-2].instance_id,
-            all_operations=True,
-        )
-        return Run(
-            target,
-            seed=seed,
-            provoke=lambda status: _failing(emulator, status),
-            say=say,
-            **settings,
-        ).go()
-
-
-def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None] = print) -> int:
-    """Fuzz what the environment says; the exit status."""
-    environment = os.environ if environment is None else environment
-    try:
-        seed = _seed(environment)
-        if url := environment.get("TARGET"):
-            target = read_target(url, environment)
-            say(f"fuzzing {target.url}, SEED={seed}")
-            outcome = Run(target, seed=seed, say=say).go()
-        else:
-            mode = _mode(environment)
-            say(f"fuzzing the emulator, MODE={mode}, SEED={seed}")
-            outcome = fuzz_emulator(mode=mode, seed=seed, say=say)
-    except CannotRunError as error:
-        say(f"fuzz: could not run: {error}")
-        return 2
-    last_line = verdict(outcome)
-    write(outcome, REPORTS, last_line)
-    for finding in outcome.findings[:SHOWN]:
-        say(f"\n{finding.check}: {finding.where} (seen {finding.times} times)")
-        say(f"  {CHECKS.get(finding.check, '')}")
-        say(f"  {finding.message.strip()}"[:1000])
-        if finding.exchange is not None:
-            say(f"  {curl(finding.exchange.request, outcome.target)}"[:2000])
-    say(f"\n{outcome.seconds:.0f} s; see {REPORTS / 'fuzz.html'}")
-    say(last_line)
-    return 1 if outcome.findings else 0
-
-
-def _seed(environment: Mapping[str, str]) -> int:
-    text = environment.get("SEED") or str(random.SystemRandom().randrange(2**32))
-    if not (text.isascii() and text.isdecimal()):
-        raise CannotRunError("SEED is no number")
-    return int(text)
-
-
-def _mode(environment: Mapping[str, str]) -> str:
-    mode = environment.get("MODE") or "lenient"
-    if mode not in ("lenient", "strict"):
-        raise CannotRunError("MODE is neither lenient nor strict")
-    return mode
-
-
-def verdict(outcome: Outcome) -> str:
-    """The last line."""
-    number = len(outcome.findings)
-    if number:
-        return f"fuzz: {number} faults" if number != 1 else "fuzz: 1 faults"
-    return f"fuzz: no fault in {outcome.cases} cases"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

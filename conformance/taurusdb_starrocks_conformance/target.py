@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.contract.contract import IDENTIFIERS, TASK_NAME
+from .contract import IDENTIFIERS, TASK_NAME
 
 PREFIX = "TAURUSDB_FUZZ_"
 

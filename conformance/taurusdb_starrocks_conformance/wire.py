@@ -24,8 +24,8 @@ from urllib.parse import unquote, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from tests.contract.contract import IDENTIFIERS, LANGUAGES, TASK_NAME, Operation, operations
-from tests.contract.target import Target
+from .contract import IDENTIFIERS, LANGUAGES, TASK_NAME, Operation, operations
+from .target import Target
 
 TIMEOUT = 10.0
 LONGEST_ANSWER = 4 << 20

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.contract.contract import ROOT
-
+ROOT = Path(__file__).parents[2]
 RIGHT = """
 from taurusdb_starrocks_emulator import Emulator
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.contract.contract import operations
-from tests.contract.target import CannotRunError
-from tests.contract.wire import UNKNOWN_TASK, Change, Exchange, Reply, Request, Wire
+from .contract import operations
+from .target import CannotRunError
+from .wire import UNKNOWN_TASK, Change, Exchange, Reply, Request, Wire
 
 # Of the stages the contract names, those that a paused and a resumed task cannot be in.
 NOT_PAUSED = {"wait", "full", "incremental", "cancelled"}

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tests.contract.contract import Operation, operations
-from tests.contract.judge import may_be_dropped
-from tests.contract.near_misses import wrong_identifiers, wrong_names
-from tests.contract.target import Target, is_loopback
-from tests.contract.wire import UNKNOWN_TASK, Exchange, Request, Wire, canary
+from .contract import Operation, operations
+from .judge import may_be_dropped
+from .near_misses import wrong_identifiers, wrong_names
+from .target import Target, is_loopback
+from .wire import UNKNOWN_TASK, Exchange, Request, Wire, canary
 
 ACCEPTED = frozenset({200})
 MALFORMED = frozenset({400})

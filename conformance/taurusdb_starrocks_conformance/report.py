@@ -19,9 +19,9 @@ from xml.sax.saxutils import quoteattr
 import tracecov
 import yaml
 
-from tests.contract.contract import SPEC
-from tests.contract.target import Target
-from tests.contract.wire import Exchange, Request
+from .contract import SPEC
+from .target import Target
+from .wire import Exchange, Request
 
 # What each check demands. The first fourteen are schemathesis' own.
 CHECKS: Mapping[str, str] = {

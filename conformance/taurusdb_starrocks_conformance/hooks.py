@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -18,13 +19,14 @@ from schemathesis.core import NOT_SET
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.openapi.checks import UndefinedStatusCode, UnsupportedMethodResponse
 
-from tests.contract.contract import IDENTIFIERS, LANGUAGES, ROOT, SPEC
-from tests.contract.judge import JSON, Judge, is_http_of_its_own, may_be_dropped
-from tests.contract.near_misses import near_miss
-from tests.contract.target import Target
-from tests.contract.wire import UNKNOWN_TASK, Exchange, Reply, Request, is_task_name
+from .contract import IDENTIFIERS, LANGUAGES, SPEC
+from .judge import JSON, Judge, is_http_of_its_own, may_be_dropped
+from .near_misses import near_miss
+from .target import Target
+from .wire import UNKNOWN_TASK, Exchange, Reply, Request, is_task_name
 
 Pass = Literal["pinned", "not pinned"]
+SETTINGS = Path(__file__).with_name("schemathesis.toml")
 # Of the right bodies, this part gets a name that is nearly right.
 NEAR_MISSES = 0.1
 _INTEGER = re.compile(r"\s*[+-]?\d[\d_]*(?:\.0*)?\s*")
@@ -61,7 +63,7 @@ def schema_for(
         examples: How many examples are drawn; if not as many as the settings say.
         without: IDs of operations to leave out.
     """
-    config = SchemathesisConfig.from_path(ROOT / "schemathesis.toml")
+    config = SchemathesisConfig.from_path(SETTINGS)
     config.update(seed=seed, max_failures=None)
     project = config.projects.default
     project.update(base_url=target.url, headers={"X-Auth-Token": target.token})

@@ -13,13 +13,26 @@ generate_into = openapi-python-client generate --path openapi.yaml --config gene
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Install the lock $(2) with the pip $(1). A lock is complete, which pip check proves, so nothing is resolved:
+# pip would take newer releases than the locked ones for a requirement that has an extra.
+install_lock = $(1) install --quiet --no-deps --require-hashes --only-binary :all: -r $(2) && $(1) check
+install_project = $(@D)/pip install --quiet --no-deps --no-build-isolation --editable .
+
+# .venv-NAME holds what requirements/NAME.txt lists. Its file .ready comes last: without it, the next run starts over.
+define environment
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear $(@D:/bin=)
+	@$(call install_lock,$(@D)/pip,$<)
+endef
+.venv-%/bin/.ready: requirements/%.txt
+	$(environment)
+	@touch $@
+
 # The environment that every other target works in.
 $(BIN)/.ready: requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
-	pip install --quiet --require-hashes -r requirements/dev.txt
-	pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	$(environment)
+	@$(install_project)
+	@touch $@
 
 .PHONY: generate
 generate: $(BIN)/.ready ## Rebuild the low-level client from openapi.yaml
@@ -34,10 +47,21 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& diff -r -x __pycache__ "$$fresh" generated \
 	&& echo "drift: none"
 
-.PHONY: lock
-lock: $(BIN)/.ready ## Lock the development environment again (needs uv on the PATH)
+# What each lock is made of.
+LOCKED := dev docs keystone official release runtime lowest
+lock-dev: FROM := pyproject.toml --group dev --all-extras
+lock-docs: FROM := pyproject.toml --group docs --extra emulator
+lock-keystone: FROM := requirements/keystone.in
+lock-official: FROM := requirements/official.in
+lock-release: FROM := pyproject.toml --group release
+lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
+lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct
+.PHONY: lock $(LOCKED:%=lock-%)
+lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev (needs uv on the PATH)
+lock-runtime: lock-dev
+$(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate --group dev --all-extras pyproject.toml -o requirements/dev.txt
+		--no-header --no-annotate $(FROM) -o requirements/$*.txt
 
 .PHONY: demo
 demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
@@ -90,30 +114,17 @@ soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now an
 	pytest -q tests/soak
 
 # Other people's programs, in environments of their own: they do not install beside ours.
-PEERS := .venv-keystone/.ready .venv-official/.ready
-$(PEERS): .venv-%/.ready: requirements/%.txt
-	$(PYTHON) -m venv --clear .venv-$*
-	.venv-$*/bin/pip install --quiet --no-compile --require-hashes --only-binary :all: -r $<
-	touch $@
-
+PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready
 .PHONY: peers
 peers: $(BIN)/.ready $(PEERS) ## Test against OpenStack Keystone, the vendor's signer and its client
 	pytest -n 2 --dist loadfile tests/peers
 
-.PHONY: lock-peers
-lock-peers: ## Lock those environments again (needs uv on the PATH)
-	for name in keystone official; do \
-		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-header --no-annotate requirements/$$name.in -o requirements/$$name.txt || exit 1; \
-	done
-
 # The site has an environment of its own: its builder and a browser's driver are much to install.
 DOCS := .venv-docs/bin
 $(DOCS)/.ready: requirements/docs.txt pyproject.toml
-	$(PYTHON) -m venv .venv-docs
-	$(DOCS)/pip install --quiet --require-hashes -r requirements/docs.txt
-	$(DOCS)/pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	$(environment)
+	@$(install_project)
+	@touch $@
 
 .PHONY: docs
 docs: $(DOCS)/.ready node_modules/.ready ## Build the site into site/, for any web server or none
@@ -133,16 +144,8 @@ chromium: ## Install the browser that docs-test drives, unless it is there (Debi
 docs-test: docs chromium ## Read the site in a browser, run its code, and compare it with the code
 	$(DOCS)/pytest -q tests/docs
 
-.PHONY: lock-docs
-lock-docs: ## Lock what the site is built with (needs uv)
-	$(LOCK) --group docs --extra emulator -o requirements/docs.txt
-
 # A release has an environment of its own too: little takes part in it.
 RELEASE := .venv-release/bin
-$(RELEASE)/.ready: requirements/release.txt
-	$(PYTHON) -m venv .venv-release
-	$(RELEASE)/pip install --quiet --require-hashes -r requirements/release.txt
-	touch $@
 
 # The time is fixed, so that the same sources make the same bytes: that of hatchling's own default.
 .PHONY: dist
@@ -156,7 +159,7 @@ dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/ and check them; twic
 sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in dist/sbom.cdx.json
 	@empty=$$(mktemp -d) && trap 'rm -rf "$$empty"' EXIT \
 	&& $(PYTHON) -m venv --without-pip "$$empty" \
-	&& $(RELEASE)/pip --python "$$empty/bin/python" install --quiet --require-hashes -r requirements/runtime.txt \
+	&& $(call install_lock,$(RELEASE)/pip --python "$$empty/bin/python",requirements/runtime.txt) \
 	&& $(RELEASE)/cyclonedx-py environment "$$empty/bin/python" --pyproject pyproject.toml \
 		--mc-type library --output-reproducible --of JSON -o dist/sbom.cdx.json \
 	&& echo "sbom: dist/sbom.cdx.json"
@@ -173,14 +176,6 @@ api: $(BIN)/.ready ## Write the public API's snapshot anew; what breaks callers 
 tag: $(RELEASE)/.ready ## Fail unless TAG is the version and the changelog has a section for it
 	test "$(TAG)" = "v$$($(RELEASE)/hatchling version)"
 	grep -q "^## \[$$($(RELEASE)/hatchling version)\] - " CHANGELOG.md
-
-.PHONY: lock-release
-lock-release: $(BIN)/.ready ## Lock what releases, the SBOM and the lowest versions are made with (needs uv)
-	$(LOCK) --group release -o requirements/release.txt
-	$(LOCK) --all-extras --constraint requirements/dev.txt -o requirements/runtime.txt
-	$(LOCK) --all-extras --group test --resolution lowest-direct -o requirements/lowest.txt
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-header --no-annotate pyproject.toml
 
 # Everything CI runs, in its order: what is quick comes first.
 CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak

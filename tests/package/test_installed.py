@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
-from wheels import ROOT, Environment, digest, inside
+from wheels import ROOT, Environment, inside
 
 USES = Path(__file__).parent / "uses"
 # Tests of the checkout that need nothing but the packages, the contract and the group "test".
@@ -82,12 +82,10 @@ def test_entry_points_work(wheel: Path, environment: Environment, metadata: Mess
 
 def lowest(environment: Environment, wheel: Path, extras: list[str]) -> None:
     """Install the wheel with the lowest versions that its metadata allows, as they are locked."""
-    locked = (ROOT / "requirements" / "lowest.txt").read_text(encoding="utf-8")
-    requirements = environment.folder / "requirements.txt"
-    requirements.write_text(
-        f"{locked}{with_extras(wheel, *extras)} --hash=sha256:{digest(wheel)}\n", encoding="utf-8"
-    )
-    environment.install("--require-hashes", "-r", requirements)
+    locked = ROOT / "requirements" / "lowest.txt"
+    environment.install("--no-deps", "--require-hashes", "-r", locked)
+    environment.install("--no-deps", with_extras(wheel, *extras))
+    environment.check()
 
 
 def newest(environment: Environment, wheel: Path, extras: list[str]) -> None:

@@ -23,8 +23,15 @@ class Environment:
 
     def install(self, *arguments: str | Path) -> None:
         """Install with the pip of the development environment: this one needs none."""
-        pip = [sys.executable, "-m", "pip", "--python", self.python, "install", "--quiet"]
-        subprocess.run([*pip, *arguments], check=True)
+        self._pip("install", "--quiet", *arguments)
+
+    def check(self) -> None:
+        """Fail unless everything that is installed has what it requires."""
+        self._pip("check")
+
+    def _pip(self, *arguments: str | Path) -> None:
+        command = [sys.executable, "-m", "pip", "--python", self.python, *arguments]
+        subprocess.run(command, check=True)
 
     def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run its Python where no source of ours is in reach."""

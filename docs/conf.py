@@ -9,6 +9,7 @@ from typing import Any
 
 import taurusdb_starrocks
 from sphinx.application import Sphinx
+from taurusdb_starrocks_emulator.faults.kinds import KINDS
 
 project = "taurusdb-starrocks"
 author = "taurusdb-starrocks maintainers"
@@ -21,8 +22,31 @@ exclude_patterns = ["*.py"]
 # The docstrings of the emulator write code in single backticks.
 default_role = "code"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist", "substitution"]
 myst_heading_anchors = 3
+
+
+def default(value: object) -> str:
+    """A parameter's default as the table of faults has it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return f"`{value}`"
+    return f"{value >> 20} MiB" if isinstance(value, int) and value >= 1 << 20 else f"{value:g}"
+
+
+def fault_table() -> str:
+    """The kinds of faults that the emulator declares, as a Markdown table."""
+    rows = ["| kind | what the caller meets | parameters (default) |", "|---|---|---|"]
+    for name, kind in KINDS.items():
+        parameters = ", ".join(f"`{key}` ({default(v)})" for key, v in kind.parameters.items())
+        rows.append(f"| `{name}` | {kind.summary} | {parameters} |")
+    return "\n".join(rows)
+
+
+myst_substitutions = {"faults": fault_table()}
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

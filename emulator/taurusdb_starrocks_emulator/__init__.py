@@ -1,4 +1,4 @@
-"""A stand-in for the service behind `openapi.yaml`, to test against.
+"""An emulator of the service behind `openapi.yaml`, to test against.
 
     from taurusdb_starrocks_emulator import Emulator
 
@@ -6,8 +6,8 @@
         ...  # talk to emulator.url with emulator.token
         print(emulator.journal())
 
-It follows the contract, and where the contract is silent what is known of the real service. It
-has not been checked against the real one.
+It follows the contract and, where the contract is silent, what is known of the real service. It
+has not been verified against the real one.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .emulator import Emulator
     from .faults import FAULT_KINDS, Fault, Faults
+    from .records import Call, TaskState
     from .seed import SeedError
-    from .server import Emulator
-    from .state import Call, TaskState
 
 __all__ = ["FAULT_KINDS", "Call", "Emulator", "Fault", "Faults", "SeedError", "TaskState"]
 
-# Imported when they are asked for: pytest imports the plugin in this package wherever it is
-# installed, also where the extra is not, and there must be neither a failure nor a delay.
-_HOMES = {
+# Imported on first use: pytest imports the plugin in this package wherever it is installed, also
+# where the extra is not, and there must be neither a failure nor a delay.
+_MODULES = {
     "FAULT_KINDS": "faults",
-    "Call": "state",
-    "Emulator": "server",
+    "Call": "records",
+    "Emulator": "emulator",
     "Fault": "faults",
     "Faults": "faults",
     "SeedError": "seed",
-    "TaskState": "state",
+    "TaskState": "records",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value
 

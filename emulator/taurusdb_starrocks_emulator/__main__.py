@@ -1,4 +1,4 @@
-"""The stand-in service on the command line."""
+"""The emulator on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from .server import Emulator
+from .emulator import Emulator
 
 __all__ = ["main"]
 
@@ -57,7 +57,7 @@ def main(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="taurusdb-starrocks-emulator",
-        description="A stand-in for the TaurusDB StarRocks replication service. Prints its URL "
+        description="An emulator of the TaurusDB StarRocks replication service. Prints its URL "
         "once it is ready, then a token if none was given, and serves until it is interrupted.",
     )
     add = parser.add_argument

@@ -1,4 +1,4 @@
-"""What the service answers to a call: an ASGI application."""
+"""How the service handles a call: an ASGI application."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .answer import Answer, Refused, gateway_refusal, json_answer, service_refusal
+from .auth import Authenticator, UnauthenticatedError
+from .connection import Connection, disconnected
 from .contract import Malformed, Route, contract, strict_json
-from .delivery import Connection, altered, deliver, seen_status
 from .exchange import BODY_LIMIT, Exchange
-from .faults import Faults, Place
+from .faults import Faults, OnConnection, OnList, OnResponse
 from .iam import Iam
-from .identity import Identity, Unproved
-from .listing import page
-from .state import PAUSED, Call, State
+from .listing import list_tasks
+from .records import Call
+from .response import Refused, Response, gateway_error, json_response, service_error
+from .state import PAUSED, State
 
 __all__ = ["Mode", "Service", "asgi"]
 
@@ -38,21 +39,21 @@ class Service:
         self,
         *,
         state: State,
-        identity: Identity,
+        authenticator: Authenticator,
         faults: Faults,
         mode: Mode,
         delay: float,
         clock: Callable[[], float],
     ) -> None:
         self._state = state
-        self._identity = identity
-        self._iam = Iam(state, identity)
+        self._authenticator = authenticator
+        self._iam = Iam(state, authenticator)
         self._faults = faults
         self._mode = mode
         self._delay = delay
         self._clock = clock
         self._contract = contract()
-        self._handlers: dict[str | None, Callable[[Exchange], Answer]] = {
+        self._handlers: dict[str | None, Callable[[Exchange], Response]] = {
             "pause": self._change,
             "resume": self._change,
             "list": self._list,
@@ -62,7 +63,7 @@ class Service:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One call: read it, decide within one transaction, and only then answer."""
+        """One call: read it, decide within one transaction, and only then respond."""
         request = Request(scope, receive)
         path = scope.get("raw_path", quote(scope["path"]).encode()).decode("latin-1")
         route = self._route(request.method, path)
@@ -71,10 +72,10 @@ class Service:
             connection.calls += 1
         reused = connection is not None and connection.calls > 1
         met = self._faults.meet(route.operation, reused=reused) if route.operation else None
-        fault, chance = met or (None, None)
-        if fault is not None and fault.needs_connection and connection is None:
-            raise RuntimeError(f"the fault {fault.kind!r} needs a server: enter the emulator")
-        unread = fault is not None and fault.place is Place.UNREAD
+        behavior = None if met is None else met.fault.behavior
+        if behavior is not None and behavior.needs_connection and connection is None:
+            raise RuntimeError(f"the fault {behavior.name!r} needs a server: enter the emulator")
+        unread = behavior is not None and behavior.before_body
         try:
             body = b"" if unread else await _body(request)
         except ClientDisconnect:
@@ -87,42 +88,47 @@ class Service:
             query=scope["query_string"].decode("latin-1"),
             headers=request.headers,
             body=body,
-            fault=fault,
-            chance=chance,
+            met=met,
         )
         with self._state.transaction():
-            answer = Answer(status=0) if unread else self._decide(exchange)
-            self._record(exchange, answer)
-        await deliver(answer, fault, receive, send, connection)
+            response = Response(status=0) if unread else self._decide(exchange)
+            self._record(exchange, response)
+        if met is not None and isinstance(behavior, OnConnection):
+            assert connection is not None
+            await behavior.act(met.fault, response, receive, connection)
+            # Only then does the server know that there is nothing to be sent any more.
+            await disconnected(receive)
+        else:
+            await response.send(send)
 
     def _route(self, method: str, path: str) -> Route:
         if path in _IAM:
             return Route(_IAM[path].get(method), tuple(_IAM[path]))
         return self._contract.route(method, path)
 
-    def _decide(self, exchange: Exchange) -> Answer:
-        """What is answered to a call; what the call changes has changed when this returns."""
+    def _decide(self, exchange: Exchange) -> Response:
+        """The response to a call; what the call changes has changed when this returns."""
         self._state.mark()
         headers = {"X-Request-Id": exchange.request_id}
         try:
-            answer = self._answer(exchange).with_headers(headers)
+            response = self._respond(exchange).with_headers(headers)
             if exchange.route.operation in ("pause", "resume", "list"):
-                self._contract.check_answer(exchange.route.operation, answer)
+                self._contract.check_response(exchange.route.operation, response)
         # The outermost boundary: whatever went wrong is a 500 to the caller.
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - see above
             _log.exception("%s %s failed", exchange.method, exchange.path)
             self._state.undo()
-            answer = service_refusal(500, "DBS.108000", "The emulator failed; its log says why.")
-            answer = answer.with_headers(headers)
-        fault = exchange.fault
-        if fault is not None:
-            answer = altered(fault, answer, exchange.request_id)
-            if not fault.applied:
+            response = service_error(500, "DBS.108000", "The emulator failed; its log says why.")
+            response = response.with_headers(headers)
+        if (met := exchange.met) is not None:
+            if isinstance(met.fault.behavior, OnResponse):
+                response = met.fault.behavior.act(met.fault, response, exchange.request_id)
+            if not met.fault.applied:
                 self._state.undo()
-        return answer
+        return response
 
-    def _record(self, exchange: Exchange, answer: Answer) -> None:
-        fault = exchange.fault
+    def _record(self, exchange: Exchange, response: Response) -> None:
+        fault = None if exchange.met is None else exchange.met.fault
         call = Call(
             seq=0,
             time=self._clock(),
@@ -132,42 +138,42 @@ class Service:
             operation=exchange.route.operation,
             instance_id=exchange.route.path.get("instance_id"),
             task_name=exchange.task_name,
-            status=seen_status(fault, answer),
+            status=None if fault is not None and fault.behavior.silent else response.status,
             request_id=exchange.request_id,
-            who=exchange.who,
+            caller=exchange.caller,
             fault=None if fault is None else fault.kind,
             job_id=exchange.job_id if fault is None or fault.applied else None,
         )
         self._state.record(call)
 
-    def _answer(self, exchange: Exchange) -> Answer:
-        """The right answer, fault or not."""
+    def _respond(self, exchange: Exchange) -> Response:
+        """The right response, fault or not."""
         try:
             return self._handlers[exchange.route.operation](exchange)
         except Refused as refused:
-            return refused.answer
+            return refused.response
 
-    def _missing(self, exchange: Exchange) -> Answer:
+    def _missing(self, exchange: Exchange) -> Response:
         """Nothing is there, or not for this method."""
         if not (allow := exchange.route.allow):
             message = "The API does not exist."
-            return gateway_refusal(404, "APIGW.0101", message, exchange.request_id)
+            return gateway_error(404, "APIGW.0101", message, exchange.request_id)
         message = "The API does not exist with this method."
-        refusal = gateway_refusal(405, "APIGW.0101", message, exchange.request_id)
-        return refusal.with_headers({"Allow": ", ".join(allow)})
+        error = gateway_error(405, "APIGW.0101", message, exchange.request_id)
+        return error.with_headers({"Allow": ", ".join(allow)})
 
-    def _change(self, exchange: Exchange) -> Answer:
+    def _change(self, exchange: Exchange) -> Response:
         """Pause or resume a task."""
         instance_id, operation = self._admit(exchange), exchange.route.operation
         assert operation is not None
         assert exchange.task_name is not None
         task = self._state.task(instance_id, exchange.task_name)
         if task is None:
-            raise Refused(service_refusal(400, "DBS.05000091", "Synchronization task not found."))
+            raise Refused(service_error(400, "DBS.05000091", "Synchronization task not found."))
         possible = task.target in (_RUNNING if operation == "pause" else (PAUSED,))
         if self._mode == "strict" and not possible:
             message = f"The stage of the task ({task.target}) does not allow it."
-            raise Refused(service_refusal(400, "DBS.200086", message))
+            raise Refused(service_error(400, "DBS.200086", message))
         exchange.job_id = str(uuid4())
         self._state.change(
             task,
@@ -176,51 +182,51 @@ class Service:
             now=self._clock(),
             delay=self._delay,
         )
-        return json_answer({"job_id": exchange.job_id})
+        return json_response({"job_id": exchange.job_id})
 
-    def _list(self, exchange: Exchange) -> Answer:
+    def _list(self, exchange: Exchange) -> Response:
         """One page of the tasks of an instance."""
         instance_id = self._admit(exchange)
         query = parse_qs(exchange.query)
-        document = page(
+        listing = list_tasks(
             self._state.tasks(instance_id),
             now=self._clock(),
             limit=int(query.get("limit", ["100"])[0]),
             offset=int(query.get("offset", ["0"])[0]),
-            fault=exchange.fault,
-            chance=exchange.chance,
         )
-        return json_answer(document)
+        if (met := exchange.met) is not None and isinstance(met.fault.behavior, OnList):
+            met.fault.behavior.act(met.fault, listing, met.chance)
+        return json_response(listing.document())
 
     def _admit(self, exchange: Exchange) -> str:
-        """Let in a call that is proved, fits the contract and names an instance: its ID."""
+        """The instance of a call that is authenticated, fits the contract and names one."""
         path = exchange.route.path
         try:
-            self._prove(exchange, path["project_id"])
+            self._authenticate(exchange, path["project_id"])
             exchange.task_name = _task_name(exchange.read_body())
             self._contract.check(exchange.route, exchange.wire())
-        except Unproved as error:
+        except UnauthenticatedError as error:
             message = f"Incorrect IAM authentication information: {error}"
-            refusal = gateway_refusal(401, "APIGW.0301", message, exchange.request_id)
+            refusal = gateway_error(401, "APIGW.0301", message, exchange.request_id)
             raise Refused(refusal) from error
         except Malformed as error:
             message = f"Parameter error: {error}."
-            raise Refused(service_refusal(400, "DBS.280001", message)) from error
+            raise Refused(service_error(400, "DBS.280001", message)) from error
         if self._state.project_of(path["instance_id"]) != path["project_id"]:
-            raise Refused(service_refusal(400, "DBS.200022", "Instance not found."))
+            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
         return path["instance_id"]
 
-    def _prove(self, exchange: Exchange, project_id: str) -> None:
+    def _authenticate(self, exchange: Exchange, project_id: str) -> None:
         """Nothing, if the caller is known and may use the project."""
-        caller = self._identity.caller(exchange.signed())
-        exchange.who = caller.who
+        caller = self._authenticator.caller(exchange.signed())
+        exchange.caller = caller.name
         well_formed = self._contract.is_well_formed("project_id", project_id)
         if well_formed and project_id not in caller.scope:
-            raise Unproved("decrypt token fail")
+            raise UnauthenticatedError("decrypt token fail")
 
 
 def asgi(service: Service) -> ASGIApp:
-    """The application: whatever the path, the service answers."""
+    """The application: the service responds whatever the path."""
     return Router(default=service, redirect_slashes=False)
 
 

@@ -1,4 +1,4 @@
-"""Whether a call and its answer fit `openapi.yaml`, which alone says what fits."""
+"""Whether a call and its response fit `openapi.yaml`, which alone says what fits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from openapi_core.validation.schemas import oas31_schema_validators_factory
 from openapi_core.validation.schemas.factories import SchemaValidatorsFactory
 from starlette.datastructures import Headers, QueryParams
 
-from .answer import Answer
+from .response import Response
 
 __all__ = ["Contract", "Malformed", "Misfit", "Route", "Wire", "contract", "strict_json"]
 
@@ -36,12 +36,12 @@ _JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?', re.
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 
 
-class Malformed(Exception):  # noqa: N818 - the caller's error, not the program's
+class Malformed(Exception):  # noqa: N818 - an error of the caller, not of the program
     """The call does not fit the contract; the text says where."""
 
 
-class Misfit(Exception):  # noqa: N818 - as above, of the answer
-    """An answer of the emulator does not fit the contract: a fault of its own."""
+class Misfit(Exception):  # noqa: N818 - as above, of the response
+    """A response of the emulator does not fit the contract: a fault of its own."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _validators() -> SchemaValidatorsFactory:
 class _Operation:
     """What the contract says of an operation.
 
-    Its answers are looked up by a request that fits by its nature: the path is the template.
+    Its responses are looked up by a request that fits by its nature: the path is the template.
     """
 
     query: list[Any]
@@ -99,7 +99,7 @@ class Contract:
         text = resources.files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
         spec = yaml.safe_load(text)
         spec = {**_inlined(spec, spec), "servers": [{"url": _ORIGIN}]}
-        # Identity is checked before, by this package: openapi-core does not know the scheme.
+        # Authentication comes before, and is ours: openapi-core does not know the scheme.
         for name in ("security", "components"):
             del spec[name]
         self._openapi = OpenAPI.from_dict(
@@ -153,14 +153,16 @@ class Contract:
         if problem := self._fits(route.operation, tuple(route.path.items()), wire):
             raise Malformed(problem)
 
-    def check_answer(self, operation: str, answer: Answer) -> None:
-        """Nothing, if the answer of an operation fits, whatever it answers.
+    def check_response(self, operation: str, response: Response) -> None:
+        """Nothing, if the response of an operation fits.
 
         Raises:
             Misfit: It does not.
         """
         try:
-            self._openapi.validate_response(self._operations[operation].exemplar, _Response(answer))
+            self._openapi.validate_response(
+                self._operations[operation].exemplar, _ValidatedResponse(response)
+            )
         except OpenAPIError as error:
             raise Misfit(_reason(error)) from error
 
@@ -260,14 +262,14 @@ class _Request:
         )
 
 
-class _Response:
-    """An answer as openapi-core wants it."""
+class _ValidatedResponse:
+    """A response as openapi-core wants it."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.status_code = answer.status
-        self.content_type = answer.content_type or ""
-        self.headers = Headers(answer.headers)
-        self.data = answer.body
+    def __init__(self, response: Response) -> None:
+        self.status_code = response.status
+        self.content_type = response.content_type or ""
+        self.headers = Headers(response.headers)
+        self.data = response.body
 
 
 def _reason(error: BaseException) -> str:

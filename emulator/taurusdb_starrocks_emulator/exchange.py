@@ -1,16 +1,15 @@
-"""One call while it is handled, and what is found out about it."""
+"""One call while it is handled, and what is known of it."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 
+from .auth import SignedRequest
 from .contract import Malformed, Route, Wire
-from .faults import Fault
-from .identity import Signed
+from .faults import Met
 
 __all__ = ["BODY_LIMIT", "Exchange"]
 
@@ -28,9 +27,8 @@ class Exchange:
     query: str
     headers: Headers
     body: bytes | None
-    fault: Fault | None
-    chance: random.Random | None
-    who: str | None = None
+    met: Met | None
+    caller: str | None = None
     task_name: str | None = None
     job_id: str | None = None
 
@@ -44,9 +42,9 @@ class Exchange:
             raise Malformed(f"the body is longer than {BODY_LIMIT} bytes")
         return self.body
 
-    def signed(self) -> Signed:
+    def signed(self) -> SignedRequest:
         """What a signature covers. A body that was too long matches no signature."""
-        return Signed(
+        return SignedRequest(
             method=self.method,
             path=self.path,
             query=self.query,

@@ -1,4 +1,4 @@
-"""What the identity service answers: a login, and the projects of whoever asks."""
+"""IAM: the login, and the projects of a caller."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs
 
-from .answer import Answer, Refused, iam_refusal, json_answer
+from .auth import Authenticator, UnauthenticatedError
 from .contract import Malformed, strict_json
 from .exchange import Exchange
-from .identity import Identity, Unproved
+from .response import Refused, Response, iam_error, json_response
 from .state import State
 
 __all__ = ["Iam"]
 
 
 class Iam:
-    """The part of the identity service that a caller of the two calls may need."""
+    """The part of IAM that a client of the service needs."""
 
-    def __init__(self, state: State, identity: Identity) -> None:
+    def __init__(self, state: State, authenticator: Authenticator) -> None:
         self._state = state
-        self._identity = identity
+        self._authenticator = authenticator
 
-    def login(self, exchange: Exchange) -> Answer:
+    def login(self, exchange: Exchange) -> Response:
         """A token for a user's name and password, scoped to a project if one is named."""
         try:
             document = strict_json(exchange.wire().content_type, exchange.read_body())
             account, name, password, wanted = _read_login(document)
         except Malformed as error:
-            raise Refused(iam_refusal(400, f"Malformed request: {error}.")) from error
+            raise Refused(iam_error(400, f"Malformed request: {error}.")) from error
         user_id = self._state.user_id(account, name, password)
         if user_id is None:
-            raise Refused(iam_refusal(401, "The username or password is wrong."))
-        exchange.who, theirs = self._state.user(user_id)
+            raise Refused(iam_error(401, "The username or password is wrong."))
+        exchange.caller, theirs = self._state.user(user_id)
         domain = {"id": _made_id(account), "name": account}
         project = None if wanted is None else self._project(wanted, domain, theirs)
         scope = None if project is None else project["id"]
-        token, issued_at, expires_at = self._identity.issue(user_id, scope)
+        token, issued_at, expires_at = self._authenticator.issue(user_id, scope)
         body: dict[str, Any] = {
             "expires_at": _moment(expires_at),
             "issued_at": _moment(issued_at),
@@ -49,22 +49,22 @@ class Iam:
         }
         if project is not None:
             body["project"] = {**project, "domain": domain}
-        return json_answer({"token": body}, status=201).with_headers({"X-Subject-Token": token})
+        return json_response({"token": body}, status=201).with_headers({"X-Subject-Token": token})
 
-    def projects(self, exchange: Exchange) -> Answer:
-        """The caller's projects, or those of the name that is asked for."""
+    def projects(self, exchange: Exchange) -> Response:
+        """The caller's projects, or those with the requested name."""
         try:
-            caller = self._identity.caller(exchange.signed())
-        except Unproved as error:
-            raise Refused(iam_refusal(401, f"Authentication is needed: {error}.")) from error
-        exchange.who = caller.who
+            caller = self._authenticator.caller(exchange.signed())
+        except UnauthenticatedError as error:
+            raise Refused(iam_error(401, f"Authentication is needed: {error}.")) from error
+        exchange.caller = caller.name
         names = parse_qs(exchange.query).get("name")
         projects = [
             {"id": project_id, "name": name, "enabled": True, "description": "", "links": {}}
             for project_id, name in self._state.projects().items()
             if project_id in caller.projects and (names is None or name in names)
         ]
-        return json_answer({"projects": projects, "links": {}})
+        return json_response({"projects": projects, "links": {}})
 
     def _project(
         self, wanted: Mapping[str, Any], domain: dict[str, str], theirs: frozenset[str]
@@ -76,7 +76,7 @@ class Iam:
                 meant = wanted.get("id") == project_id or wanted.get("name") == name
                 if meant and project_id in theirs:
                     return {"id": project_id, "name": name}
-        raise Refused(iam_refusal(401, "The project is not one of the user's."))
+        raise Refused(iam_error(401, "The project is not one of the user's."))
 
 
 def _read_login(document: Any) -> tuple[str, str, str, Mapping[str, Any] | None]:
@@ -104,7 +104,7 @@ def _at(document: Any, kind: type, *keys: str) -> Any:
 
 
 def _moment(time: float) -> str:
-    """A moment as the identity service writes it."""
+    """A moment as IAM writes it."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

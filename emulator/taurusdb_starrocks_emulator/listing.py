@@ -1,42 +1,45 @@
-"""What a list of tasks shows."""
+"""One page of a list of tasks."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from .faults import Fault
-from .state import Row
+from .records import Row
 
-__all__ = ["page"]
+__all__ = ["Listing", "list_tasks"]
 
 
-def page(
-    rows: list[Row],
-    *,
-    now: float,
-    limit: int,
-    offset: int,
-    fault: Fault | None,
-    chance: random.Random | None,
-) -> dict[str, Any]:
-    """One page of the tasks, as the contract has it or as a fault of the list alters it."""
-    kind = None if fault is None else fault.kind
-    alter = _ALTERATIONS.get(kind or "", _as_it_is)
-    tasks = []
-    for row in rows:
-        right = _shown(row, row.stage_at(now))
-        meant = fault is None or fault.task in (None, row.name)
-        shown = alter(row, right) if meant else right
-        tasks += [] if shown is None else [shown]
-    total = len(tasks)
-    if kind == "shuffles" and chance is not None:
-        chance.shuffle(tasks)
-    if kind == "never-ends" and tasks:
-        tasks = [tasks[(offset + index) % total] for index in range(limit)]
-        total, offset = offset + 2 * limit, 0
-    return {"total_count": total, "replications": tasks[offset : offset + limit], "ext_text": None}
+@dataclass
+class Listing:
+    """The list of an instance, and the page of it that was requested.
+
+    Attributes:
+        tasks: What the list shows of each task, with the task as it is stored.
+        limit: Most tasks of the page.
+        offset: How many tasks come before it.
+        total: `total_count`; None for the number of `tasks`.
+    """
+
+    tasks: list[tuple[Row, dict[str, Any]]]
+    limit: int
+    offset: int
+    total: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The body of the response."""
+        page = self.tasks[self.offset : self.offset + self.limit]
+        return {
+            "total_count": len(self.tasks) if self.total is None else self.total,
+            "replications": [shown for _, shown in page],
+            "ext_text": None,
+        }
+
+
+def list_tasks(rows: Iterable[Row], *, now: float, limit: int, offset: int) -> Listing:
+    """The list as it should be at a moment."""
+    return Listing([(row, _shown(row, row.stage_at(now))) for row in rows], limit, offset)
 
 
 def _shown(task: Row, stage: str) -> dict[str, Any]:
@@ -49,15 +52,3 @@ def _shown(task: Row, stage: str) -> dict[str, Any]:
         "stage": stage,
         **task.progress,
     }
-
-
-def _as_it_is(_task: Row, right: dict[str, Any]) -> dict[str, Any]:
-    return right
-
-
-_ALTERATIONS: dict[str, Callable[[Row, dict[str, Any]], dict[str, Any] | None]] = {
-    "vanishes": lambda _task, _right: None,
-    "abnormal": lambda _task, right: {**right, "status": "No"},
-    "cancelled": lambda _task, right: {**right, "stage": "Cancelled"},
-    "never-settles": lambda task, right: {**right, "stage": task.stage},
-}

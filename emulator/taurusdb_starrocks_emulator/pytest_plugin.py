@@ -1,4 +1,4 @@
-"""Fixtures for tests against the stand-in service; pytest finds them by itself.
+"""Fixtures for tests against the emulator; pytest finds them by itself.
 
     def test_pausing(starrocks_emulator, starrocks_client):
         instance_id, task_name = starrocks_emulator.instance_id, starrocks_emulator.task_name
@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from taurusdb_starrocks import AsyncClient, Client
 
-    from .server import Emulator
+    from .emulator import Emulator
 
 __all__ = [
     "starrocks_async_client",
@@ -38,7 +38,7 @@ def starrocks_emulator_settings() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> Iterator[Emulator]:
     """One emulator for the whole session; what a test did to it is there for the next."""
-    from .server import Emulator  # noqa: PLC0415 - what no test asks for is not imported
+    from .emulator import Emulator  # noqa: PLC0415 - what no test needs is not imported
 
     with Emulator(**starrocks_emulator_settings) as emulator:
         yield emulator
@@ -58,7 +58,7 @@ def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
 @pytest.fixture
 def starrocks_client(starrocks_emulator: Emulator) -> Iterator[Client]:
     """A `Client` that talks to the emulator with the token for all projects."""
-    from taurusdb_starrocks import Client, TokenAuth  # noqa: PLC0415 - only where it is asked for
+    from taurusdb_starrocks import Client, TokenAuth  # noqa: PLC0415 - as above
 
     with Client(
         endpoint=starrocks_emulator.url,

@@ -1,253 +1,162 @@
-"""The stand-in service as a Python program sees it."""
+"""The HTTP server: uvicorn on a thread of its own."""
 
 from __future__ import annotations
 
-import secrets
-import ssl
-import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from functools import partial
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, get_args
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
 
+import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .app import Mode, Service, asgi
-from .faults import Fault, Faults, read_faults
-from .identity import Identity
-from .listener import Listener
-from .seed import Seed, Task, read_seed
-from .state import Call, Row, State, TaskState
+from .connection import Connection
+from .faults import Faults
+from .response import service_error
 
-__all__ = ["Emulator"]
+__all__ = ["Server"]
 
-_DECADE = 10 * 365 * 86_400
+_BACKLOG = 2048
+
+# What uvicorn logs about calls that were broken on purpose is noise.
+_quiet = logging.getLogger("taurusdb_starrocks_emulator.connection")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
 
 
-class Emulator:
-    """A service like the real one, on this machine.
+class _Protocol(H11Protocol):
+    """One connection, which the application can get hold of."""
 
-    Entering it starts a server that is ready at once; leaving it stops the server, whatever
-    hangs. It can be entered again and goes on with what it held. `app` works without a server.
+    faults: Faults
 
-    Args:
-        seed: What it holds at first: a YAML file, or a mapping of the same shape. Without one,
-            the seed of this package.
-        db: SQLite file that keeps what it holds. One that is there already is gone on with, and
-            not seeded again. Without one, everything is gone with the object.
-        token: A token for all projects. Without one, a random one.
-        mode: `lenient` accepts a pause of a paused task and a resume of a running one, as new
-            jobs; `strict` refuses them. Which of the two the real service does is not published.
-        delay: Seconds until a pause or a resume takes effect.
-        token_lifetime: Seconds that a token lives which was issued for a password.
-        faults: What goes wrong: a YAML file, or faults, or mappings like those in the file.
-        host: Address to listen on.
-        port: Port to listen on; 0 for one that is free.
-        clock: What tells the time, in seconds since the epoch.
-        ssl_certfile: Certificate, for HTTPS.
-        ssl_keyfile: Key of the certificate.
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.logger = _quiet
+        self.access_log = False
 
-    Attributes:
-        app: The service as an ASGI application.
-        token: The token for all projects.
-        faults: What goes wrong now; may be changed at any time.
-        project_id: The first project of the seed; likewise the others.
-        region: Name of that project.
-        instance_id: The first instance.
-        task_name: The first task.
-        account: Account of the first user.
-        user: Name of the first user.
-        password: Password of the first user.
-        access_key: The first access key.
-        secret_key: Its secret.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
+        super().connection_made(transport)
+        connection = Connection(transport)
+        self.app_state = {**self.app_state, "connection": connection}
+        self.faults.connect(connection)
+
+    def send_400_response(self, msg: str) -> None:
+        """Respond to what is not HTTP at all, in the shape of all other errors."""
+        error = service_error(400, "DBS.280001", f"Parameter error: {msg}")
+        self.transport.write(error.with_headers({"X-Request-Id": uuid4().hex}).to_bytes())
+        self.transport.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which tells when it is ready and ends without waiting for calls that hang."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self.loop: asyncio.AbstractEventLoop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.loop = asyncio.get_running_loop()
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.hang_up()
+        await super().shutdown(sockets)
+
+    def hang_up(self) -> None:
+        """End every call and every connection now."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def deafen(self) -> None:
+        """Stop listening, and hang up."""
+        for server in self.servers:
+            server.close()
+        self.hang_up()
+
+
+class Server:
+    """A server that accepts connections from when it is made until it is stopped.
 
     Raises:
-        SeedError: The seed cannot be used.
-        ValueError: Another argument cannot be used.
-        OSError: A file cannot be read.
-        sqlite3.Error: `db` is not a database, or cannot be opened.
+        OSError: The address cannot be had.
     """
 
     def __init__(
         self,
+        app: ASGIApp,
         *,
-        seed: str | Path | Mapping[str, Any] | None = None,
-        db: str | Path | None = None,
-        token: str | None = None,
-        mode: Mode = "lenient",
-        delay: float = 0.0,
-        token_lifetime: float = 86_400.0,
-        faults: str | Path | Iterable[Fault | Mapping[str, Any]] = (),
-        host: str = "127.0.0.1",
-        port: int = 0,
-        clock: Callable[[], float] = time.time,
-        ssl_certfile: str | None = None,
-        ssl_keyfile: str | None = None,
+        host: str,
+        port: int,
+        faults: Faults,
+        ssl_certfile: str | None,
+        ssl_keyfile: str | None,
     ) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"mode: 'lenient' or 'strict' is needed, not {mode!r}")
-        for name, seconds in (("delay", delay), ("token_lifetime", token_lifetime)):
-            if not 0 <= seconds <= _DECADE:
-                raise ValueError(f"{name}: a time from 0 to {_DECADE} is needed, not {seconds!r}")
-        if port not in range(65536):
-            raise ValueError(f"port: a number up to 65535 is needed, not {port!r}")
-        self.token = secrets.token_urlsafe(24) if token is None else token
-        if not self.token or not self.token.isascii() or not self.token.isprintable():
-            raise ValueError("token: printable ASCII is needed")
-        if ssl_certfile is not None:  # What cannot be used is known before a server starts.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(ssl_certfile, ssl_keyfile)
-        self.faults = Faults(read_faults(faults))
-        self._seed = read_seed(seed)
-        self._state = State(db, self._seed)
-        self._clock = clock
-        identity = Identity(self._state, token=self.token, lifetime=token_lifetime, clock=clock)
-        service = Service(
-            state=self._state,
-            identity=identity,
-            faults=self.faults,
-            mode=mode,
-            delay=delay,
-            clock=clock,
+        self._socket = _bound(host, port)
+        # Calls that come before the server is ready wait for it.
+        self._socket.listen(_BACKLOG)
+        self._host, self._port = host, self._socket.getsockname()[1]
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if ssl_certfile else 'http'}://{name}:{self._port}"
+        self._server = _Uvicorn(
+            uvicorn.Config(
+                app,
+                http=type("Protocol", (_Protocol,), {"faults": faults}),
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=1,
+                backlog=_BACKLOG,
+                ssl_certfile=ssl_certfile,
+                ssl_keyfile=ssl_keyfile,
+            )
         )
-        self.app: ASGIApp = asgi(service)
-        self._listen = partial(
-            Listener,
-            self.app,
-            host=host,
-            port=port,
-            faults=self.faults,
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="emulator", daemon=True
         )
-        self._listener: Listener | None = None
-        self._remember_firsts(self._seed)
+        self._thread.start()
+        self._server.ready.wait()
 
-    def _remember_firsts(self, seed: Seed) -> None:
-        """Name the first of everything, so that examples and tests are short."""
-        project = next(iter(seed.projects), None)
-        instances = [instance for project in seed.projects for instance in project.instances]
-        task = next((task for instance in instances for task in instance.tasks), None)
-        user, key = next(iter(seed.users), None), next(iter(seed.access_keys), None)
-        self.project_id = project.id if project else ""
-        self.region = project.name if project else ""
-        self.instance_id = instances[0].id if instances else ""
-        self.task_name = task.name if task else ""
-        self.account = user.account if user else ""
-        self.user = user.name if user else ""
-        self.password = user.password if user else ""
-        self.access_key = key.access_key if key else ""
-        self.secret_key = key.secret_key if key else ""
+    def stop(self) -> None:
+        """End every call, close everything, and return once it is closed."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
 
-    def __enter__(self) -> Self:
-        if self._listener is not None:
-            raise RuntimeError("the emulator has been entered already")
-        self._listener = self._listen()
-        return self
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Meanwhile nobody listens: the system itself refuses connections."""
+        loop = self._server.loop
+        asyncio.run_coroutine_threadsafe(self._server.deafen(), loop).result()
+        # Bound and not listening, so that nobody else takes the port.
+        self._socket = _bound(self._host, self._port)
+        try:
+            yield
+        finally:
+            again = self._server.startup([self._socket])
+            asyncio.run_coroutine_threadsafe(again, loop).result()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._entered().stop()
-        self._listener = None
 
-    @property
-    def url(self) -> str:
-        """Where the server listens. RuntimeError unless the emulator has been entered."""
-        return self._entered().url
-
-    def refusing(self) -> AbstractContextManager[None]:
-        """A context in which nobody listens: connections are refused by the system itself.
-
-        What is connected when it begins is hung up on. The port stays the same.
-        """
-        return self._entered().refusing()
-
-    def journal(self) -> list[Call]:
-        """Every call that was sent to the service, the oldest first; readable after leaving.
-
-        A call whose sender left before it was whole is not in it, nor what was not HTTP.
-        """
-        return self._state.journal()
-
-    def task(self, instance_id: str, name: str) -> TaskState:
-        """How a task is now, whatever the service answers.
-
-        Raises:
-            LookupError: There is no such task.
-        """
-        row = self._state.task(instance_id, name)
-        if row is None:
-            raise LookupError(f"no task {name!r} of instance {instance_id!r}")
-        return self._as_it_is(row)
-
-    def tasks(self, instance_id: str | None = None) -> list[TaskState]:
-        """How the tasks of an instance are now, or all, in the order of the list."""
-        return [self._as_it_is(row) for row in self._state.tasks(instance_id)]
-
-    def add_task(
-        self,
-        instance_id: str,
-        name: str,
-        *,
-        stage: str = "Incremental",
-        resumes_to: str = "Incremental",
-        status: str = "Yes",
-    ) -> TaskState:
-        """Add a task to an instance, at the end of its list.
-
-        Raises:
-            LookupError: There is no such instance.
-            ValueError: The task is there already.
-        """
-        if self._state.project_of(instance_id) is None:
-            raise LookupError(f"no instance {instance_id!r}")
-        if self._state.task(instance_id, name) is not None:
-            raise ValueError(f"task {name!r} of instance {instance_id!r} is there already")
-        task = Task(
-            name=name, source_database=name, stage=stage, resumes_to=resumes_to, status=status
-        )
-        self._state.add_task(instance_id, task)
-        return self.task(instance_id, name)
-
-    def set_stage(self, instance_id: str, name: str, stage: str) -> None:
-        """Put a task into a stage at once, without a call.
-
-        Raises:
-            LookupError: There is no such task.
-        """
-        if not self._state.set_stage(instance_id, name, stage):
-            raise LookupError(f"no task {name!r} of instance {instance_id!r}")
-
-    def reset(self) -> None:
-        """Go back to the seed: no journal, no jobs, no issued tokens, no faults.
-
-        The token for all projects stays. A database that was there before gets this seed.
-        """
-        self.faults.clear()
-        self._state.replace(self._seed)
-
-    def close(self) -> None:
-        """Let go of the database; after that only the server's settings can be asked for.
-
-        It happens by itself when the object is dropped.
-        """
-        self._state.close()
-
-    def _entered(self) -> Listener:
-        if self._listener is None:
-            raise RuntimeError("the emulator has not been entered: there is no server")
-        return self._listener
-
-    def _as_it_is(self, row: Row) -> TaskState:
-        return TaskState(
-            instance_id=row.instance_id,
-            name=row.name,
-            stage=row.stage_at(self._clock()),
-            target=row.target,
-            changes=row.changes,
-        )
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has the address, and has it again right after a restart."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named asyncio sends small answers at once.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -1,6 +1,6 @@
-"""What the service remembers: one SQLite database, and every question asked of it.
+"""What the service remembers: one SQLite database, and every query of it.
 
-Every change is a transaction that is over before an answer goes out. With SQLite's write-ahead
+Every change is a transaction that is over before a response goes out. With SQLite's write-ahead
 log and `synchronous=NORMAL` it then survives the death of the process (`kill -9`), though not
 that of the machine.
 """
@@ -13,14 +13,15 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from .seed import Scalar, Seed, Task
+from .records import Call, Key, Row
+from .seed import Seed, Task
 
-__all__ = ["PAUSED", "Call", "Key", "Row", "State", "TaskState", "digest"]
+__all__ = ["PAUSED", "State", "digest"]
 
 PAUSED = "Paused"
 _VERSION = 1
@@ -48,97 +49,10 @@ CREATE TABLE job (
 CREATE TABLE journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, method TEXT NOT NULL,
     path TEXT NOT NULL, query TEXT NOT NULL, operation TEXT, instance_id TEXT, task_name TEXT,
-    status INTEGER, request_id TEXT NOT NULL, who TEXT, fault TEXT, job_id TEXT);
+    status INTEGER, request_id TEXT NOT NULL, caller TEXT, fault TEXT, job_id TEXT);
 """
 # In an order that respects the references between them.
 _ALL = ("journal", "job", "task", "instance", "token", "access_key", "user", "project")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """One call that was sent to the service.
-
-    Attributes:
-        seq: Number of the call, from 1.
-        time: When it was handled, in seconds since the epoch, by the emulator's clock.
-        method: HTTP method.
-        path: Path as it was sent.
-        query: Query as it was sent.
-        operation: `pause`, `resume`, `list`, `login`, `projects`, or None for anything else.
-        instance_id: The instance that the path names, if it leads to an operation.
-        task_name: The task that the body names, as far as the body was understood.
-        status: Status of the answer; None if a fault left the call without one.
-        request_id: ID of the call; also in the answer's `X-Request-Id`.
-        who: User, access key or `static token`; None if identity was not proved.
-        fault: Kind of the fault that met the call.
-        job_id: ID of the job, if the call started one. It stands here even if a fault kept it
-            from the caller.
-    """
-
-    seq: int
-    time: float
-    method: str
-    path: str
-    query: str
-    operation: str | None
-    instance_id: str | None
-    task_name: str | None
-    status: int | None
-    request_id: str
-    who: str | None
-    fault: str | None
-    job_id: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskState:
-    """How a task really is, whatever the service may answer.
-
-    Attributes:
-        stage: Stage at this moment.
-        target: Stage it is moving to; the same as `stage` once it is there.
-        changes: How many times a pause or a resume was carried out on it.
-    """
-
-    instance_id: str
-    name: str
-    stage: str
-    target: str
-    changes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A task as the database has it."""
-
-    id: int
-    instance_id: str
-    name: str
-    source_database: str
-    target_database: str
-    status: str
-    progress: dict[str, Scalar]
-    resumes_to: str
-    stage: str
-    target: str
-    due: float
-    changes: int
-
-    def stage_at(self, now: float) -> str:
-        """The stage at a moment."""
-        return self.target if now >= self.due else self.stage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """An access key as the database has it."""
-
-    access_key: str
-    secret_key: str
-    security_token: str | None
-    projects: frozenset[str]
-    failures: int
-    locked_until: float
 
 
 def digest(secret: str) -> str:
@@ -227,13 +141,13 @@ class State:
                 ),
             )
 
-    def _one(self, question: str, *values: Any) -> Any:
+    def _one(self, query: str, *values: Any) -> Any:
         with self._lock:
-            return self._db.execute(question, values).fetchone()
+            return self._db.execute(query, values).fetchone()
 
-    def _all(self, question: str, *values: Any) -> list[Any]:
+    def _all(self, query: str, *values: Any) -> list[Any]:
         with self._lock:
-            return self._db.execute(question, values).fetchall()
+            return self._db.execute(query, values).fetchall()
 
     def _do(self, statement: str, *values: Any) -> int:
         with self._lock:
@@ -260,7 +174,7 @@ class State:
         row = self._one("SELECT name, projects FROM user WHERE id = ?", user_id)
         return row["name"], frozenset(json.loads(row["projects"]))
 
-    # Identity
+    # Authentication
 
     def add_token(
         self, token: str, user_id: int, project_id: str | None, expires_at: float
@@ -354,7 +268,8 @@ class State:
         """Write a call into the journal, which numbers it itself."""
         self._do(
             "INSERT INTO journal (time, method, path, query, operation, instance_id, task_name,"
-            " status, request_id, who, fault, job_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " status, request_id, caller, fault, job_id) VALUES"
+            " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *astuple(call)[1:],
         )
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from taurusdb_starrocks import Client, Poll, RetryPolicy, _attempts, _body, _reply
 from taurusdb_starrocks._waiting import Patience
-from taurusdb_starrocks_emulator import FAULT_KINDS, Fault, faults, pytest_plugin
+from taurusdb_starrocks_emulator import pytest_plugin
 from taurusdb_starrocks_emulator.__main__ import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,21 +47,6 @@ def test_page_has_a_title_a_description_and_a_next_step(page: Path) -> None:
     assert 40 <= len(description) <= 180
     assert re.match(r"\n# \S", body)
     assert re.search(r"^\*\*Next:\*\* .*\[.+\]\(.+\)", body, re.MULTILINE | re.DOTALL)
-
-
-def test_fault_table_is_the_codes() -> None:
-    """The table that the page includes has every fault, its parameters and their defaults."""
-    table = [row for row in rows(faults.__doc__ or "") if row[0].startswith("`")]
-    assert sorted(row[0].strip("`") for row in table) == sorted(FAULT_KINDS)
-    shared = {"kind", "operation", "at", "times", "probability", "seed"}
-    for name, _, parameters in table:
-        fault = Fault(name.strip("`"))
-        own = set(faults._KINDS[fault.kind].defaults)
-        said = set(re.findall(r"`(\w+)`", parameters))
-        if "see below" not in parameters:
-            assert said == own - shared, name
-        if "applied" in own:
-            assert ("`applied` (yes)" in parameters) == bool(fault.applied), name
 
 
 def test_options_are_the_commands() -> None:

@@ -15,13 +15,10 @@ import httpx
 import pytest
 from emulator_calls import ask, call_bytes, open_client, path_of, raw, stages
 from taurusdb_starrocks_emulator import FAULT_KINDS, Emulator, Fault
+from taurusdb_starrocks_emulator.faults.kinds import KINDS, OnConnect
 
 SILENT = ["reset-before-read", "reset-after-read", "close", "hang", "garbage"]
-CARRIES_OUT = sorted(
-    set(FAULT_KINDS)
-    - {"refuse", "reset-before-read", "stale", "throttle", "conflict", "expired-token"}
-    - {"vanishes", "abnormal", "cancelled", "never-settles", "shuffles", "never-ends"}
-)
+CARRIES_OUT = [name for name, kind in KINDS.items() if "applied" in kind.parameters]
 
 
 def changes(emulator: Emulator) -> Any:
@@ -511,6 +508,16 @@ def test_leaving_does_not_wait_for_a_caller_that_does_not_read() -> None:
 
 
 # What is no fault
+
+
+def test_a_kind_without_behavior_cannot_be_declared() -> None:
+    """A declaration is a decorator of the behavior; a name is declared once."""
+    with pytest.raises(TypeError, match="act"):
+        OnConnect(name="nothing", summary="nothing", parameters={})
+    with pytest.raises(ValueError, match="'refuse'"):
+        OnConnect.declare("refuse", "again")(lambda _connection: None)
+    assert list(FAULT_KINDS) == list(KINDS)
+    assert all(kind.summary for kind in KINDS.values())
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)

@@ -43,7 +43,7 @@ def test_a_login_gives_a_token_that_opens(emulator: Emulator) -> None:
     answer = httpx.get(emulator.url + path_of(emulator), headers=headers)
     assert answer.status_code == 200
     assert [call.operation for call in emulator.journal()] == ["login", "list"]
-    assert [call.who for call in emulator.journal()] == ["demo", "demo"]
+    assert [call.caller for call in emulator.journal()] == ["demo", "demo"]
 
 
 def test_tokens_are_random_and_live_side_by_side(emulator: Emulator) -> None:

@@ -134,7 +134,7 @@ def test_the_journal_has_every_call_in_order(timed: Emulator, clock: Clock) -> N
         task_name="orders_sync",
         status=200,
         request_id=pause.request_id,
-        who="static token",
+        caller="static token",
         fault=None,
         job_id=job_id,
     )

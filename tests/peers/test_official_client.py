@@ -72,7 +72,7 @@ def test_pause_and_resume(official: Official, emulator: Emulator) -> None:
     jobs = [call.job_id for call in emulator.journal()]
     assert jobs == [paused["job_id"], resumed["job_id"]]
     assert None not in jobs
-    assert {call.who for call in emulator.journal()} == {emulator.access_key}
+    assert {call.caller for call in emulator.journal()} == {emulator.access_key}
 
 
 def test_temporary_key(official: Official, emulator: Emulator) -> None:

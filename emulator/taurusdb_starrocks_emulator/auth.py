@@ -1,4 +1,4 @@
-"""Who calls: tokens, request signatures, and the lock after wrong signatures."""
+"""Authentication: tokens, request signatures, and the lock after wrong signatures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from starlette.datastructures import Headers
 
 from .state import State
 
-__all__ = ["Caller", "Identity", "Signed", "Unproved", "canonical_request", "sign"]
+__all__ = [
+    "Authenticator",
+    "Caller",
+    "SignedRequest",
+    "UnauthenticatedError",
+    "canonical_request",
+    "sign",
+]
 
 ALGORITHM = "SDK-HMAC-SHA256"
 SKEW = 15 * 60.0
@@ -27,21 +34,21 @@ _AUTHORIZATION = re.compile(
 _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
-class Unproved(Exception):  # noqa: N818 - the caller's error, not the program's
-    """Identity is not proved; the text says why."""
+class UnauthenticatedError(Exception):
+    """The caller is not authenticated; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who calls, the projects that are theirs, and those that this identity opens now."""
+    """A caller, their projects, and those that these credentials are for."""
 
-    who: str
+    name: str
     projects: frozenset[str]
     scope: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signed:
+class SignedRequest:
     """The parts of a request that a signature covers."""
 
     method: str
@@ -51,8 +58,8 @@ class Signed:
     body: bytes
 
 
-def canonical_request(request: Signed, signed_headers: Iterable[str]) -> str:
-    """The text that stands for a request when it is signed."""
+def canonical_request(request: SignedRequest, signed_headers: Iterable[str]) -> str:
+    """The canonical form of a request, which is what is signed."""
     # Decoded as a whole, as the vendor's own signer does.
     path = quote(unquote(request.path), safe="/-_.~")
     pairs = [
@@ -80,8 +87,8 @@ def sign(canonical: str, *, date: str, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), text.encode(), sha256).hexdigest()
 
 
-class Identity:
-    """Tells who calls, and issues tokens."""
+class Authenticator:
+    """Authenticates callers, and issues tokens."""
 
     def __init__(
         self, state: State, *, token: str, lifetime: float, clock: Callable[[], float]
@@ -91,21 +98,21 @@ class Identity:
         self._lifetime = lifetime
         self._clock = clock
 
-    def caller(self, request: Signed) -> Caller:
-        """Who sent this. A token, when there is one, decides alone.
+    def caller(self, request: SignedRequest) -> Caller:
+        """The caller who sent this. A token, when there is one, decides alone.
 
         Raises:
-            Unproved: Neither a token nor a signature proves it.
+            UnauthenticatedError: There is neither a valid token nor a valid signature.
         """
         tokens = request.headers.getlist("x-auth-token")
         if tokens:
             return self._by_token(tokens)
         authorizations = request.headers.getlist("authorization")
         if not authorizations:
-            raise Unproved("x-auth-token not found")
+            raise UnauthenticatedError("x-auth-token not found")
         parsed = _AUTHORIZATION.fullmatch(", ".join(authorizations))
         if parsed is None:
-            raise Unproved("Authorization cannot be read")
+            raise UnauthenticatedError("Authorization cannot be read")
         return self._by_signature(request, *parsed.groups())
 
     def issue(self, user_id: int, project_id: str | None) -> tuple[str, float, float]:
@@ -117,30 +124,30 @@ class Identity:
 
     def _by_token(self, tokens: list[str]) -> Caller:
         if len(tokens) > 1:
-            raise Unproved("more than one x-auth-token")
+            raise UnauthenticatedError("more than one x-auth-token")
         if hmac.compare_digest(tokens[0].encode(), self._token.encode()):
             everything = frozenset(self._state.projects())
-            return Caller(who="static token", projects=everything, scope=everything)
+            return Caller(name="static token", projects=everything, scope=everything)
         issued = self._state.token(tokens[0])
         if issued is None:
-            raise Unproved("decrypt token fail")
+            raise UnauthenticatedError("decrypt token fail")
         user_id, project_id, expires_at = issued
         if self._clock() >= expires_at:
-            raise Unproved("token expired")
-        who, projects = self._state.user(user_id)
+            raise UnauthenticatedError("token expired")
+        name, projects = self._state.user(user_id)
         scope = frozenset() if project_id is None else frozenset({project_id})
-        return Caller(who=who, projects=projects, scope=scope)
+        return Caller(name=name, projects=projects, scope=scope)
 
     def _by_signature(
-        self, request: Signed, access_key: str, signed_headers: str, signature: str
+        self, request: SignedRequest, access_key: str, signed_headers: str, signature: str
     ) -> Caller:
         key = self._state.key(access_key)
         if key is None:
-            raise Unproved("verify ak fail, app not found")
+            raise UnauthenticatedError("verify ak fail, app not found")
         now = self._clock()
         if now < key.locked_until:
-            raise Unproved("access key is locked")
-        reason = self._doubt(request, signed_headers.split(";"))
+            raise UnauthenticatedError("access key is locked")
+        reason = self._flaw(request, signed_headers.split(";"))
         if reason is None:
             canonical = canonical_request(request, signed_headers.split(";"))
             date = request.headers["x-sdk-date"]
@@ -155,14 +162,14 @@ class Identity:
         if reason is None:
             if key.failures:
                 self._state.note_key(access_key, 0, 0.0)
-            return Caller(who=access_key, projects=key.projects, scope=key.projects)
+            return Caller(name=access_key, projects=key.projects, scope=key.projects)
         failures = key.failures + 1
         locks = failures >= FAILURES
         self._state.note_key(access_key, 0 if locks else failures, now + LOCK if locks else 0.0)
-        raise Unproved(reason)
+        raise UnauthenticatedError(reason)
 
-    def _doubt(self, request: Signed, names: list[str]) -> str | None:
-        """Why no signature of these headers could do."""
+    def _flaw(self, request: SignedRequest, names: list[str]) -> str | None:
+        """Why no signature of these headers could be valid."""
         if names != sorted({name.lower() for name in names}) or "x-sdk-date" not in names:
             return "SignedHeaders cannot be used"
         if any(name not in request.headers for name in names):

@@ -9,7 +9,7 @@ import pytest
 from emulator_calls import Clock, ask, open_client, path_of, sdk_sign, send, signed_request
 from starlette.datastructures import Headers
 from taurusdb_starrocks_emulator import Emulator
-from taurusdb_starrocks_emulator.identity import Signed, canonical_request, sign
+from taurusdb_starrocks_emulator.auth import SignedRequest, canonical_request, sign
 
 
 def is_unproved(answer: httpx.Response) -> Any:
@@ -38,7 +38,7 @@ def test_no_call_without_identity(emulator: Emulator, headers: Any) -> None:
         headers = [*headers, ("Content-Type", "application/json")]
         answer = client.post(path_of(emulator, "pause"), content=body, headers=headers)
     assert is_unproved(answer)
-    assert emulator.journal()[-1].who is None
+    assert emulator.journal()[-1].caller is None
     assert not any(task.changes for task in emulator.tasks())
 
 
@@ -81,7 +81,7 @@ def test_a_given_token_is_used(clock: Clock) -> None:
 # Signatures
 
 VECTOR_1 = {
-    "request": Signed(
+    "request": SignedRequest(
         method="GET",
         path="/v1/77b6a44cba5143ab91d13ab9a8ff44fd/vpcs",
         query="limit=2&marker=13551d6b-755d-4757-b956-536f674975c0",
@@ -100,7 +100,7 @@ VECTOR_1 = {
     "signature": "7be6668032f70418fcc22abc52071e57aff61b84a1d2381bb430d6870f4f6ebe",
 }
 VECTOR_2 = {
-    "request": Signed(
+    "request": SignedRequest(
         method="POST",
         path=(
             "/v3/0483b6b16e954cb88930a360d2c4e663/instances/9ac58f9b88744f8a87893d22f6ef9a28in17"
@@ -155,7 +155,7 @@ def test_a_signed_call_is_accepted_whole(clock: Clock) -> None:
         )
         # Identity is proved: what is wrong is that there is no such task.
         assert answer.json()["error_code"] == "DBS.05000091"
-        assert emulator.journal()[-1].who == "AKIDEXAMPLE"
+        assert emulator.journal()[-1].caller == "AKIDEXAMPLE"
 
 
 def test_a_signature_of_another_hand_is_accepted(emulator: Emulator, client: httpx.Client) -> None:

@@ -1,0 +1,22 @@
+"""What can go wrong on purpose.
+
+Each kind is declared once, with its behavior, in the module of the moment at which it happens.
+"""
+
+from . import on_connection, on_list, on_response  # noqa: F401 - declares the kinds
+from .active import Faults, Met
+from .fault import Fault, read_faults
+from .kinds import KINDS, OnConnection, OnList, OnResponse
+
+__all__ = [
+    "FAULT_KINDS",
+    "Fault",
+    "Faults",
+    "Met",
+    "OnConnection",
+    "OnList",
+    "OnResponse",
+    "read_faults",
+]
+
+FAULT_KINDS: tuple[str, ...] = tuple(KINDS)

@@ -1,0 +1,95 @@
+"""The faults that are set now, and which calls they meet."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from taurusdb_starrocks_emulator.connection import Connection
+
+from .fault import Fault
+from .kinds import OnConnect
+
+__all__ = ["Faults", "Met"]
+
+
+@dataclass
+class Met:
+    """A fault that meets a call, and its chance for what it may choose."""
+
+    fault: Fault
+    chance: random.Random
+
+
+@dataclass
+class _Armed:
+    """A fault, and what it has seen."""
+
+    fault: Fault
+    chance: random.Random
+    seen: int = 0
+    fired: int = 0
+
+    def fires(self) -> bool:
+        """Count one more matching call; whether the fault meets it."""
+        fault = self.fault
+        self.seen += 1
+        fires = (
+            (not fault.at or self.seen in fault.at)
+            and (fault.times is None or self.fired < fault.times)
+            and (fault.probability >= 1 or self.chance.random() < fault.probability)
+        )
+        self.fired += fires
+        return fires
+
+
+class Faults:
+    """The faults that are set now. May be used from any thread."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+        self.add(*faults)
+
+    def __iter__(self) -> Iterator[Fault]:
+        with self._lock:
+            return iter([armed.fault for armed in self._armed])
+
+    def __len__(self) -> int:
+        return len(self._armed)
+
+    def add(self, *faults: Fault) -> None:
+        """Set further faults, after those that are set."""
+        with self._lock:
+            # The same seed must make the same choices again; nothing secret depends on it.
+            self._armed += [_Armed(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311
+
+    def clear(self) -> None:
+        """Let everything go right again; a call that hangs already goes on hanging."""
+        with self._lock:
+            self._armed.clear()
+
+    def meet(self, operation: str, *, reused: bool) -> Met | None:
+        """The fault that meets a call, the first of those that do; all of them count the call."""
+        with self._lock:
+            met = [
+                armed
+                for armed in self._armed
+                if armed.fault.is_for(operation)
+                and (reused or not armed.fault.behavior.reused_only)
+                and armed.fires()
+            ]
+        return Met(met[0].fault, met[0].chance) if met else None
+
+    def connect(self, connection: Connection) -> None:
+        """Do to a new connection what the faults of connections say."""
+        with self._lock:
+            met = [
+                behavior
+                for armed in self._armed
+                if isinstance(behavior := armed.fault.behavior, OnConnect) and armed.fires()
+            ]
+        for behavior in met[:1]:
+            behavior.act(connection)

@@ -1,0 +1,177 @@
+"""One fault, as a user sets it: a kind, when it happens, and the kind's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from .kinds import KINDS, Kind
+
+__all__ = ["Fault", "read_faults"]
+
+_LONGEST = 86_400.0
+_LARGEST = 1 << 31
+
+
+class _Rule(NamedTuple):
+    """What a parameter may be."""
+
+    types: tuple[type, ...]
+    fits: Callable[[Any], bool] = lambda _: True
+
+
+def _is_header(value: object) -> bool:
+    """Whether a text can stand in a header as it is."""
+    return not isinstance(value, str) or (value.isascii() and value.isprintable())
+
+
+_RULES: Mapping[str, _Rule] = {
+    "at": _Rule((tuple,), lambda at: all(type(number) is int and number > 0 for number in at)),
+    "times": _Rule((int,), lambda times: times > 0),
+    "probability": _Rule((int, float), lambda probability: 0 <= probability <= 1),
+    "seed": _Rule((int,)),
+    "applied": _Rule((bool,)),
+    "seconds": _Rule((int, float), lambda seconds: 0 <= seconds <= _LONGEST),
+    "size": _Rule((int,), lambda size: 0 <= size <= _LARGEST),
+    "location": _Rule((str,), _is_header),
+    "status": _Rule((int,), lambda status: status in range(200, 600)),
+    "code": _Rule((str,)),
+    "message": _Rule((str,)),
+    "retry_after": _Rule((str, int, float, datetime), _is_header),
+    "task": _Rule((str,)),
+}
+_SHARED = frozenset({"kind", "operation", "at", "times", "probability", "seed"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong.
+
+    A parameter that is left out has the default of its kind. The first fault that meets a call
+    is the only one that does.
+
+    Args:
+        kind: One of `FAULT_KINDS`.
+        operation: `pause`, `resume`, `list`, `login`, `projects` or `any` of them. What alters a
+            list is always for `list`.
+        at: Which of the matching calls it meets, counted from 1 since it was added.
+        times: How often it meets a call at the most.
+        probability: How likely it meets a matching call.
+        seed: Of the chance: the same seed meets the same calls.
+        applied: Whether the change is made that the call requested.
+        seconds: How long it hangs, or the interval between two bytes.
+        size: Of the body, once decoded, in bytes.
+        location: Where a redirect leads.
+        status: Status of the response.
+        code: The response's `error_code`.
+        message: The response's `error_msg`.
+        retry_after: The response's `Retry-After`: a number, a datetime for an HTTP date, or text.
+        task: Name of the task in the list that it is about.
+
+    Raises:
+        ValueError: A value is impossible, or does not belong to this kind.
+    """
+
+    kind: str
+    _: KW_ONLY
+    operation: str = "any"
+    at: tuple[int, ...] = ()
+    times: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    applied: bool | None = None
+    seconds: float | None = None
+    size: int | None = None
+    location: str | None = None
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: str | float | datetime | None = None
+    task: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault is called {self.kind!r}; known are {', '.join(KINDS)}")
+        if isinstance(self.at, list):
+            self._set("at", tuple(self.at))
+        self._check()
+        if self.operation == "any" and len(self.behavior.operations) == 1:
+            self._set("operation", self.behavior.operations[0])
+        chosen = bool(self.at) or self.probability < 1
+        for name, value in self.behavior.parameters.items():
+            # What says itself which calls it meets, meets all of them.
+            if getattr(self, name) is None and not (name in _SHARED and chosen):
+                self._set(name, value)
+
+    @property
+    def behavior(self) -> Kind[Any]:
+        """What its kind does."""
+        return KINDS[self.kind]
+
+    def is_for(self, operation: str) -> bool:
+        """Whether it may meet calls of an operation."""
+        return operation in self.behavior.operations and self.operation in ("any", operation)
+
+    def retry_after_headers(self) -> dict[str, str]:
+        """The header that tells when to come back, if there is to be one."""
+        value = self.retry_after
+        if value is None:
+            return {}
+        if isinstance(value, datetime):
+            value = format_datetime(value.astimezone(UTC), usegmt=True)
+        return {"Retry-After": str(value)}
+
+    def _set(self, name: str, value: Any) -> None:
+        """Complete a field while the fault is being made; afterwards it is frozen."""
+        object.__setattr__(self, name, value)
+
+    def _check(self) -> None:
+        """Refuse what is of another kind, of the wrong type, or out of range."""
+        known = ("any", *self.behavior.operations)
+        if self.operation not in known:
+            raise ValueError(f"{self.kind}: 'operation' cannot be {self.operation!r}")
+        for name, rule in _RULES.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name not in _SHARED and name not in self.behavior.parameters:
+                raise ValueError(f"a {self.kind!r} fault has no {name!r}")
+            wrong = isinstance(value, bool) and bool not in rule.types
+            if wrong or not isinstance(value, rule.types) or not rule.fits(value):
+                raise ValueError(f"{self.kind}: {name!r} cannot be {value!r}")
+
+
+def read_faults(source: str | Path | Iterable[Fault | Mapping[str, Any]]) -> tuple[Fault, ...]:
+    """Faults from a YAML file, which holds a list, or from a list.
+
+    Raises:
+        ValueError: It is not YAML, or a fault is impossible; the text names its place.
+        OSError: The file cannot be read.
+    """
+    if isinstance(source, str | Path):
+        try:
+            source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"faults: not YAML: {error}") from error
+        if not isinstance(source, list):
+            raise ValueError("faults: a list is needed")  # noqa: TRY004 - one kind of error
+    return tuple(_read_fault(item, f"faults[{place}]") for place, item in enumerate(source))
+
+
+def _read_fault(item: Any, place: str) -> Fault:
+    if isinstance(item, Fault):
+        return item
+    if not isinstance(item, Mapping) or "kind" not in item:
+        raise ValueError(f"{place}: a mapping with a 'kind' is needed")
+    if unknown := set(item) - {field.name for field in fields(Fault)}:
+        raise ValueError(f"{place}: {min(map(str, unknown))!r} is unknown")
+    try:
+        return Fault(**item)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error

@@ -1,6 +1,7 @@
 # Everything a person or CI runs. `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
+export OUTSIDE ?= $(PATH)
 export PATH := $(abspath $(BIN)):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -13,26 +14,21 @@ generate_into = openapi-python-client generate --path openapi.yaml --config gene
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Install the lock $(2) with the pip $(1). A lock is complete, which pip check proves, so nothing is resolved:
-# pip would take newer releases than the locked ones for a requirement that has an extra.
-install_lock = $(1) install --quiet --no-deps --require-hashes --only-binary :all: -r $(2) && $(1) check
-install_project = $(@D)/pip install --quiet --no-deps --no-build-isolation --editable .
-
-# .venv-NAME holds what requirements/NAME.txt lists. Its file .ready comes last: without it, the next run starts over.
+# The one way a lock is installed, by a Python outside of the environment that it makes.
+python = PATH="$(OUTSIDE)" $(PYTHON)
 define environment
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv --clear $(@D:/bin=)
-	@$(call install_lock,$(@D)/pip,$<)
+	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "$(PYTHON) is not Python 3.11 or newer, or does not run: name one that does, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(python) requirements/environment.py $(1) $(@D:/bin=) $<
 endef
+
+# .venv-NAME holds what requirements/NAME.txt lists.
 .venv-%/bin/.ready: requirements/%.txt
 	$(environment)
-	@touch $@
 
 # The environment that every other target works in.
 $(BIN)/.ready: requirements/dev.txt pyproject.toml
-	$(environment)
-	@$(install_project)
-	@touch $@
+	$(call environment,--editable)
 
 .PHONY: generate
 generate: $(BIN)/.ready ## Rebuild the low-level client from openapi.yaml
@@ -122,9 +118,7 @@ peers: $(BIN)/.ready $(PEERS) ## Test against OpenStack Keystone, the vendor's s
 # The site has an environment of its own: its builder and a browser's driver are much to install.
 DOCS := .venv-docs/bin
 $(DOCS)/.ready: requirements/docs.txt pyproject.toml
-	$(environment)
-	@$(install_project)
-	@touch $@
+	$(call environment,--editable)
 
 .PHONY: docs
 docs: $(DOCS)/.ready node_modules/.ready ## Build the site into site/, for any web server or none
@@ -158,8 +152,7 @@ dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/ and check them; twic
 .PHONY: sbom
 sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in dist/sbom.cdx.json
 	@empty=$$(mktemp -d) && trap 'rm -rf "$$empty"' EXIT \
-	&& $(PYTHON) -m venv --without-pip "$$empty" \
-	&& $(call install_lock,$(RELEASE)/pip --python "$$empty/bin/python",requirements/runtime.txt) \
+	&& $(RELEASE)/python requirements/environment.py --without-pip "$$empty" requirements/runtime.txt \
 	&& $(RELEASE)/cyclonedx-py environment "$$empty/bin/python" --pyproject pyproject.toml \
 		--mc-type library --output-reproducible --of JSON -o dist/sbom.cdx.json \
 	&& echo "sbom: dist/sbom.cdx.json"

@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# The interpreter that the development environment was made with; in a checkout, `python3`.
+BASE_PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 
 
 class Environment:
@@ -61,3 +63,23 @@ def inside(wheel: Path, name: str) -> str:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def release(folder: Path, name: str, version: str, requires: str = "") -> Path:
+    """Write an empty wheel."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    path = folder / f"{stem}-py3-none-any.whl"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for file, text in {
+            "METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }.items():
+            wheel.writestr(f"{stem}.dist-info/{file}", text)
+    return path
+
+
+def without_make() -> dict[str, str]:
+    """The environment of a shell that no make has started."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

@@ -39,7 +39,16 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    try:
+        value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith(__name__):
+            raise
+        raise ModuleNotFoundError(
+            f"The emulator needs {error.name}, which is not installed: "
+            "pip install 'taurusdb-starrocks[emulator]'",
+            name=error.name,
+        ) from None
     globals()[name] = value
     return value
 

@@ -10,8 +10,6 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from .emulator import Emulator
-
 __all__ = ["main"]
 
 TOKEN = "TAURUSDB_STARROCKS_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
@@ -23,6 +21,10 @@ def main(
     """Serve until SIGINT or SIGTERM; the exit status: 0, or 2 if it could not begin."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    try:
+        from . import Emulator  # noqa: PLC0415 - without the extra there is a command all the same
+    except ModuleNotFoundError as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
     variables = os.environ if environment is None else environment
     given = options.token if options.token is not None else variables.get(TOKEN) or None
     stop = threading.Event()

@@ -38,8 +38,10 @@ def starrocks_emulator_settings() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> Iterator[Emulator]:
     """One emulator for the whole session; what a test did to it is there for the next."""
-    from .emulator import Emulator  # noqa: PLC0415 - what no test needs is not imported
-
+    try:
+        from . import Emulator  # noqa: PLC0415 - what no test needs is not imported
+    except ModuleNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
     with Emulator(**starrocks_emulator_settings) as emulator:
         yield emulator
     emulator.close()

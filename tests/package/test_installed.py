@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tomllib
 from configparser import ConfigParser
@@ -57,6 +58,31 @@ def test_base_with_pytest(wheel: Path, environment: Environment) -> None:
     ran = environment.run("-W", "error", "-m", "pytest", "-q")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "1 passed" in ran.stdout
+
+
+ADVICE = "which is not installed: pip install 'taurusdb-starrocks[emulator]'"
+
+
+def test_base_says_what_the_emulator_needs(wheel: Path, environment: Environment) -> None:
+    """Without its extra, the command, the package and the fixtures each name it in one line."""
+    environment.install(wheel, "pytest")
+    command = environment.python.parent / "taurusdb-starrocks-emulator"
+    for ran in (
+        environment.run(command),
+        environment.run("-m", "taurusdb_starrocks_emulator", "--port", "0"),
+    ):
+        assert ran.returncode == 2
+        assert re.fullmatch(rf"taurusdb-starrocks-emulator: .*{re.escape(ADVICE)}\n", ran.stderr)
+    assert environment.run(command, "--help").returncode == 0
+    assert environment.run("-c", "import taurusdb_starrocks_emulator").returncode == 0
+    ran = environment.run("-c", "from taurusdb_starrocks_emulator import Emulator")
+    assert ran.stderr.splitlines()[-1].endswith(ADVICE)
+    assert ran.stderr.count("Traceback") == 1
+    (environment.folder / "test_it.py").write_text(PYTEST, encoding="utf-8")
+    ran = environment.run("-m", "pytest", "-q", "test_it.py")
+    assert ran.returncode == 1
+    assert ADVICE in ran.stdout
+    assert "import Emulator" not in ran.stdout  # No source, so no traceback.
 
 
 PYTEST = """

@@ -153,7 +153,8 @@ dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/ and check them; twic
 sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in dist/sbom.cdx.json
 	@empty=$$(mktemp -d) && trap 'rm -rf "$$empty"' EXIT \
 	&& $(RELEASE)/python requirements/environment.py --without-pip "$$empty" requirements/runtime.txt \
-	&& $(RELEASE)/cyclonedx-py environment "$$empty/bin/python" --pyproject pyproject.toml \
+	&& sed "s/^dynamic = .*/version = '$$($(RELEASE)/hatchling version)'/" pyproject.toml > "$$empty/pyproject.toml" \
+	&& $(RELEASE)/cyclonedx-py environment "$$empty/bin/python" --pyproject "$$empty/pyproject.toml" \
 		--mc-type library --output-reproducible --of JSON -o dist/sbom.cdx.json \
 	&& echo "sbom: dist/sbom.cdx.json"
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import inspect
-from importlib.metadata import version as version_of
 from typing import Any
 
 import taurusdb_starrocks
@@ -13,7 +12,7 @@ from taurusdb_starrocks_emulator.faults.kinds import KINDS
 
 project = "taurusdb-starrocks"
 author = "taurusdb-starrocks maintainers"
-version = release = version_of(project)
+version = release = taurusdb_starrocks.__version__
 html_title = f"{project} {release}"
 language = "en"
 

@@ -67,6 +67,8 @@ def _describe(path: str, thing: Any) -> Iterator[str]:
         yield from _members(path, thing)
     elif callable(thing):
         yield path + _signature(thing)
+    elif isinstance(thing, str):
+        yield f"{path}: str"  # The version, which is another in every release.
     else:
         yield f"{path} = {thing!r}"
 

@@ -24,6 +24,7 @@ from taurusdb_starrocks._projects import find_project_id
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._spec import spec
 from taurusdb_starrocks._tasks import Job, Stage, Task
+from taurusdb_starrocks._version import __version__
 from taurusdb_starrocks._waiting import Poll, Waiting
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "TokenAuth",
     "WaitTimeoutError",
     "Waiting",
+    "__version__",
     "find_project_id",
     "spec",
 ]

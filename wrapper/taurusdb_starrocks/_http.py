@@ -10,7 +10,6 @@ import logging
 import random
 import ssl
 import time
-from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -30,6 +29,7 @@ from taurusdb_starrocks._connections import Routes, async_opener, given, opener
 from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._reply import judge
 from taurusdb_starrocks._retry import RetryPolicy
+from taurusdb_starrocks._version import __version__
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ def plan(  # The arguments are those of the clients, and described there.
     return Plan(
         endpoint=endpoint,
         auth=auth,
-        user_agent=f"taurusdb-starrocks/{version('taurusdb-starrocks')}",
+        user_agent=f"taurusdb-starrocks/{__version__}",
         total=_rules.seconds("timeout", timeout),
         connect=_rules.seconds("connect_timeout", connect_timeout),
         read=_rules.seconds("read_timeout", read_timeout),

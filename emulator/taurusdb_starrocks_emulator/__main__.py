@@ -15,6 +15,16 @@ __all__ = ["main"]
 TOKEN = "TAURUSDB_STARROCKS_EMULATOR_TOKEN"  # noqa: S105 - the name of a variable
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _interrupt(*_: object) -> None:
+    """End the command; a further signal does not keep it from cleaning up."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
 ) -> int:
@@ -27,10 +37,9 @@ def main(
         parser.exit(2, f"{parser.prog}: {error}\n")
     variables = os.environ if environment is None else environment
     given = options.token if options.token is not None else variables.get(TOKEN) or None
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
+        for number in _SIGNALS:
+            signal.signal(number, _interrupt)
         emulator = Emulator(
             seed=options.seed,
             db=options.db,
@@ -49,8 +58,9 @@ def main(
             if given is None:
                 sys.stdout.write(emulator.token + "\n")
             sys.stdout.flush()
-            stop.wait()
-        emulator.close()
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
     except (OSError, ValueError, sqlite3.Error) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -19,12 +18,17 @@ from .auth import Authenticator
 from .faults import Fault, Faults, read_faults
 from .records import Call, Row, TaskState
 from .seed import Seed, Task, read_seed
-from .server import Server
+from .server import Server, check_certificate
 from .state import State
 
 __all__ = ["Emulator"]
 
 _DECADE = 10 * 365 * 86_400
+
+
+def _now() -> float:
+    """The time, looked up each time: a test may freeze it, and let it go on, at any moment."""
+    return time.time()
 
 
 class Emulator:
@@ -46,7 +50,7 @@ class Emulator:
         faults: What goes wrong: a YAML file, or faults, or mappings like those in the file.
         host: Address to listen on.
         port: Port to listen on; 0 for one that is free.
-        clock: What tells the time, in seconds since the epoch.
+        clock: What tells the time, in seconds since the epoch; `time.time` by default.
         ssl_certfile: Certificate, for HTTPS.
         ssl_keyfile: Key of the certificate.
 
@@ -83,7 +87,7 @@ class Emulator:
         faults: str | Path | Iterable[Fault | Mapping[str, Any]] = (),
         host: str = "127.0.0.1",
         port: int = 0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         ssl_certfile: str | None = None,
         ssl_keyfile: str | None = None,
     ) -> None:
@@ -97,12 +101,11 @@ class Emulator:
         self.token = secrets.token_urlsafe(24) if token is None else token
         if not self.token or not self.token.isascii() or not self.token.isprintable():
             raise ValueError("token: printable ASCII is needed")
-        if ssl_certfile is not None:  # What cannot be used is known before a server starts.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(ssl_certfile, ssl_keyfile)
+        check_certificate(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults))
         self._seed = read_seed(seed)
         self._state = State(db, self._seed)
-        self._clock = clock
+        self._clock = clock = clock or _now
         authenticator = Authenticator(
             self._state, token=self.token, lifetime=token_lifetime, clock=clock
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Literal
 from urllib.parse import parse_qs, quote
@@ -90,12 +91,16 @@ class Service:
             body=body,
             met=met,
         )
-        with self._state.transaction():
-            response = Response(status=0) if unread else self._decide(exchange)
-            self._record(exchange, response)
-        if met is not None and isinstance(behavior, OnConnection):
+        try:
+            with self._state.transaction():
+                response = Response(status=0) if unread else self._decide(exchange)
+                self._record(exchange, response)
+        except sqlite3.Error as error:  # Another process holds the file, or the disk is full.
+            _log.error("%s %s: the database cannot be used: %s", request.method, path, error)
+            met, response = None, _no_database(error, exchange.request_id)
+        if met is not None and isinstance(met.fault.behavior, OnConnection):
             assert connection is not None
-            await behavior.act(met.fault, response, receive, connection)
+            await met.fault.behavior.act(met.fault, response, receive, connection)
             # Only then does the server know that there is nothing to be sent any more.
             await disconnected(receive)
         else:
@@ -228,6 +233,12 @@ class Service:
 def asgi(service: Service) -> ASGIApp:
     """The application: the service responds whatever the path."""
     return Router(default=service, redirect_slashes=False)
+
+
+def _no_database(error: sqlite3.Error, request_id: str) -> Response:
+    """The response to a call that could not be kept. Nothing has changed."""
+    message = f"The emulator cannot use its database: {error}."
+    return service_error(500, "DBS.108000", message).with_headers({"X-Request-Id": request_id})
 
 
 async def _body(request: Request) -> bytes | None:

@@ -12,7 +12,6 @@ from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-import yaml
 from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
@@ -22,6 +21,7 @@ from openapi_core.validation.schemas.factories import SchemaValidatorsFactory
 from starlette.datastructures import Headers, QueryParams
 
 from .response import Response
+from .yaml_loader import parse_yaml
 
 __all__ = ["Contract", "Malformed", "Misfit", "Route", "Wire", "contract", "strict_json"]
 
@@ -97,7 +97,7 @@ class Contract:
 
     def __init__(self) -> None:
         text = resources.files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
-        spec = yaml.safe_load(text)
+        spec = parse_yaml(text)
         spec = {**_inlined(spec, spec), "servers": [{"url": _ORIGIN}]}
         # Authentication comes before, and is ours: openapi-core does not know the scheme.
         for name in ("security", "components"):

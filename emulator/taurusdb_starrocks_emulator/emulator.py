@@ -103,8 +103,8 @@ class Emulator:
             raise ValueError("token: printable ASCII is needed")
         check_certificate(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults))
-        self._seed = read_seed(seed)
-        self._state = State(db, self._seed)
+        held = read_seed(seed)
+        self._state = State(db, held)
         self._clock = clock = clock or _now
         authenticator = Authenticator(
             self._state, token=self.token, lifetime=token_lifetime, clock=clock
@@ -128,7 +128,7 @@ class Emulator:
             ssl_keyfile=ssl_keyfile,
         )
         self._server: Server | None = None
-        self._remember_firsts(self._seed)
+        self._remember_firsts(held)
 
     def _remember_firsts(self, seed: Seed) -> None:
         """Name the first of everything, so that examples and tests are short."""
@@ -235,7 +235,7 @@ class Emulator:
         The token for all projects stays. A database that was there before gets this seed.
         """
         self.faults.clear()
-        self._state.replace(self._seed)
+        self._state.reset()
 
     def close(self) -> None:
         """Let go of the database; after that only the server's settings can be read.

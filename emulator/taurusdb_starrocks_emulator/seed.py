@@ -1,4 +1,4 @@
-"""What the service holds at first: read from YAML or a mapping, and checked."""
+"""What the service holds at first, read from YAML or a mapping and checked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+
+from .yaml_loader import parse_yaml
 
 __all__ = ["AccessKey", "Instance", "Project", "Seed", "SeedError", "Task", "User", "read_seed"]
 
@@ -119,7 +121,7 @@ def _default() -> Seed:
 
 def _parsed(text: str) -> Seed:
     try:
-        data = yaml.safe_load(text)
+        data = parse_yaml(text)
     except yaml.YAMLError as error:
         raise SeedError(f"seed: not YAML: {error}") from error
     return _checked(_build(Seed, data, "seed"))
@@ -190,6 +192,8 @@ def _checked(seed: Seed) -> Seed:
 
 
 def _unique(place: str, names: list[str]) -> None:
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise SeedError(f"{place}: {doubled!r} is there twice")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise SeedError(f"{place}: {name!r} is there twice")
+        seen.add(name)

@@ -272,32 +272,3 @@ def test_many_callers_at_once_lose_nothing(emulator: Emulator) -> None:
     assert {call.job_id for call in emulator.journal()} == set(answered)
     assert [call.seq for call in emulator.journal()] == list(range(1, 161))
     assert emulator.task(emulator.instance_id, emulator.task_name).changes == 160
-
-
-def test_the_state_goes_on_in_a_file(tmp_path: Path, clock: Clock) -> None:
-    """A second emulator on the same file goes on where the first ended, in time too."""
-    db = tmp_path / "state.sqlite"
-    first = Emulator(db=db, delay=60, clock=clock)
-    with first, open_client(first) as client:
-        ask(first, client, "pause")
-    first.close()
-    clock.now += 60
-    second = Emulator(db=db, seed={"projects": []}, clock=clock)
-    assert second.task(first.instance_id, first.task_name).stage == "Paused"
-    assert second.journal() != []
-    second.close()
-
-
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    """Neither overwritten nor misread."""
-    import sqlite3  # noqa: PLC0415 - used here alone
-
-    db = tmp_path / "other.sqlite"
-    connection = sqlite3.connect(db)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(ValueError, match="another version"):
-        Emulator(db=db)
-    (tmp_path / "text").write_text("this is no database, but it is long enough to be one" * 50)
-    with pytest.raises(sqlite3.DatabaseError):
-        Emulator(db=tmp_path / "text")

@@ -241,7 +241,7 @@ def test_an_answer_that_does_not_fit_is_the_emulators_own_fault(
 ) -> None:
     """An answer outside the contract is a 500 in its shape, said in the log, and undone."""
     emulator.set_stage(emulator.instance_id, "orders_sync", "Incremental")
-    emulator._state._db.execute("UPDATE task SET progress = '{\"percentage\": []}'")
+    emulator._state.do("UPDATE task SET progress = '{\"percentage\": []}'")
     answer = client.get(path_of(emulator))
     assert (answer.status_code, answer.json()["error_code"]) == (500, "DBS.108000")
     assert "Misfit" in caplog.text

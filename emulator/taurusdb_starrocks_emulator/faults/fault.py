@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from taurusdb_starrocks_emulator.yaml_loader import parse_yaml
+
 from .kinds import KINDS, Kind
 
 __all__ = ["Fault", "read_faults"]
@@ -156,7 +158,7 @@ def read_faults(source: str | Path | Iterable[Fault | Mapping[str, Any]]) -> tup
     """
     if isinstance(source, str | Path):
         try:
-            source = yaml.safe_load(Path(source).read_text(encoding="utf-8"))
+            source = parse_yaml(Path(source).read_text(encoding="utf-8"))
         except yaml.YAMLError as error:
             raise ValueError(f"faults: not YAML: {error}") from error
         if not isinstance(source, list):

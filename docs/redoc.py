@@ -20,8 +20,8 @@ OPTIONS = ("--inlineBundle", "--openapi.showExtensions")
 SETTINGS = "const __redoc_options = {"
 WHOLE = f'{SETTINGS}"jsonSamplesExpandLevel":"all",'
 DESCRIPTION = (
-    "The HTTP calls that pause, resume and list the synchronization tasks of StarRocks instances "
-    "in TaurusDB, with parameters, answers and examples."
+    "The HTTP calls that pause, resume, list and describe the synchronization tasks of StarRocks "
+    "instances in TaurusDB, with parameters, responses and examples."
 )
 HEAD = f"""<meta name="description" content="{DESCRIPTION}">
   <link rel="icon" href="../_static/icon.svg">

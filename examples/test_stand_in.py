@@ -2,7 +2,14 @@
 
 import schemathesis
 import yaml
-from my_stand_in import INSTANCE_ID, PROJECT_ID, TASK_NAME, TOKEN, app  # yours: ASGI or WSGI
+from my_stand_in import (  # yours: ASGI or WSGI
+    INSTANCE_ID,
+    PROJECT_ID,
+    SOURCE_INSTANCE_ID,
+    TASK_NAME,
+    TOKEN,
+    app,
+)
 from taurusdb_starrocks import spec
 
 schema = schemathesis.openapi.from_dict(yaml.safe_load(spec()))
@@ -12,13 +19,18 @@ schema.app = app
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Ask for what the stand-in knows; leave what was made malformed as it is."""
-    real = {"project_id": (PROJECT_ID, 32), "instance_id": (INSTANCE_ID, 36)}
+    instance_id = SOURCE_INSTANCE_ID if case.operation.path.endswith("/htap") else INSTANCE_ID
+    real = {"project_id": (PROJECT_ID, 32), "instance_id": (instance_id, 36)}
     case.path_parameters = {
         name: real[name][0] if len(str(value)) == real[name][1] and value.isalnum() else value
         for name, value in case.path_parameters.items()
     }
-    if isinstance(case.body, dict) and case.meta.generation.mode.is_positive:
+    if not case.meta.generation.mode.is_positive:
+        return
+    if isinstance(case.body, dict):
         case.body = {**case.body, "task_name": TASK_NAME}
+    if "task_name" in (case.query or {}):
+        case.query = {**case.query, "task_name": TASK_NAME}
 
 
 @schema.parametrize()

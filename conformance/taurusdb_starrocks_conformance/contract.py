@@ -33,10 +33,20 @@ def _inlined(node: Any, root: Any) -> Any:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation; `verb` is `pause`, `resume` or `list`."""
+    """One operation.
+
+    Attributes:
+        verb: `pause`, `resume`, `list`, `configuration` or `instances`.
+        since: Version of the contract that it came with.
+        names_task: Whether its query names a task.
+        of_source: Whether its instance is the TaurusDB instance, and not the StarRocks instance.
+    """
 
     id: str
     verb: str
+    since: str
+    names_task: bool
+    of_source: bool
     method: str
     template: str
     documented: frozenset[int]
@@ -69,10 +79,15 @@ def operations() -> dict[str, Operation]:
         for method, described in item.items():
             if method == "parameters":
                 continue
-            verb = template.rsplit("/", 1)[1] if method == "post" else "list"
+            last = template.rsplit("/", 1)[1]
+            verb = {"replication": "list", "htap": "instances"}.get(last, last)
+            query = [parameter["name"] for parameter in described.get("parameters", [])]
             found[verb] = Operation(
                 id=described["operationId"],
                 verb=verb,
+                since=described.get("x-since", "1.0"),
+                names_task="task_name" in query,
+                of_source=verb == "instances",
                 method=method.upper(),
                 template=template,
                 documented=frozenset(int(status) for status in described["responses"]),
@@ -82,6 +97,15 @@ def operations() -> dict[str, Operation]:
                 },
             )
     return found
+
+
+def at(method: str, template: str) -> Operation:
+    """The operation at a path of the contract."""
+    return next(
+        operation
+        for operation in operations().values()
+        if (operation.method, operation.template) == (method.upper(), template)
+    )
 
 
 def _patterns() -> dict[str, re.Pattern[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -19,7 +20,7 @@ from schemathesis.core import NOT_SET
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.openapi.checks import UndefinedStatusCode, UnsupportedMethodResponse
 
-from .contract import IDENTIFIERS, LANGUAGES, SPEC
+from .contract import IDENTIFIERS, LANGUAGES, SPEC, Operation, at
 from .judge import JSON, Judge, is_http_of_its_own, may_be_dropped
 from .near_misses import near_miss
 from .target import Target
@@ -92,39 +93,47 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     bound = bound_of(case)
     if bound is None:
         return
-    target, chance = bound.target, bound.random
+    chance, operation = bound.random, at(case.operation.method, case.operation.path)
     # In the pass that pins nothing, one thing after another is real, so that each is reached.
     real = {"project_id", "instance_id", "task_name"}
     if bound.which == "not pinned":
         real = chance.choice([set(), {"project_id"}, {"project_id", "task_name"}])
-        if case.operation.method.upper() == "POST" and chance.random() < 0.3:
+        names_task = operation.names_task or operation.method == "POST"
+        if names_task and chance.random() < 0.3:
             real = {"project_id", "instance_id"}
     # Always new dictionaries: schemathesis uses those of one case for others too.
     case.path_parameters = {
-        name: _identifier(name, value, name in real, bound)
+        name: _identifier(name, value, name in real, bound, operation)
         for name, value in (case.path_parameters or {}).items()
     }
+    if operation.names_task and is_task_name((case.query or {}).get("task_name")):
+        name = _task_name(case.query["task_name"], real, bound, case)
+        # Only text can stand in a query as it is meant.
+        case.query = {**case.query, "task_name": name if isinstance(name, str) else "-"}
     body = case.body
-    if body is NOT_SET or not isinstance(body, dict) or not is_task_name(body.get("task_name")):
-        return
-    if "task_name" in real:
-        name: Any = target.task_name
-        # The two phases that look at a case again once a hook has changed it. In the others it
-        # would still count as one that must be accepted.
-        drawn = case.meta is not None and case.meta.phase.name.value in ("fuzzing", "stateful")
-        if bound.which == "pinned" and drawn and chance.random() < NEAR_MISSES:
-            name = near_miss(name, chance)
-    else:
+    if body is not NOT_SET and isinstance(body, dict) and is_task_name(body.get("task_name")):
+        case.body = {**body, "task_name": _task_name(body["task_name"], real, bound, case)}
+
+
+def _task_name(name: str, real: AbstractSet[str], bound: Bound, case: Any) -> Any:
+    """The name of the target's task, or now and then nearly so; or one that is no task's."""
+    if "task_name" not in real:
         # A name that is made up could be that of a task by chance.
-        name = body["task_name"][:90] + "_" + UNKNOWN_TASK
-    case.body = {**body, "task_name": name}
+        return f"{name[:90]}_{UNKNOWN_TASK}"
+    # The two phases that look at a case again once a hook has changed it. In the others it
+    # would still count as one that must be accepted.
+    drawn = case.meta is not None and case.meta.phase.name.value in ("fuzzing", "stateful")
+    if bound.which == "pinned" and drawn and bound.random.random() < NEAR_MISSES:
+        return near_miss(bound.target.task_name, bound.random)
+    return bound.target.task_name
 
 
-def _identifier(name: str, value: Any, real: bool, bound: Bound) -> Any:
+def _identifier(name: str, value: Any, real: bool, bound: Bound, operation: Operation) -> Any:
     """The target's identifier, or one that is not the target's; or what cannot be one as it is."""
     if not isinstance(value, str) or not IDENTIFIERS[name].fullmatch(value):
         return value
-    own: str = getattr(bound.target, name)
+    target = bound.target
+    own = target.project_id if name == "project_id" else target.instance(operation)
     if real or value != own:
         return own if real else value
     return f"{bound.random.getrandbits(128):032x}" + own[32:]
@@ -179,9 +188,8 @@ def invalid_accepted(ctx: Any, response: Any, case: Any) -> None:
     for rule, value in zip(IDENTIFIERS.values(), identifiers, strict=True):
         if not rule.fullmatch(value):
             _fail(case, "invalid identifier accepted", f"{response.status_code} for {value!r}")
-    if operation.verb != "list":
-        document = request.document
-        name = document.get("task_name") if isinstance(document, dict) else None
+    if operation.names_task or operation.method == "POST":
+        name = request.task_name
         if not is_task_name(name):
             _fail(case, "invalid task name accepted", f"{response.status_code} for {name!r}")
 
@@ -198,10 +206,10 @@ def unknown_is_refused(ctx: Any, response: Any, case: Any) -> None:
         return
     operation, project_id, instance_id = found
     target = bound.target
-    if project_id != target.project_id or instance_id != target.instance_id:
+    if project_id != target.project_id or instance_id != target.instance(operation):
         _fail(case, "unknown instance accepted", f"{response.status_code} for {instance_id!r}")
-    name = request.document.get("task_name") if isinstance(request.document, dict) else None
-    if operation.verb != "list" and is_task_name(name) and name != target.task_name:
+    name = request.task_name
+    if is_task_name(name) and name != target.task_name:
         _fail(case, "unknown task accepted", f"{response.status_code} for {name!r}")
 
 
@@ -272,7 +280,11 @@ def _reads_as_valid(request: Request, elsewhere: bool) -> bool:
     """
     if elsewhere or request.method != "GET":
         return False
-    for name, value in parse_qsl(request.path.partition("?")[2], keep_blank_values=True):
+    sent = parse_qsl(request.path.partition("?")[2], keep_blank_values=True)
+    names = [value for name, value in sent if name == "task_name"]
+    if request.path.partition("?")[0].endswith("/configuration"):
+        return any(map(is_task_name, names))
+    for name, value in sent:
         bounds = {"limit": (1, 100), "offset": (0, 2147483647)}.get(name)
         if bounds and value and not (_INTEGER.fullmatch(value) and _within(value, *bounds)):
             return False

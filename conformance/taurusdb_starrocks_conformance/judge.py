@@ -121,7 +121,7 @@ class Judge:
             for name in ("error_code", "error_msg"):
                 if not document.get(name):
                     yield "refusal_is_explained", f"there is no {name}"
-        elif operation.verb != "list" and not document.get("job_id"):
+        elif operation.method == "POST" and not document.get("job_id"):
             yield "job_has_id", "there is no job_id"
 
 

@@ -88,7 +88,7 @@ def run(wire: Wire, probe: Probe, report: Any) -> Exchange:
 def groups(wire: Wire, seed: int) -> Iterator[tuple[str, list[Probe]]]:
     """All probes, in groups that leave the named task as it was."""
     target, chance = wire.target, random.Random(seed)
-    verbs = [verb for verb in operations() if verb != "list" or wire.list_is_offered]
+    verbs = [verb for verb in operations() if verb not in wire.lacking]
     for verb in verbs:
         operation = operations()[verb]
         yield f"right requests: {verb}", list(right(wire, operation))
@@ -102,7 +102,9 @@ def groups(wire: Wire, seed: int) -> Iterator[tuple[str, list[Probe]]]:
             yield f"bodies: {verb}", list(bodies(wire, operation, target))
             yield f"content types: {verb}", list(content_types(wire, operation, target))
             yield f"sizes: {verb}", list(sizes(wire, operation, target))
-        else:
+        elif operation.names_task:
+            yield f"names: {verb}", list(names_in_query(wire, operation, target, chance))
+        elif verb == "list":
             yield f"limits: {verb}", list(limits(wire, operation))
 
 
@@ -119,6 +121,8 @@ def right(wire: Wire, operation: Operation) -> Iterator[Probe]:
     yield probe("in English", wire.request(operation, headers=[("X-Language", "en-us")]))
     token = ("x-auth-token", wire.target.token)
     yield probe("header name in small letters", wire.request(operation, headers=[token]))
+    if operation.method == "GET" and operation.verb != "list":
+        return
     if operation.method == "GET":
         for query in ("limit=1", "limit=100", "offset=0", "limit=1&offset=0", "offset=2147483647"):
             yield probe(query, wire.request(operation, query=query))
@@ -206,7 +210,7 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     """Identifiers that are nearly right, and some that are right and belong to nothing."""
     group, target = f"identifiers: {operation.verb}", wire.target
     for name in ("project_id", "instance_id"):
-        own: str = getattr(target, name)
+        own = target.project_id if name == "project_id" else target.instance(operation)
         wrong = wrong_identifiers(own)
         if name == "instance_id":
             wrong |= {
@@ -225,11 +229,11 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     yield Probe(group, "a project that is not there", refused, request, FOREIGN)
     request = wire.request(operation, project_id=absent, instance_id=absent + "in17")
     yield Probe(group, "neither is there", refused, request, FOREIGN)
-    flipped = ("0" if target.instance_id[0] != "0" else "1") + target.instance_id[1:]
+    flipped = ("0" if own[0] != "0" else "1") + own[1:]
     request = wire.request(operation, instance_id=flipped)
     yield Probe(group, "an instance but for one character", refused, request, ABSENT)
     # The TaurusDB instance that the StarRocks one replicates from is not what the calls take.
-    parent = target.instance_id[:32] + ("in07" if target.instance_id[32:] != "in07" else "in16")
+    parent = own[:32] + ("in07" if own[32:] != "in07" else "in16")
     request = wire.request(operation, instance_id=parent)
     yield Probe(group, "an instance of another kind", refused, request, ABSENT)
 
@@ -239,17 +243,19 @@ def paths(wire: Wire, operation: Operation) -> Iterator[Probe]:
     group = f"paths: {operation.verb}"
     target = wire.target
     own = wire.request(operation)
-    path = own.path
-    project, instance = f"/{target.project_id}/", f"/{target.instance_id}/"
+    path, _, query = own.path.partition("?")
+    own_instance = target.instance(operation)
+    project, instance = f"/{target.project_id}/", f"/{own_instance}/"
 
     def changed(what: str, new: str, allowed: frozenset[int] = ANOTHER_PATH) -> Probe:
+        new += f"?{query}" if query else ""
         request = Request(own.method, new, own.headers, own.body)
         return Probe(group, what, "path_is_exact", request, allowed)
 
     yield changed("way up for the instance", path.replace(instance, "/../"))
     yield changed("encoded way up for the instance", path.replace(instance, "/%2e%2e/"))
     yield changed("encoded slash after the project", path.replace(project, project[:-1] + "%2F"))
-    yield changed("encoded way up", path.replace(instance, f"/x%2F..%2F{target.instance_id}/"))
+    yield changed("encoded way up", path.replace(instance, f"/x%2F..%2F{own_instance}/"))
     yield changed("twice encoded slash", path.replace("/instances/", "%252Finstances%252F"))
     yield changed("backslashes", path.replace("/instances/", "\\instances\\"))
     yield changed("no project", path.replace(project, "/"))
@@ -259,7 +265,8 @@ def paths(wire: Wire, operation: Operation) -> Iterator[Probe]:
     yield changed("a letter less", path[:-1])
     yield changed("NUL at the end", path + "%00")
     yield changed("line break at the end", path + "%0A")
-    yield changed("another product", path.replace("/starrocks/", "/clickhouse/"))
+    if "/starrocks/" in path:
+        yield changed("another product", path.replace("/starrocks/", "/clickhouse/"))
     yield changed("only a slash", "/", ANOTHER_PATH | {200})
 
 
@@ -280,6 +287,28 @@ def languages(wire: Wire, operation: Operation) -> Iterator[Probe]:
         request = wire.request(operation, headers=[("X-Language", value)])
         group = f"languages: {operation.verb}"
         yield Probe(group, value[:20], "negative_data_rejection", request, MALFORMED)
+
+
+def names_in_query(
+    wire: Wire, operation: Operation, target: Target, chance: random.Random
+) -> Iterator[Probe]:
+    """The same for an operation whose query names the task."""
+    group = f"names: {operation.verb}"
+    for what, value in wrong_names(target.task_name).items():
+        if isinstance(value, str) and len(value) < 4_000:
+            name = quote(value.encode("utf-8", "surrogatepass"), safe="")
+            request = wire.request(operation, query=f"task_name={name}")
+            yield Probe(group, what, "invalid_accepted", request, MALFORMED)
+    for what, query in {
+        "no name": "limit=1&task_name=",
+        "another parameter": f"name={target.task_name}&x_task_name={target.task_name}",
+        "in capitals": f"TASK_NAME={target.task_name}&x_task_name=",
+    }.items():
+        request = wire.request(operation, query=query)
+        yield Probe(group, what, "negative_data_rejection", request, MALFORMED)
+    absent = f"{UNKNOWN_TASK}_{chance.getrandbits(64):x}"
+    request = wire.request(operation, task_name=absent)
+    yield Probe(group, "a task that is not there", "unknown_is_refused", request, ABSENT)
 
 
 def names(

@@ -105,10 +105,7 @@ class Run:
     def _go(self) -> None:
         states, wire = self.states, self.wire
         states.look_around()
-        if not wire.list_is_offered:
-            note = (
-                "The target does not offer listStarRocksDataReplications: it follows contract 1.0."
-            )
+        for note in states.notes():
             self.outcome.notes.append(note)
             self._say(note)
         states.cycle()
@@ -126,7 +123,8 @@ class Run:
         if self._provoke is not None:
             for status in (403, 429, 500):
                 with self._provoke(status):
-                    for operation in operations().values():
+                    for verb in operations().keys() - wire.lacking:
+                        operation = operations()[verb]
                         wire.send(
                             wire.request(operation), "told to fail", as_is=True, provoked=True
                         )
@@ -136,12 +134,13 @@ class Run:
         """Send a group: first what must be refused, and see that it has changed nothing."""
         verb = group.rpartition(" ")[2]
         refused = [probe for probe in made if 200 not in probe.allowed]
-        if verb != "list" and refused:
+        changes = operations()[verb].method == "POST"
+        if changes and refused:
             self.wire.toward(verb)  # type: ignore[arg-type] # pause or resume
             self.states.settled()
         for probe in refused:
             probes.run(self.wire, probe, self.report)
-        if verb != "list" and refused:
+        if changes and refused:
             self.states.nothing_changed(group, verb)
         for probe in made:
             if 200 in probe.allowed:
@@ -153,7 +152,7 @@ class Run:
             which,
             seed=self.outcome.seed,
             examples=self._affordable(),
-            without=() if self.wire.list_is_offered else (operations()["list"].id,),
+            without=[operations()[verb].id for verb in sorted(self.wire.lacking)],
         )
         stream = from_schema(schema).execute()
         with self.wire.carries(lambda: f"{self._phase}: {which}"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,22 +59,11 @@ class States:
             raise CannotRunError(f"{target.url} does not answer: {exchange.error}")
         if reply.status == 401:
             raise CannotRunError(f"{target.url} refuses the token (401)")
-        if reply.status in (400, 404, 405, 501) and not target.all_operations:
-            neighbour = Request("GET", exchange.request.path + "_x", exchange.request.headers)
-            other = wire.send(neighbour, "first look: a path that is not in the contract").reply
-            known = wire.send(
-                wire.request(operations()["pause"], task_name=UNKNOWN_TASK), "first look: pause"
-            ).reply
-            # A server of contract 1.0 does not know the path at all. One that does, and answers
-            # for this instance that it is not there, has a fault.
-            if (
-                other is not None
-                and known is not None
-                and (other.status, _code(other)) == (reply.status, _code(reply))
-                and known.status in (400, 403)
-            ):
-                wire.list_is_offered = False
-                return
+        if self._lacks("list", exchange):
+            wire.lacking.add("list")
+        self._look_at_the_rest()
+        if not wire.list_is_offered:
+            return
         if reply.status != 200:
             self._report(
                 "positive_data_acceptance", f"list: answered {reply.status}, expected 200", exchange
@@ -93,6 +82,53 @@ class States:
             isinstance(reply.document, dict) and "replications" in reply.document
         ):
             self._report("task_is_listed", "the list does not show the named task", exchange)
+
+    def _look_at_the_rest(self) -> None:
+        """Find out whether the target offers what came with contract 1.2."""
+        wire = self._wire
+        for verb in ("configuration", "instances"):
+            operation = operations()[verb]
+            if operation.of_source and not wire.target.source_instance_id:
+                wire.lacking.add(verb)
+                continue
+            exchange = wire.send(wire.request(operation), f"first look: {verb}")
+            if self._lacks(verb, exchange):
+                wire.lacking.add(verb)
+            elif exchange.reply is not None and exchange.reply.status != 200:
+                text = f"{verb}: answered {exchange.reply.status}, expected 200"
+                self._report("positive_data_acceptance", text, exchange)
+
+    def _lacks(self, verb: str, exchange: Exchange) -> bool:
+        """Whether the target does not know the path of an operation at all.
+
+        One that knows it, and answers for this instance that it is not there, has a fault.
+        """
+        wire, reply = self._wire, exchange.reply
+        if reply is None or wire.target.all_operations or reply.status not in (400, 404, 405, 501):
+            return False
+        path, _, query = exchange.request.path.partition("?")
+        beside = Request("GET", f"{path}_x" + (query and f"?{query}"), exchange.request.headers)
+        other = wire.send(beside, f"first look: {verb}, a path that is not in the contract").reply
+        known = wire.send(
+            wire.request(operations()["pause"], task_name=UNKNOWN_TASK), "first look: pause"
+        ).reply
+        return (
+            other is not None
+            and known is not None
+            and (other.status, _code(other)) == (reply.status, _code(reply))
+            and known.status in (400, 403)
+        )
+
+    def notes(self) -> Iterator[str]:
+        """What the target lacks, and which version of the contract it therefore follows."""
+        lacking = [operations()[verb] for verb in operations() if verb in self._wire.lacking]
+        for operation in lacking:
+            if operation.of_source and not self._wire.target.source_instance_id:
+                name = "TAURUSDB_FUZZ_SOURCE_INSTANCE_ID"
+                yield f"{operation.id} is not fuzzed: {name} is not set."
+            else:
+                older = {"1.1": "1.0", "1.2": "1.1"}[operation.since]
+                yield f"The target does not offer {operation.id}: it follows contract {older}."
 
     def leave(self) -> None:
         """Leave the task as it was found; running, if that is not known."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from .contract import IDENTIFIERS, TASK_NAME
+from .contract import IDENTIFIERS, TASK_NAME, Operation
 
 PREFIX = "TAURUSDB_FUZZ_"
 
@@ -24,11 +24,14 @@ class Target:
 
     Attributes:
         other_instance_id: An instance whose tasks must stay as they are. Only its list is read.
+        source_instance_id: The TaurusDB instance that the instance replicates from. Without it,
+            the call that lists its instances is not fuzzed.
         rate: Requests a second at the most; None for no bound.
         slowest: Seconds after which an answer counts as slow.
         settle: Seconds in which a pause or a resume must have taken effect.
-        all_operations: Whether a target without the list is at fault. The list came to the
-            contract with version 1.1, so a server of 1.0 follows its contract without it.
+        all_operations: Whether a target that lacks an operation is at fault. The list came to the
+            contract with version 1.1, configuration and instances with 1.2: a server of an earlier
+            version follows its contract without them.
     """
 
     url: str
@@ -37,6 +40,7 @@ class Target:
     instance_id: str
     task_name: str
     other_instance_id: str | None = None
+    source_instance_id: str | None = None
     rate: float | None = None
     slowest: float = 2.0
     settle: float = 30.0
@@ -44,6 +48,10 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({self.url!r})"
+
+    def instance(self, operation: Operation) -> str:
+        """The instance that an operation is about."""
+        return (self.source_instance_id or "") if operation.of_source else self.instance_id
 
     @property
     def base(self) -> str:
@@ -85,6 +93,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
     return Target(
         url=url.rstrip("/"),
         other_instance_id=environment.get(PREFIX + "OTHER_INSTANCE_ID") or None,
+        source_instance_id=environment.get(PREFIX + "SOURCE_INSTANCE_ID") or None,
         rate=None if rate is None else _rate(rate),
         # A service across a network is given more time, and a real one up to half an hour to
         # pause a task: that is how long the vendor's own Terraform provider waits.

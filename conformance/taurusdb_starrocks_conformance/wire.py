@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -65,6 +65,13 @@ class Request:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+
+    @property
+    def task_name(self) -> Any:
+        """The task that the body or the query names."""
+        query = dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
+        body = self.document if isinstance(self.document, dict) else {}
+        return query.get("task_name") if self.method == "GET" else body.get("task_name")
 
     def operation(self, base: str = "") -> tuple[Operation, str, str] | None:
         """The operation that the path leads to, with the identifiers in it, however they look."""
@@ -163,7 +170,7 @@ class Wire:
         self.stopped: str | None = None
         self.deadline: float | None = None
         self.slow: list[Exchange] = []
-        self.list_is_offered = True
+        self.lacking: set[str] = set()
         self._report = report
         self._judge = judge
         self._sleep = sleep
@@ -176,6 +183,11 @@ class Wire:
         self._port = parts.port or (443 if self._tls else 80)
         self._netloc = parts.netloc
         self._context = ssl.create_default_context() if self._tls else None
+
+    @property
+    def list_is_offered(self) -> bool:
+        """Whether the target has the list of tasks."""
+        return "list" not in self.lacking
 
     # What is sent
 
@@ -200,9 +212,11 @@ class Wire:
             defaults.append(("Content-Type", "application/json"))
             if body is None:
                 body = json.dumps({"task_name": task_name or target.task_name}).encode()
+        if operation.names_task and "task_name=" not in query:
+            query = "&".join(filter(None, [f"task_name={task_name or target.task_name}", query]))
         path = target.base + operation.path(
             target.project_id if project_id is None else project_id,
-            target.instance_id if instance_id is None else instance_id,
+            target.instance(operation) if instance_id is None else instance_id,
         )
         return Request(
             operation.method,
@@ -402,7 +416,7 @@ class Wire:
     def changes(self, request: Request) -> Change | None:
         """The change of the named task that a right request asks for, if it is one."""
         found = request.operation(self.target.base)
-        if found is None or found[0].verb == "list" or not self.has_identity(request):
+        if found is None or found[0].method == "GET" or not self.has_identity(request):
             return None
         operation, project_id, instance_id = found
         document = request.document

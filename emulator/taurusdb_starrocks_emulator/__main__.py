@@ -50,6 +50,7 @@ def main(
             faults=options.faults or (),
             host=options.host,
             port=options.port,
+            contract=options.contract,
             ssl_certfile=options.ssl_certfile,
             ssl_keyfile=options.ssl_keyfile,
         )
@@ -97,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
         default=0.0,
         metavar="SECONDS",
         help="time until a pause or a resume takes effect (default: %(default)s)",
+    )
+    add(
+        "--contract",
+        choices=["1.0", "1.1", "1.2"],
+        default="1.2",
+        help="version of the contract; an earlier one lacks operations (default: %(default)s)",
     )
     add("--faults", help="YAML file with what goes wrong")
     add("--ssl-certfile", help="certificate, for HTTPS")

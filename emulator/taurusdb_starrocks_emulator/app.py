@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import parse_qs, quote
 from uuid import uuid4
@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Authenticator, UnauthenticatedError
 from .connection import Connection, disconnected
-from .contract import Malformed, Route, contract, strict_json
+from .contract import Route, contract
+from .details import configuration, instances
 from .exchange import BODY_LIMIT, Exchange
 from .faults import Faults, OnConnection, OnList, OnResponse
 from .iam import Iam
@@ -23,6 +24,7 @@ from .listing import list_tasks
 from .records import Call
 from .response import Refused, Response, gateway_error, json_response, service_error
 from .state import PAUSED, State
+from .strict_json import Malformed, strict_json
 
 __all__ = ["Mode", "Service", "asgi"]
 
@@ -44,6 +46,7 @@ class Service:
         faults: Faults,
         mode: Mode,
         delay: float,
+        version: str,
         clock: Callable[[], float],
     ) -> None:
         self._state = state
@@ -53,11 +56,13 @@ class Service:
         self._mode = mode
         self._delay = delay
         self._clock = clock
-        self._contract = contract()
+        self._contract = contract(version)
         self._handlers: dict[str | None, Callable[[Exchange], Response]] = {
             "pause": self._change,
             "resume": self._change,
             "list": self._list,
+            "configuration": self._configuration,
+            "instances": self._instances,
             "login": self._iam.login,
             "projects": self._iam.projects,
             None: self._missing,
@@ -117,7 +122,7 @@ class Service:
         headers = {"X-Request-Id": exchange.request_id}
         try:
             response = self._respond(exchange).with_headers(headers)
-            if exchange.route.operation in ("pause", "resume", "list"):
+            if exchange.route.operation and exchange.route.path:
                 self._contract.check_response(exchange.route.operation, response)
         # The outermost boundary: whatever went wrong is a 500 to the caller.
         except Exception:  # noqa: BLE001 - see above
@@ -203,12 +208,36 @@ class Service:
             met.fault.behavior.act(met.fault, listing, met.chance)
         return json_response(listing.document())
 
+    def _configuration(self, exchange: Exchange) -> Response:
+        """The configuration of a task."""
+        instance_id = self._admit(exchange)
+        assert exchange.task_name is not None
+        task = self._state.task(instance_id, exchange.task_name)
+        if task is None:
+            raise Refused(service_error(400, "DBS.05000091", "Synchronization task not found."))
+        return json_response(configuration(task, self._state.source_of(instance_id)))
+
+    def _instances(self, exchange: Exchange) -> Response:
+        """The instances that replicate from a TaurusDB instance."""
+        path = self._check(exchange)
+        rows = self._state.instances(path["instance_id"], path["project_id"])
+        if not rows:
+            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
+        return json_response(instances(rows))
+
     def _admit(self, exchange: Exchange) -> str:
         """The instance of a call that is authenticated, fits the contract and names one."""
+        path = self._check(exchange)
+        if self._state.project_of(path["instance_id"]) != path["project_id"]:
+            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
+        return path["instance_id"]
+
+    def _check(self, exchange: Exchange) -> Mapping[str, str]:
+        """The identifiers in the path of a call that is authenticated and fits the contract."""
         path = exchange.route.path
         try:
             self._authenticate(exchange, path["project_id"])
-            exchange.task_name = _task_name(exchange.read_body())
+            exchange.task_name = _task_name(exchange.read_body(), exchange.query)
             self._contract.check(exchange.route, exchange.wire())
         except UnauthenticatedError as error:
             message = f"Incorrect IAM authentication information: {error}"
@@ -217,9 +246,7 @@ class Service:
         except Malformed as error:
             message = f"Parameter error: {error}."
             raise Refused(service_error(400, "DBS.280001", message)) from error
-        if self._state.project_of(path["instance_id"]) != path["project_id"]:
-            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
-        return path["instance_id"]
+        return path
 
     def _authenticate(self, exchange: Exchange, project_id: str) -> None:
         """Nothing, if the caller is known and may use the project."""
@@ -254,8 +281,10 @@ async def _body(request: Request) -> bytes | None:
     return bytes(body)
 
 
-def _task_name(body: bytes) -> str | None:
-    """The task that a body names, as far as it can be understood; for the journal too."""
+def _task_name(body: bytes, query: str) -> str | None:
+    """The task that a body or a query names, as far as it is understood; for the journal too."""
+    if not body:
+        return parse_qs(query).get("task_name", [None])[0]
     try:
         document = strict_json("application/json", body)
     except Malformed:

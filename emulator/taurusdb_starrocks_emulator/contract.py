@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from copy import copy
@@ -21,23 +20,31 @@ from openapi_core.validation.schemas.factories import SchemaValidatorsFactory
 from starlette.datastructures import Headers, QueryParams
 
 from .response import Response
+from .strict_json import Malformed, strict_json
 from .yaml_loader import parse_yaml
 
-__all__ = ["Contract", "Malformed", "Misfit", "Route", "Wire", "contract", "strict_json"]
+__all__ = [
+    "CONTRACTS",
+    "Contract",
+    "Misfit",
+    "Route",
+    "Wire",
+    "contract",
+]
+
+# Versions of the contract; a service of an earlier one lacks what came later.
+CONTRACTS = ("1.0", "1.1", "1.2")
 
 # What the operations are called in the journal and in faults.
 _SHORT = {
     "pauseStarRocksDataReplication": "pause",
     "resumeStarRocksDataReplication": "resume",
     "listStarRocksDataReplications": "list",
+    "listStarRocksDataReplicationConfig": "configuration",
+    "listHtapInstanceInfo": "instances",
 }
 _ORIGIN = "http://emulator"
-_JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
-
-
-class Malformed(Exception):  # noqa: N818 - an error of the caller, not of the program
-    """The call does not fit the contract; the text says where."""
 
 
 class Misfit(Exception):  # noqa: N818 - as above, of the response
@@ -93,9 +100,9 @@ class _Operation:
 
 
 class Contract:
-    """`openapi.yaml`, read once. Use `contract()`."""
+    """`openapi.yaml`, or what an earlier version had of it, read once. Use `contract()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
         text = resources.files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
         spec = parse_yaml(text)
         spec = {**_inlined(spec, spec), "servers": [{"url": _ORIGIN}]}
@@ -109,9 +116,11 @@ class Contract:
         self._operations: dict[str, _Operation] = {}
         self._rules: dict[str, re.Pattern[str]] = {}
         for path, item in spec["paths"].items():
-            verbs = self._paths[tuple(path.split("/"))] = {}
+            verbs: dict[str, str] = {}
             for method in item.keys() - {"parameters"}:
                 described = item[method]
+                if described.get("x-since", CONTRACTS[0]) > version:
+                    continue
                 short = verbs[method.upper()] = _SHORT[described["operationId"]]
                 parameters = [*item.get("parameters", []), *described.get("parameters", [])]
                 self._operations[short] = _Operation(
@@ -122,6 +131,8 @@ class Contract:
                 for parameter in parameters:
                     if parameter["in"] == "path":
                         self._rules[parameter["name"]] = re.compile(parameter["schema"]["pattern"])
+            if verbs:
+                self._paths[tuple(path.split("/"))] = verbs
         self._fits = lru_cache(1024)(self._check)
 
     def route(self, method: str, raw_path: str) -> Route:
@@ -187,51 +198,19 @@ class Contract:
 
 
 @cache
-def contract() -> Contract:
-    """The contract. Reading it takes a moment, so all emulators of a process share one."""
-    return Contract()
-
-
-def strict_json(content_type: str | None, body: bytes) -> Any:
-    """The document in a body of JSON in UTF-8, with nothing that JSON does not have.
-
-    Raises:
-        Malformed: Another or no content type, another encoding, not JSON, a key that is there
-            twice, `NaN` or `Infinity`, or nested too deeply.
-    """
-    if content_type is None or _JSON.fullmatch(content_type) is None:
-        raise Malformed("the content type is not application/json in UTF-8")
-    try:
-        document = json.loads(
-            body.decode(), object_pairs_hook=_no_doubles, parse_constant=_no_constants
-        )
-        # An escaped half of a surrogate pair is JSON, but no text.
-        json.dumps(document, ensure_ascii=False).encode()
-    except ValueError as error:
-        raise Malformed("the body is not JSON in UTF-8") from error
-    except RecursionError as error:
-        raise Malformed("the body is nested too deeply") from error
-    return document
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise Malformed("a key is there twice")
-    return document
-
-
-def _no_constants(name: str) -> Any:
-    raise Malformed(f"{name} is not JSON")
+def contract(version: str = CONTRACTS[-1]) -> Contract:
+    """The contract. Reading it takes a moment, so all emulators of a process share it."""
+    return Contract(version)
 
 
 def _check_query(parameters: list[Any], query: str) -> None:
-    """Refuse what openapi-core lets pass: a parameter given twice, `1_0`, ` 1`."""
+    """Refuse what openapi-core lets pass: a parameter given twice, `1_0`, ` 1`, a final newline."""
     sent = parse_qsl(query, keep_blank_values=True)
     for parameter in parameters:
         values = [value for name, value in sent if name == parameter["name"]]
         integer = parameter["schema"]["type"] == "integer"
-        if len(values) > 1 or (integer and not all(map(_INTEGER.fullmatch, values))):
+        rule = _INTEGER if integer else re.compile(parameter["schema"].get("pattern", ".*"))
+        if len(values) > 1 or not all(map(rule.fullmatch, values)):
             raise Malformed(f"{parameter['name']} is malformed")
 
 

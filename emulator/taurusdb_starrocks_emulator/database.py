@@ -19,7 +19,7 @@ __all__ = ["Database"]
 
 # What tells our files from those of other programs, and from those of another layout.
 _APPLICATION_ID = 0x54535245
-_VERSION = 2
+_VERSION = 3
 _TABLES = """
 CREATE TABLE project (id TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE user (
@@ -32,12 +32,16 @@ CREATE TABLE access_key (
 CREATE TABLE token (
     digest TEXT PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES user, project_id TEXT,
     expires_at REAL NOT NULL);
-CREATE TABLE instance (id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES project);
+CREATE TABLE instance (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL REFERENCES project, source_instance_id TEXT,
+    name TEXT NOT NULL, engine_name TEXT NOT NULL, engine_version TEXT NOT NULL,
+    status TEXT NOT NULL);
 CREATE TABLE task (
     id INTEGER PRIMARY KEY, instance_id TEXT NOT NULL REFERENCES instance, name TEXT NOT NULL,
     source_database TEXT NOT NULL, target_database TEXT NOT NULL, status TEXT NOT NULL,
-    progress TEXT NOT NULL, resumes_to TEXT NOT NULL, stage TEXT NOT NULL, target TEXT NOT NULL,
-    due REAL NOT NULL DEFAULT 0, changes INTEGER NOT NULL DEFAULT 0, UNIQUE (instance_id, name));
+    progress TEXT NOT NULL, configuration TEXT NOT NULL, resumes_to TEXT NOT NULL,
+    stage TEXT NOT NULL, target TEXT NOT NULL, due REAL NOT NULL DEFAULT 0,
+    changes INTEGER NOT NULL DEFAULT 0, UNIQUE (instance_id, name));
 CREATE TABLE job (
     id TEXT PRIMARY KEY, time REAL NOT NULL, operation TEXT NOT NULL,
     task_id INTEGER NOT NULL REFERENCES task);

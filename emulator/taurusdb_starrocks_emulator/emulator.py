@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from .app import Mode, Service, asgi
 from .auth import Authenticator
+from .contract import CONTRACTS
 from .faults import Fault, Faults, read_faults
 from .records import Call, Row, TaskState
 from .seed import Seed, Task, read_seed
@@ -50,6 +51,9 @@ class Emulator:
         faults: What goes wrong: a YAML file, or faults, or mappings like those in the file.
         host: Address to listen on.
         port: Port to listen on; 0 for one that is free.
+        contract: Version of the contract that it follows: `1.2`; `1.1`, which has no
+            configuration and no instances; or `1.0`, which has no list either. What it lacks is
+            a 404.
         clock: What tells the time, in seconds since the epoch; `time.time` by default.
         ssl_certfile: Certificate, for HTTPS.
         ssl_keyfile: Key of the certificate.
@@ -61,6 +65,7 @@ class Emulator:
         project_id: The first project of the seed; likewise the others.
         region: Name of that project.
         instance_id: The first instance.
+        source_instance_id: The TaurusDB instance that it replicates from.
         task_name: The first task.
         account: Account of the first user.
         user: Name of the first user.
@@ -87,6 +92,7 @@ class Emulator:
         faults: str | Path | Iterable[Fault | Mapping[str, Any]] = (),
         host: str = "127.0.0.1",
         port: int = 0,
+        contract: str = CONTRACTS[-1],
         clock: Callable[[], float] | None = None,
         ssl_certfile: str | None = None,
         ssl_keyfile: str | None = None,
@@ -96,6 +102,9 @@ class Emulator:
         for name, seconds in (("delay", delay), ("token_lifetime", token_lifetime)):
             if not 0 <= seconds <= _DECADE:
                 raise ValueError(f"{name}: a time from 0 to {_DECADE} is needed, not {seconds!r}")
+        if contract not in CONTRACTS:
+            known = ", ".join(CONTRACTS)
+            raise ValueError(f"contract: one of {known} is needed, not {contract!r}")
         if port not in range(65536):
             raise ValueError(f"port: a number up to 65535 is needed, not {port!r}")
         self.token = secrets.token_urlsafe(24) if token is None else token
@@ -115,6 +124,7 @@ class Emulator:
             faults=self.faults,
             mode=mode,
             delay=delay,
+            version=contract,
             clock=clock,
         )
         self.app: ASGIApp = asgi(service)
@@ -139,6 +149,7 @@ class Emulator:
         self.project_id = project.id if project else ""
         self.region = project.name if project else ""
         self.instance_id = instances[0].id if instances else ""
+        self.source_instance_id = (instances[0].source_instance_id or "") if instances else ""
         self.task_name = task.name if task else ""
         self.account = user.account if user else ""
         self.user = user.name if user else ""

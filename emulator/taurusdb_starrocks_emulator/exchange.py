@@ -8,8 +8,9 @@ from urllib.parse import unquote
 from starlette.datastructures import Headers
 
 from .auth import SignedRequest
-from .contract import Malformed, Route, Wire
+from .contract import Route, Wire
 from .faults import Met
+from .strict_json import Malformed
 
 __all__ = ["BODY_LIMIT", "Exchange"]
 

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from .auth import Authenticator, UnauthenticatedError
-from .contract import Malformed, strict_json
 from .exchange import Exchange
 from .response import Refused, Response, iam_error, json_response
 from .state import State
+from .strict_json import Malformed, strict_json
 
 __all__ = ["Iam"]
 

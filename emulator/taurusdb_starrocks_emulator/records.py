@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .seed import Scalar
 
-__all__ = ["Call", "Key", "Row", "TaskState"]
+__all__ = ["Call", "InstanceRow", "Key", "Row", "TaskState"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,10 @@ class Call:
         method: HTTP method.
         path: Path as it was sent.
         query: Query as it was sent.
-        operation: `pause`, `resume`, `list`, `login`, `projects`, or None for anything else.
+        operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects`, or
+            None for anything else.
         instance_id: The instance that the path names, if it leads to an operation.
-        task_name: The task that the body names, as far as the body was understood.
+        task_name: The task that the body or the query names, as far as it was understood.
         status: Status of the response; None if a fault left the call without one.
         request_id: ID of the call; also in the response's `X-Request-Id`.
         caller: User, access key or `static token`; None if the call was not authenticated.
@@ -72,7 +73,8 @@ class Row:
     source_database: str
     target_database: str
     status: str
-    progress: dict[str, Scalar]
+    progress: dict[str, Scalar | bool]
+    configuration: dict[str, Scalar | bool]
     resumes_to: str
     stage: str
     target: str
@@ -82,6 +84,19 @@ class Row:
     def stage_at(self, now: float) -> str:
         """The stage at a moment."""
         return self.target if now >= self.due else self.stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceRow:
+    """An instance as the database has it."""
+
+    id: str
+    project_id: str
+    source_instance_id: str | None
+    name: str
+    engine_name: str
+    engine_version: str
+    status: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ __all__ = ["AccessKey", "Instance", "Project", "Seed", "SeedError", "Task", "Use
 
 T = TypeVar("T")
 Scalar = str | int | float | None
+Flag = bool | str | None
 
 
 class SeedError(ValueError):
@@ -28,7 +29,9 @@ class Task:
     """A synchronization task as it is at first.
 
     Stages are `Incremental`, `Full`, `Paused`, `Wait` and `Cancelled`, or any other text.
-    The last three are of whatever type the answer shall have: text, number or null.
+    What follows is of whatever type the response shall have: text, number or null, and a boolean
+    for what begins with `is_`. `binlog_expire_logs_seconds` is left out of the configuration when
+    it is null.
     """
 
     name: str
@@ -40,13 +43,27 @@ class Task:
     percentage: Scalar = None
     catchup_stage: Scalar = None
     catchup_percentage: Scalar = None
+    is_need_repair: Flag = "false"
+    is_main_task: Flag = "true"
+    is_tables_change: Flag = False
+    last_error_of_alter_table: Scalar = ""
+    binlog_expire_logs_seconds: Scalar = "86400"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """A StarRocks instance and its tasks."""
+    """A StarRocks instance and its tasks.
+
+    `source_instance_id` is the TaurusDB instance that it replicates from. Without one it is in no
+    list of instances.
+    """
 
     id: str
+    source_instance_id: str | None = None
+    name: str = "starrocks"
+    engine_name: str = "star-rocks"
+    engine_version: str = "3.1.6.0"
+    status: str = "normal"
     tasks: tuple[Task, ...] = ()
 
 
@@ -96,8 +113,15 @@ _NESTED: Mapping[tuple[type, str], type] = {
     (Instance, "tasks"): Task,
 }
 _LISTS_OF_TEXT: set[tuple[type, str]] = {(User, "projects"), (AccessKey, "projects")}
-_LOOSE = {"percentage", "catchup_stage", "catchup_percentage"}
-_MAY_BE_NULL = {"target_database", "security_token"}
+_LOOSE = {
+    "percentage",
+    "catchup_stage",
+    "catchup_percentage",
+    "last_error_of_alter_table",
+    "binlog_expire_logs_seconds",
+}
+_FLAGS = {"is_need_repair", "is_main_task", "is_tables_change"}
+_MAY_BE_NULL = {"target_database", "security_token", "source_instance_id"}
 
 
 def read_seed(source: str | Path | Mapping[str, Any] | None = None) -> Seed:
@@ -152,6 +176,10 @@ def _value(kind: type, key: str, value: Any, place: str) -> Any:
             else _text(item, f"{place}[{index}]")
             for index, item in enumerate(value)
         )
+    if key in _FLAGS:
+        if value is not None and not isinstance(value, bool | str):
+            raise SeedError(f"{place}: a boolean, text or null is needed")
+        return value
     if key in _LOOSE:
         if value is not None and (
             isinstance(value, bool) or not isinstance(value, str | int | float)

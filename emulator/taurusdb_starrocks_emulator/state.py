@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .database import Database
-from .records import Call, Key, Row
+from .records import Call, InstanceRow, Key, Row
 from .seed import Seed, Task
 
 __all__ = ["PAUSED", "State", "digest"]
@@ -92,6 +92,20 @@ class State(Database):
         row = self.one("SELECT project_id FROM instance WHERE id = ?", instance_id)
         return None if row is None else row["project_id"]
 
+    def instances(self, source_instance_id: str, project_id: str) -> list[InstanceRow]:
+        """The instances of a project that replicate from a TaurusDB instance."""
+        rows = self.all(
+            "SELECT * FROM instance WHERE source_instance_id = ? AND project_id = ? ORDER BY rowid",
+            source_instance_id,
+            project_id,
+        )
+        return [InstanceRow(**dict(row)) for row in rows]
+
+    def source_of(self, instance_id: str) -> str | None:
+        """The TaurusDB instance that an instance replicates from, if it is known."""
+        row = self.one("SELECT source_instance_id FROM instance WHERE id = ?", instance_id)
+        return None if row is None else row["source_instance_id"]
+
     def tasks(self, instance_id: str | None = None) -> list[Row]:
         """Tasks of an instance, or all, in the order in which they were added."""
         where = "" if instance_id is None else " WHERE instance_id = ?"
@@ -144,7 +158,7 @@ class State(Database):
 
 _ADD_TASK = (
     "INSERT INTO task (instance_id, name, source_database, target_database, status, progress,"
-    " resumes_to, stage, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " configuration, resumes_to, stage, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -154,6 +168,13 @@ def _stored(instance_id: str, task: Task) -> tuple[Any, ...]:
         "percentage": task.percentage,
         "catchup_stage": task.catchup_stage,
         "catchup_percentage": task.catchup_percentage,
+        "is_need_repair": task.is_need_repair,
+        "is_main_task": task.is_main_task,
+    }
+    configuration = {
+        "is_tables_change": task.is_tables_change,
+        "last_error_of_alter_table": task.last_error_of_alter_table,
+        "binlog_expire_logs_seconds": task.binlog_expire_logs_seconds,
     }
     return (
         instance_id,
@@ -162,6 +183,7 @@ def _stored(instance_id: str, task: Task) -> tuple[Any, ...]:
         task.target_database or task.source_database,
         task.status,
         json.dumps(progress),
+        json.dumps(configuration),
         task.resumes_to,
         task.stage,
         task.stage,
@@ -177,8 +199,19 @@ def _plant(seed: Seed, db: Database) -> None:
         ((project.id, project.name) for project in seed.projects),
     )
     db.do_all(
-        "INSERT INTO instance VALUES (?, ?)",
-        ((instance.id, project.id) for instance, project in instances),
+        "INSERT INTO instance VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                instance.id,
+                project.id,
+                instance.source_instance_id,
+                instance.name,
+                instance.engine_name,
+                instance.engine_version,
+                instance.status,
+            )
+            for instance, project in instances
+        ),
     )
     db.do_all(
         _ADD_TASK,
@@ -213,4 +246,5 @@ def _plant(seed: Seed, db: Database) -> None:
 
 def _row(row: sqlite3.Row) -> Row:
     values = {field.name: row[field.name] for field in fields(Row)}
-    return Row(**{**values, "progress": json.loads(row["progress"])})
+    parsed = {name: json.loads(row[name]) for name in ("progress", "configuration")}
+    return Row(**{**values, **parsed})

@@ -35,12 +35,13 @@ def _failing(emulator: Emulator, status: int) -> Iterator[None]:
 def fuzz_emulator(
     *,
     mode: Any = "lenient",
+    contract: str = "1.2",
     seed: int,
     say: Callable[[str], None] = lambda _: None,
     **settings: Any,
 ) -> Outcome:
     """Start the emulator and fuzz it."""
-    with Emulator(mode=mode) as emulator:
+    with Emulator(mode=mode, contract=contract) as emulator:
         target = Target(
             url=emulator.url,
             token=emulator.token,
@@ -48,7 +49,8 @@ def fuzz_emulator(
             instance_id=emulator.instance_id,
             task_name=emulator.task_name,
             other_instance_id=emulator.tasks()[-2].instance_id,
-            all_operations=True,
+            source_instance_id=emulator.source_instance_id,
+            all_operations=contract == "1.2",
         )
         return Run(
             target,

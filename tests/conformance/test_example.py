@@ -14,6 +14,7 @@ from taurusdb_starrocks_emulator import Emulator
 emulator = Emulator()
 app = emulator.app
 PROJECT_ID, INSTANCE_ID = emulator.project_id, emulator.instance_id
+SOURCE_INSTANCE_ID = emulator.source_instance_id
 TASK_NAME, TOKEN = emulator.task_name, emulator.token
 """
 # What the emulator refuses with 400, this one calls unprocessable.
@@ -50,7 +51,7 @@ def run(folder: Path, stand_in: str) -> subprocess.CompletedProcess[str]:
 def test_a_right_stand_in_passes(tmp_path: Path) -> None:
     done = run(tmp_path, RIGHT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "5 passed" in done.stdout
 
 
 def test_a_wrong_stand_in_fails(tmp_path: Path) -> None:

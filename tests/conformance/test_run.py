@@ -19,6 +19,7 @@ from taurusdb_starrocks_conformance.contract import TASK_NAME, operations
 from taurusdb_starrocks_conformance.report import CHECKS, Outcome, coverage_of, curl, write
 from taurusdb_starrocks_conformance.target import CannotRunError, Target, is_loopback, read_target
 from taurusdb_starrocks_conformance.wire import UNKNOWN_TASK, Request, StoppedError, Wire
+from taurusdb_starrocks_emulator import Emulator
 
 from tests.conformance.emulated import fuzz_emulator
 from tests.conformance.emulated import main as fuzz
@@ -303,14 +304,64 @@ def test_nothing_is_sent_once_it_has_stopped() -> None:
     assert wire.exchanges == []
 
 
-def test_a_target_without_the_list_is_one_of_contract_1_0() -> None:
-    """It is told, and no fault; for the emulator, which must have it, it is one."""
-    said: list[str] = []
-    with serving(Service(lists=False)) as url:
-        running = run.Run(target_at(url), seed=1, examples=5, say=said.append)
+LIST, CONFIGURATION, INSTANCES = (
+    "listStarRocksDataReplications",
+    "listStarRocksDataReplicationConfig",
+    "listHtapInstanceInfo",
+)
+
+
+@pytest.mark.parametrize(
+    ("contract", "lacking"),
+    [
+        ("1.0", {LIST: "1.0", CONFIGURATION: "1.1", INSTANCES: "1.1"}),
+        ("1.1", {CONFIGURATION: "1.1", INSTANCES: "1.1"}),
+        ("1.2", {}),
+    ],
+)
+def test_a_target_of_an_earlier_contract_lacks_operations(
+    contract: str, lacking: dict[str, str]
+) -> None:
+    """It is told, and no fault; for a target that must have them all, each is one."""
+    with Emulator(contract=contract) as emulator:
+        settings: dict[str, Any] = {
+            "url": emulator.url,
+            "token": emulator.token,
+            "project_id": emulator.project_id,
+            "instance_id": emulator.instance_id,
+            "task_name": emulator.task_name,
+            "source_instance_id": emulator.source_instance_id,
+        }
+        running = run.Run(Target(**settings), seed=1, examples=5)
         running.states.look_around()
-        assert running.outcome.findings == []
-        assert running.wire.list_is_offered is False
-        whole = run.Run(target_at(url, all_operations=True), seed=1, examples=5)
+        whole = run.Run(Target(**settings, all_operations=True), seed=1, examples=5)
         whole.states.look_around()
-    assert [finding.check for finding in whole.outcome.findings] == ["positive_data_acceptance"]
+    assert running.outcome.findings == []
+    assert list(running.states.notes()) == [
+        f"The target does not offer {name}: it follows contract {older}."
+        for name, older in lacking.items()
+    ]
+    assert {(finding.check, finding.where) for finding in whole.outcome.findings} == {
+        ("positive_data_acceptance", name) for name in lacking
+    }
+
+
+@pytest.mark.parametrize("contract", ["1.0", "1.1"])
+def test_a_target_of_an_earlier_contract_is_fuzzed_without_them(contract: str) -> None:
+    """The run goes on with what there is, and finds nothing wrong."""
+    outcome = fuzz_emulator(seed=2, examples=5, contract=contract)
+    assert [(finding.check, finding.message) for finding in outcome.findings] == []
+    assert len(outcome.notes) == {"1.0": 3, "1.1": 2}[contract]
+    assert outcome.cases > 500
+
+
+def test_instances_are_fuzzed_only_with_an_instance_to_ask_for() -> None:
+    """The run says which setting it lacks."""
+    with serving(Service()) as url:
+        running = run.Run(target_at(url), seed=1, examples=5)
+        running.states.look_around()
+    assert running.outcome.findings == []
+    assert list(running.states.notes()) == [
+        f"The target does not offer {CONFIGURATION}: it follows contract 1.1.",
+        f"{INSTANCES} is not fuzzed: TAURUSDB_FUZZ_SOURCE_INSTANCE_ID is not set.",
+    ]

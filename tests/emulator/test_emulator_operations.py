@@ -170,6 +170,8 @@ def test_the_list_has_the_vendors_fields_and_loose_types(
         "percentage": 100,
         "catchup_stage": None,
         "catchup_percentage": None,
+        "is_need_repair": "false",
+        "is_main_task": "true",
     }
     assert page["replications"][1]["percentage"] == "100"
     assert page["replications"][2]["percentage"] == 42.5

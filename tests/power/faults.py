@@ -265,8 +265,8 @@ fault(A, "an empty body", "response_schema_conformance", accepted=lambda s, r, j
 fault(A, "half of a body", "response_schema_conformance", accepted=lambda s, r, j: Answer(200, raw=b'{"job_id": "'))
 fault(A, "a body in Latin-1", "response_schema_conformance", finish=on(400, put(raw='{"error_code": "é", "error_msg": "é"}'.encode("latin-1"))))
 fault(A, "the error code is a number", "response_schema_conformance", finish=on(400, document(lambda d: {**d, "error_code": 400})))
-fault(A, "errors have another shape", "refusal_is_explained", finish=on(400, document(lambda d: {"detail": "bad"})))
-fault(A, "errors have no text", "refusal_is_explained", finish=on(400, document(lambda d: {"error_code": d["error_code"]})))
+fault(A, "errors have another shape", "response_schema_conformance", finish=on(400, document(lambda d: {"detail": "bad"})))
+fault(A, "errors have no text", "response_schema_conformance", finish=on(400, document(lambda d: {"error_code": d["error_code"]})))
 fault(A, "the 401 has the shape of another service", "refusal_is_explained", finish=on(401, document(lambda d: {"error": {"code": 401}})))
 fault(A, "NaN in a list", "response_schema_conformance", shown=lambda s, r, n, t: {**r(n, t), "percentage": float("nan")})
 

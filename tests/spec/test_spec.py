@@ -21,6 +21,8 @@ VERBS = {
     "pauseStarRocksDataReplication": "pause",
     "resumeStarRocksDataReplication": "resume",
     "listStarRocksDataReplications": "tasks",
+    "listStarRocksDataReplicationConfig": "configuration",
+    "listHtapInstanceInfo": "instances",
 }
 
 
@@ -48,7 +50,7 @@ OPERATIONS = {
     for method, operation in item.items()
     if method != "parameters"
 }
-PAUSE, RESUME, LIST = (OPERATIONS[name] for name in VERBS)
+PAUSE, RESUME, LIST, CONFIGURATION, INSTANCES = (OPERATIONS[name] for name in VERBS)
 
 
 def test_it_is_valid() -> None:
@@ -233,12 +235,73 @@ def test_what_is_not_on_the_pages_says_where_it_is_from() -> None:
     for found in (
         SPEC["components"]["securitySchemes"]["signature"],
         SPEC["components"]["headers"]["RequestId"],
-        SPEC["components"]["schemas"]["GatewayError"],
+        SPEC["components"]["schemas"]["GatewayErrorBody"],
         LIST,
+        CONFIGURATION,
+        INSTANCES,
         *SPEC["servers"],
         *(parameter(PAUSE, name)["schema"] for name in ("project_id", "instance_id")),
     ):
         assert found["x-provenance"]
+
+
+# How sure a fact is, the surest first.
+EVIDENCE = ("documented", "seen on the wire", "read in a client's code", "inferred")
+
+
+def holders(node: Any) -> Iterator[Any]:
+    """Every part of the document that says where it is from."""
+    if isinstance(node, dict):
+        if "x-provenance" in node:
+            yield node["x-provenance"]
+        for value in node.values():
+            yield from holders(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from holders(value)
+
+
+def test_kinds_of_evidence_are_told_apart() -> None:
+    """Whatever says where it is from says so for each kind of evidence, the surest first."""
+    found = list(holders(RAW))
+    for provenance in found:
+        kinds = list(provenance)
+        assert kinds == [kind for kind in EVIDENCE if kind in kinds]
+        assert all(isinstance(text, str) and text.strip() for text in provenance.values())
+    assert {kind for provenance in found for kind in provenance} == set(EVIDENCE)
+
+
+def test_operations_say_since_when_they_are_there() -> None:
+    """Those of contract 1.0 say nothing; none is newer than the contract."""
+    since = {name: operation.get("x-since", "1.0") for name, operation in OPERATIONS.items()}
+    assert [since[name] for name in VERBS] == ["1.0", "1.0", "1.1", "1.2", "1.2"]
+    assert RAW["info"]["version"].startswith(max(since.values()))
+
+
+# Names that generated code, its runtime or the language itself has already, by language.
+TAKEN = {
+    "TypeScript": "Error Object String Number Boolean Array Map Set Date Promise Function Symbol "
+    "Record Partial Pick Request Response Headers Configuration BaseAPI ApiError",
+    "Go": "error Error string bool any Configuration APIClient ServerConfiguration GenericOpenAPIError",
+    "Java": "Error Object String Exception Override Record Enum Class Thread Process Module Package "
+    "Runtime System Configuration ApiClient ApiException JSON Pair",
+}
+
+
+@pytest.mark.parametrize("language", TAKEN)
+def test_schema_names_are_free_in_other_languages(language: str) -> None:
+    """A generator would rename what collides, or make code that does not compile."""
+    taken = {name.casefold() for name in TAKEN[language].split()}
+    assert not taken & {name.casefold() for name in RAW["components"]["schemas"]}
+
+
+def test_errors_have_a_code_and_a_text() -> None:
+    """By the contract; the client does without."""
+    body = SPEC["components"]["schemas"]["ServiceErrorBody"]
+    assert body["required"] == ["error_code", "error_msg"]
+    for operation in OPERATIONS.values():
+        for status in ("400", "500"):
+            assert answer(operation, status)["schema"] == body
 
 
 def test_statuses_are_named_one_by_one() -> None:

@@ -149,17 +149,23 @@ def test_entries_are_read_leniently(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"replications": []}, {"replications": [{}]}, {"replications": [entry(None)]}]
+    "body",
+    [
+        {"total_count": 0, "replications": None},
+        {"replications": []},
+        {"replications": [{}]},
+        {"replications": [entry(None)]},
+    ],
 )
 def test_a_list_of_nothing_is_empty(open_client: Any, body: dict[str, Any]) -> None:
-    """No list, an empty one, and entries without a name are no tasks."""
+    """An empty list, null in its place, and entries without a name are no tasks."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
     with open_client(**SETTINGS, transport=transport) as client:
         assert list(client.tasks(INSTANCE)) == []
 
 
 @pytest.mark.parametrize(
-    "body", [{"replications": {}}, {"replications": [1]}, {"replications": None}, []]
+    "body", [{}, {"replications": {}}, {"replications": [1]}, {"total_count": 2}, []]
 )
 def test_a_list_that_is_none_is_an_error(open_client: Any, body: object) -> None:
     """A look that cannot be read says so, and says that it changed nothing."""

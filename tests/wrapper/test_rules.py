@@ -218,7 +218,7 @@ NEAR_IDS = st.text(max_size=40) | st.from_regex(
 @given(NEAR_NAMES)
 def test_task_name_rule_is_the_contracts(text: str) -> None:
     """The wrapper accepts exactly the task names that the contract's keywords accept."""
-    accepts = schema_accepts(SCHEMAS["SyncTask"]["properties"]["task_name"])
+    accepts = schema_accepts(SCHEMAS["TaskName"])
     assert passes(_rules.task_name, text) == accepts(text)
 
 

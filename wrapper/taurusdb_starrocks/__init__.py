@@ -18,8 +18,10 @@ from taurusdb_starrocks._errors import (
     ServerError,
     ServiceError,
     TaskFailedError,
+    UnsupportedOperationError,
     WaitTimeoutError,
 )
+from taurusdb_starrocks._instances import Configuration, Instance
 from taurusdb_starrocks._projects import find_project_id
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._spec import spec
@@ -33,9 +35,11 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
+    "Configuration",
     "ConfigurationError",
     "ConflictError",
     "IamPasswordAuth",
+    "Instance",
     "Job",
     "NotFoundError",
     "NotResumedError",
@@ -52,6 +56,7 @@ __all__ = [
     "Task",
     "TaskFailedError",
     "TokenAuth",
+    "UnsupportedOperationError",
     "WaitTimeoutError",
     "Waiting",
     "__version__",

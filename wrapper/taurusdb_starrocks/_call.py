@@ -90,12 +90,17 @@ def describe(request: httpx.Request) -> tuple[str, str, str]:
             return verb, instance, _task_name(request)
         case [*_, "instances", instance, "starrocks", "databases", "replication"]:
             return "list", instance, "-"
+        case [*_, "instances", instance, "htap"]:
+            return "instances", instance, "-"
         case _:
             return request.method, "-", "-"
 
 
 def _task_name(request: httpx.Request) -> str:
     # Through ``api`` anything can be sent.
+    if request.method == "GET":
+        name = request.url.params.get("task_name", "-")
+        return name if name.isprintable() else "-"
     try:
         name = json.loads(request.read())["task_name"]
     except (ValueError, LookupError, TypeError, RecursionError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from abc import ABC, abstractmethod
@@ -24,6 +25,10 @@ from taurusdb_starrocks_api.api.data_synchronization import (
 from taurusdb_starrocks_api.api.data_synchronization import (
     resume_star_rocks_data_replication as resume_call,
 )
+from taurusdb_starrocks_api.api.instances import list_htap_instance_info as instances_call
+from taurusdb_starrocks_api.api.task_status import (
+    list_star_rocks_data_replication_config as configuration_call,
+)
 from taurusdb_starrocks_api.api.task_status import list_star_rocks_data_replications as list_call
 from taurusdb_starrocks_api.models import Job as WireJob
 from taurusdb_starrocks_api.models import Language as WireLanguage
@@ -31,7 +36,16 @@ from taurusdb_starrocks_api.models import ReplicationList, SyncTask
 from taurusdb_starrocks_api.types import Response
 
 from taurusdb_starrocks import _credentials, _hosts, _http, _rules, _waiting
-from taurusdb_starrocks._errors import ConfigurationError
+from taurusdb_starrocks._errors import ConfigurationError, NotFoundError
+from taurusdb_starrocks._instances import (
+    Configuration,
+    Instance,
+    ReadConfiguration,
+    ReadInstances,
+    advice,
+    read_configuration,
+    read_instances,
+)
 from taurusdb_starrocks._pages import LIMIT, Look, Pages
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._tasks import Job, Task
@@ -192,7 +206,16 @@ class _Client(ABC):
         # A window is for one use; as a decorator, what is returned here is used many times.
         return partial(Window, instance_id, names, Patience(**options))
 
-    def _request(self, effect: Ask | Look) -> tuple[Any, dict[str, Any], Callable[[Any], Any]]:
+    def _reading_instances(self, instance_id: str) -> ReadInstances:
+        return ReadInstances(_rules.source_instance_id(instance_id))
+
+    def _reading_configuration(self, instance_id: str, task_name: str) -> ReadConfiguration:
+        self._check(instance_id, task_name)
+        return ReadConfiguration(instance_id, task_name)
+
+    def _request(
+        self, effect: Ask | Look | ReadConfiguration | ReadInstances
+    ) -> tuple[Any, dict[str, Any], Callable[[Any], Any]]:
         """The generated module that has an effect, its arguments, and what reads its reply."""
         arguments = {
             "client": self._api,
@@ -202,6 +225,11 @@ class _Client(ABC):
         }
         if isinstance(effect, Look):
             return list_call, {**arguments, "limit": LIMIT, "offset": effect.offset}, _page
+        if isinstance(effect, ReadInstances):
+            return instances_call, arguments, _instances
+        if isinstance(effect, ReadConfiguration):
+            arguments["task_name"] = _rules.plain(effect.task_name)
+            return configuration_call, arguments, _configuration
         call = pause_call if effect.verb == "pause" else resume_call
         return call, {**arguments, "body": SyncTask(task_name=_rules.plain(effect.task_name))}, _job
 
@@ -274,6 +302,40 @@ class Client(_Client):
             ReplicationError: As for ``tasks``.
         """
         return self._run(self._finding(instance_id, task_name))
+
+    def instances(self, instance_id: str) -> list[Instance]:
+        """The StarRocks and ClickHouse instances that replicate from a TaurusDB instance.
+
+        For when you have the ID of the TaurusDB instance, which ends in ``in07``: every other call
+        takes the ID of a StarRocks instance, which ends in ``in17``.
+
+        Args:
+            instance_id: TaurusDB instance (36 characters, ends in ``in07``).
+
+        Raises:
+            UnsupportedOperationError: The service follows a contract older than 1.2.
+            NotFoundError: The TaurusDB instance does not exist.
+            ReplicationError: As for ``tasks``. Nothing changes by reading.
+        """
+        return self._perform(self._reading_instances(instance_id))  # type: ignore[no-any-return]  # What the effect says.
+
+    def configuration(self, instance_id: str, task_name: str) -> Configuration:
+        """How a synchronization task is configured, and what became of it.
+
+        Before a long pause, ``binlog_retention_seconds`` is how long the task may stay paused.
+        After tables of the source were changed, ``last_error_of_alter_table`` says whether the
+        change could not be synchronized; see also ``Task.needs_repair``.
+
+        Args:
+            instance_id: StarRocks instance (36 characters, ends in ``in17``).
+            task_name: The task.
+
+        Raises:
+            UnsupportedOperationError: The service follows a contract older than 1.2.
+            NotFoundError: The instance or the task does not exist.
+            ReplicationError: As for ``tasks``. Nothing changes by reading.
+        """
+        return self._perform(self._reading_configuration(instance_id, task_name))  # type: ignore[no-any-return]  # As above.
 
     def wait_until_paused(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
@@ -361,7 +423,8 @@ class Client(_Client):
         if isinstance(effect, Sleep):
             return time.sleep(effect.seconds)
         call, arguments, read = self._request(effect)
-        return read(call.sync_detailed(**arguments))
+        with _advised(effect.instance_id):
+            return read(call.sync_detailed(**arguments))
 
     def close(self) -> None:
         """Close the connections. A later call is a ``ConfigurationError``."""
@@ -405,6 +468,14 @@ class AsyncClient(_Client):
     async def task(self, instance_id: str, task_name: str) -> Task:
         """As ``Client.task``."""
         return await self._run(self._finding(instance_id, task_name))
+
+    async def instances(self, instance_id: str) -> list[Instance]:
+        """As ``Client.instances``."""
+        return await self._perform(self._reading_instances(instance_id))  # type: ignore[no-any-return]  # What the effect says.
+
+    async def configuration(self, instance_id: str, task_name: str) -> Configuration:
+        """As ``Client.configuration``."""
+        return await self._perform(self._reading_configuration(instance_id, task_name))  # type: ignore[no-any-return]  # As above.
 
     async def wait_until_paused(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
@@ -464,7 +535,8 @@ class AsyncClient(_Client):
         if isinstance(effect, Sleep):
             return await anyio.sleep(effect.seconds)
         call, arguments, read = self._request(effect)
-        return read(await call.asyncio_detailed(**arguments))
+        with _advised(effect.instance_id):
+            return read(await call.asyncio_detailed(**arguments))
 
     async def aclose(self) -> None:
         """Close the connections. A later call is a ``ConfigurationError``."""
@@ -475,6 +547,16 @@ class AsyncClient(_Client):
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.aclose()
+
+
+@contextmanager
+def _advised(instance_id: str) -> Iterator[None]:
+    """What is not found under a TaurusDB instance's ID says how to find what was meant."""
+    try:
+        yield
+    except NotFoundError as error:
+        error.message += advice(instance_id)
+        raise
 
 
 def _job(reply: Response[Any]) -> Job:
@@ -488,3 +570,15 @@ def _page(reply: Response[Any]) -> tuple[object, list[dict[str, Any]]]:
     parsed = reply.parsed
     assert isinstance(parsed, ReplicationList)
     return parsed.total_count, [entry.to_dict() for entry in parsed.replications or []]
+
+
+# What these two hold is read from the body itself: generated models cannot give back what is of
+# another type than the contract says.
+
+
+def _instances(reply: Response[Any]) -> list[Instance]:
+    return read_instances(json.loads(reply.content))
+
+
+def _configuration(reply: Response[Any]) -> Configuration:
+    return read_configuration(json.loads(reply.content))

@@ -14,6 +14,7 @@ ReplicationError                   catch this for everything
     ├── PermissionDeniedError      403
     ├── ConflictError              409
     ├── RateLimitError             429
+    ├── UnsupportedOperationError  the service does not have this call
     └── ServerError                5xx with an answer of the service's own
 """
 
@@ -206,6 +207,15 @@ class ConflictError(ServiceError):
 
 class RateLimitError(ServiceError):
     """429: too many requests. Wait ``retry_after`` seconds, if it is given."""
+
+
+class UnsupportedOperationError(ServiceError):
+    """The service does not have this call: it follows an older contract. Nothing changed.
+
+    Contract 1.0 has ``pause`` and ``resume``; 1.1 added the list of tasks, which ``tasks``,
+    ``task``, ``wait`` and a window need; 1.2 added ``instances`` and ``configuration``. Whatever
+    the service does have goes on working.
+    """
 
 
 class ServerError(ServiceError):

@@ -28,6 +28,7 @@ from taurusdb_starrocks._errors import (
     ReplicationError,
     ServerError,
     ServiceError,
+    UnsupportedOperationError,
 )
 
 # Answered with status 400: the first on the vendor's pages of the two calls (and, there, in the
@@ -36,6 +37,18 @@ NOT_FOUND_CODES = frozenset({"DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05
 GATEWAY_PREFIXES = ("APIGW.", "APIG.")
 # How the paths end of the calls that are answered with a job.
 CHANGES = ("/starrocks/databases/replication/pause", "/starrocks/databases/replication/resume")
+# How the paths end of the calls that only read, what they are called here, the version of the
+# contract that they came with, and what their answers must have.
+READS = (
+    ("/starrocks/databases/replication", "the list of tasks", "1.1", "replications"),
+    ("/starrocks/databases/replication/configuration", "configuration()", "1.2", None),
+    ("/htap", "instances()", "1.2", "instances"),
+)
+# What a server answers that does not know a path, or not with this method.
+UNKNOWN_PATH = frozenset({404, 405, 501})
+# Far more entries, and tables of a task, than any answer has; what has more is not read.
+MOST_ENTRIES = 1000
+MOST_TABLES = 10_000
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -69,6 +82,13 @@ def judge(response: httpx.Response) -> ReplicationError | None:
     message = message and clean(message, hidden)
     request_id = request_id and clean(request_id, hidden)
 
+    if (missing := _missing(response, code)) is not None:
+        return UnsupportedOperationError(
+            f"{message or response.reason_phrase} {missing}".strip(),
+            status=status,
+            code=code,
+            request_id=request_id,
+        )
     if 400 <= status < 500:
         kind = ERRORS_BY_STATUS.get(status, ServiceError)
         if kind is BadRequestError and code in NOT_FOUND_CODES:
@@ -106,6 +126,20 @@ def judge(response: httpx.Response) -> ReplicationError | None:
     )
 
 
+def _missing(response: httpx.Response, code: str | None) -> str | None:
+    """That the service lacks a call that only reads, if this is what the answer says."""
+    own = code is not None and not code.startswith(GATEWAY_PREFIXES)
+    if response.status_code not in UNKNOWN_PATH or own or response.request.method != "GET":
+        return None
+    for ending, name, since, _ in READS:
+        if response.request.url.path.endswith(ending):
+            return (
+                f"This service does not have {name}: it follows an older contract than {since}, or "
+                "it is another service. What it does have goes on working."
+            )
+    return None
+
+
 def retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait by a ``Retry-After`` header: seconds or a date; None for anything else."""
     if value is None:
@@ -140,10 +174,36 @@ def _lacking(path: str, document: dict[str, Any]) -> str | None:
         job_id = document.get("job_id")
         usable = isinstance(job_id, str) and job_id.strip()
         return None if usable else "came without a usable job_id"
-    entries = document.get("replications", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return "came with a list of tasks that is none"
+    for ending, name, _, key in READS:
+        if path.endswith(ending):
+            return _too_long(document) or _lacking_entries(name, key, document)
     return None
+
+
+def _too_long(document: dict[str, Any]) -> str | None:
+    """That a list in the answer is longer than any can be, if one is: it is not looked at."""
+    database = document.get("database_info")
+    for part in (document, database if isinstance(database, dict) else {}):
+        for name, value in part.items():
+            most = MOST_TABLES if name == "table_infos" else MOST_ENTRIES
+            if isinstance(value, list) and len(value) > most:
+                return f"came with a list of more than {most} entries"
+    return None
+
+
+def _lacking_entries(name: str, key: str | None, document: dict[str, Any]) -> str | None:
+    """How the answer of a call that only reads falls short; None if it does not."""
+    entries = document.get(key) if key else None
+    if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
+        return None
+    if entries is not None:
+        return f"came with {key} that are none"
+    code, message, _ = _shape(document)
+    if code or message:
+        return f"came with an error in place of {name}"
+    # A list that is empty is there, or null, or counted.
+    empty = key in document or document.get("total_count") in (0, "0")
+    return None if key is None or empty else f"came without {key}"
 
 
 def _document(content: bytes) -> object:

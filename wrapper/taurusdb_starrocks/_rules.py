@@ -20,6 +20,7 @@ LANGUAGES: tuple[str, ...] = get_args(Language)
 # Without ^ and $, because a Python $ also matches before a final newline; see fullmatch below.
 TASK_NAME = r"[A-Za-z0-9_]{3,128}"
 INSTANCE_ID = r"[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}"
+INSTANCE_ID_RULE = "36 characters: 32 ASCII letters or digits, two lower-case letters, two digits"
 PROJECT_ID = r"[0-9A-Za-z]{32}"
 LONGEST_TIME = 1_000_000  # Seconds; far more, and the system's own timers refuse.
 
@@ -67,18 +68,31 @@ def task_name(value: object) -> str:
 
 def instance_id(value: object) -> str:
     """The ID, if it is one an instance can have; warns when it is not a StarRocks instance's."""
-    checked = _check(
-        "instance_id",
-        value,
-        INSTANCE_ID,
-        "36 characters: 32 ASCII letters or digits, two lower-case letters, two digits",
-    )
-    if not checked.endswith("in17"):
-        kind = "the parent TaurusDB instance (in07)" if checked.endswith("in07") else "another kind"
+    checked = _check("instance_id", value, INSTANCE_ID, INSTANCE_ID_RULE)
+    if checked.endswith("in07"):
         warnings.warn(
-            f"instance_id {checked} does not end in in17: it looks like {kind}, not a StarRocks "
-            "instance. The call goes out all the same.",
+            f"instance_id {checked} looks like the parent TaurusDB instance (in07), not a "
+            f"StarRocks instance (in17): client.instances({checked!r}) lists its StarRocks "
+            "instances. The call goes out all the same.",
             stacklevel=5,
+        )
+    elif not checked.endswith("in17"):
+        warnings.warn(
+            f"instance_id {checked} does not end in in17: it looks like another kind of instance, "
+            "not a StarRocks instance. The call goes out all the same.",
+            stacklevel=5,
+        )
+    return checked
+
+
+def source_instance_id(value: object) -> str:
+    """The ID, if it is one an instance can have; warns when it is not a TaurusDB instance's."""
+    checked = _check("instance_id", value, INSTANCE_ID, INSTANCE_ID_RULE)
+    if not checked.endswith("in07"):
+        warnings.warn(
+            f"instance_id {checked} does not end in in07: instances() takes the TaurusDB instance "
+            "that StarRocks instances replicate from. The call goes out all the same.",
+            stacklevel=4,
         )
     return checked
 

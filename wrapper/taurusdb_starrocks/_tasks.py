@@ -13,6 +13,9 @@ from typing import Any
 
 import attrs
 
+# What is kept of a text. Names have 128 characters at most, stages far fewer.
+LONGEST_TEXT = 256
+
 
 class Stage(enum.Enum):
     """Where a synchronization task is."""
@@ -57,6 +60,10 @@ class Task:
         source_database: Database of the TaurusDB instance that is copied, if given.
         target_database: Database of the StarRocks instance that holds the copy, if given.
         percentage: Progress of the stage from 0 to 100, if given.
+        needs_repair: Whether the service says that the task needs a repair, as after a schema
+            change that could not be synchronized; None if it does not say.
+        main_task: Whether it is a main task, and not one that repairs another; None if the service
+            does not say.
     """
 
     name: str
@@ -66,6 +73,8 @@ class Task:
     source_database: str | None
     target_database: str | None
     percentage: float | None
+    needs_repair: bool | None = None
+    main_task: bool | None = None
 
     @property
     def abnormal(self) -> bool:
@@ -78,7 +87,7 @@ def read(entry: Mapping[str, Any]) -> Task | None:
     name = entry.get("task_name")
     if not isinstance(name, str) or not name:
         return None
-    stage = _text(entry.get("stage")) or ""
+    stage = text(entry.get("stage")) or ""
     try:
         known = Stage(stage.strip().casefold())
     except ValueError:
@@ -87,15 +96,25 @@ def read(entry: Mapping[str, Any]) -> Task | None:
         name=name,
         stage=known,
         stage_text=stage,
-        status=_text(entry.get("status")) or "",
-        source_database=_text(entry.get("source_database")),
-        target_database=_text(entry.get("target_database")),
+        status=text(entry.get("status")) or "",
+        source_database=text(entry.get("source_database")),
+        target_database=text(entry.get("target_database")),
         percentage=_number(entry.get("percentage")),
+        needs_repair=flag(entry.get("is_need_repair")),
+        main_task=flag(entry.get("is_main_task")),
     )
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
+    """The value if it is a text, cut where it is too long to be one of these."""
+    return value[:longest] if isinstance(value, str) else None
+
+
+def flag(value: object) -> bool | None:
+    """The value if it is a boolean, or a text for one; on the wire it is the latter."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value[:LONGEST_TEXT].strip().casefold())
+    return value if isinstance(value, bool) else None
 
 
 def _number(value: object) -> float | None:

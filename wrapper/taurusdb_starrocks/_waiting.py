@@ -28,6 +28,7 @@ from taurusdb_starrocks._errors import (
     TaskFailedError,
     WaitTimeoutError,
 )
+from taurusdb_starrocks._instances import ReadConfiguration, ReadInstances, advice
 from taurusdb_starrocks._pages import Look, Pages
 from taurusdb_starrocks._tasks import Job, Stage, Task
 
@@ -114,7 +115,7 @@ class Sleep:
     seconds: float
 
 
-Effect = Ask | Look | Sleep
+Effect = Ask | Look | ReadConfiguration | ReadInstances | Sleep
 Steps = Generator[Effect, Any, T]
 
 
@@ -422,5 +423,7 @@ def _failure(task: Task, goal: str) -> TaskFailedError:
 
 def _absent(instance_id: str, names: Sequence[str]) -> NotFoundError:
     return NotFoundError(
-        f"Instance {instance_id} lists no synchronization task {', '.join(names)}.", status=200
+        f"Instance {instance_id} lists no synchronization task {', '.join(names)}."
+        f"{advice(instance_id)}",
+        status=200,
     )

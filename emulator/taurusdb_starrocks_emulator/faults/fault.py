@@ -60,8 +60,8 @@ class Fault:
 
     Args:
         kind: One of `FAULT_KINDS`.
-        operation: `pause`, `resume`, `list`, `login`, `projects` or `any` of them. What alters a
-            list is always for `list`.
+        operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects` or
+            `any` of them. What alters a list is always for `list`.
         at: Which of the matching calls it meets, counted from 1 since it was added.
         times: How often it meets a call at the most.
         probability: How likely it meets a matching call.

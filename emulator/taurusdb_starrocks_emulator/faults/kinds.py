@@ -33,7 +33,7 @@ __all__ = [
     "OnResponse",
 ]
 
-OPERATIONS = ("pause", "resume", "list", "login", "projects")
+OPERATIONS = ("pause", "resume", "list", "configuration", "instances", "login", "projects")
 _kinds: dict[str, Kind[Any]] = {}
 KINDS: Mapping[str, Kind[Any]] = MappingProxyType(_kinds)
 

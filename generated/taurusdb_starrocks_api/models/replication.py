@@ -21,12 +21,13 @@ class Replication:
         task_name (None | str | Unset): Name of the task.
         status (None | str | Unset): `Yes` when the task is normal, `No` when it is not; `Wait` and an empty text occur.
         stage (None | str | Unset): Where the task is: `wait`, `full`, `incremental`, `paused` or `cancelled`. Lower-
-            case on the vendor's page, capitalised in its example and on the wire; others may come.
+            case on the vendor's page, capitalized in its example and on the wire; others may come.
         percentage (float | None | str | Unset): Progress of the stage, in percent.
         catchup_stage (float | None | str | Unset): Where the catching up is.
         catchup_percentage (float | None | str | Unset): Progress of the catching up, in percent.
         is_need_repair (bool | None | str | Unset): Whether the task needs a repair. On newer revisions only.
-        is_main_task (bool | None | str | Unset): Whether the task is a main task. On newer revisions only.
+        is_main_task (bool | None | str | Unset): Whether the task is a main task, and not one that repairs another. On
+            newer revisions only.
     """
 
     source_database: None | str | Unset = UNSET

@@ -21,12 +21,12 @@ class ReplicationList:
 
     Attributes:
         total_count (int | None | str | Unset): How many tasks the instance has in all.
-        replications (list[Replication] | Unset): The tasks of this page.
+        replications (list[Replication] | None | Unset): The tasks of this page.
         ext_text (None | str | Unset): Further text; not explained by the vendor.
     """
 
     total_count: int | None | str | Unset = UNSET
-    replications: list[Replication] | Unset = UNSET
+    replications: list[Replication] | None | Unset = UNSET
     ext_text: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -37,12 +37,17 @@ class ReplicationList:
         else:
             total_count = self.total_count
 
-        replications: list[dict[str, Any]] | Unset = UNSET
-        if not isinstance(self.replications, Unset):
+        replications: list[dict[str, Any]] | None | Unset
+        if isinstance(self.replications, Unset):
+            replications = UNSET
+        elif isinstance(self.replications, list):
             replications = []
-            for replications_item_data in self.replications:
-                replications_item = replications_item_data.to_dict()
-                replications.append(replications_item)
+            for replications_type_0_item_data in self.replications:
+                replications_type_0_item = replications_type_0_item_data.to_dict()
+                replications.append(replications_type_0_item)
+
+        else:
+            replications = self.replications
 
         ext_text: None | str | Unset
         if isinstance(self.ext_text, Unset):
@@ -77,14 +82,29 @@ class ReplicationList:
 
         total_count = _parse_total_count(d.pop("total_count", UNSET))
 
-        _replications = d.pop("replications", UNSET)
-        replications: list[Replication] | Unset = UNSET
-        if _replications is not UNSET:
-            replications = []
-            for replications_item_data in _replications:
-                replications_item = Replication.from_dict(replications_item_data)
+        def _parse_replications(data: object) -> list[Replication] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                replications_type_0 = []
+                _replications_type_0 = data
+                for replications_type_0_item_data in _replications_type_0:
+                    replications_type_0_item = Replication.from_dict(
+                        replications_type_0_item_data
+                    )
 
-                replications.append(replications_item)
+                    replications_type_0.append(replications_type_0_item)
+
+                return replications_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[Replication] | None | Unset, data)
+
+        replications = _parse_replications(d.pop("replications", UNSET))
 
         def _parse_ext_text(data: object) -> None | str | Unset:
             if data is None:

@@ -14,7 +14,7 @@ class SyncTask:
     """Names a synchronization task of the instance.
 
     Attributes:
-        task_name (str): Name of the synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
     """
 
     task_name: str

@@ -6,10 +6,10 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
-from ...models.gateway_error import GatewayError
+from ...models.gateway_error_body import GatewayErrorBody
 from ...models.job import Job
 from ...models.language import Language
+from ...models.service_error_body import ServiceErrorBody
 from ...models.sync_task import SyncTask
 from ...types import UNSET, Response, Unset
 
@@ -43,34 +43,34 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | Job | None:
+) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     if response.status_code == 200:
         response_200 = Job.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ServiceErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = GatewayError.from_dict(response.json())
+        response_401 = GatewayErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = GatewayError.from_dict(response.json())
+        response_403 = GatewayErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 429:
-        response_429 = GatewayError.from_dict(response.json())
+        response_429 = GatewayErrorBody.from_dict(response.json())
 
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ServiceErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -82,7 +82,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | Job]:
+) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -98,7 +98,7 @@ def sync_detailed(
     client: AuthenticatedClient | Client,
     body: SyncTask,
     x_language: Language | Unset = UNSET,
-) -> Response[Error | GatewayError | Job]:
+) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
      Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
@@ -119,7 +119,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Job]
+        Response[GatewayErrorBody | Job | ServiceErrorBody]
     """
 
     kwargs = _get_kwargs(
@@ -143,7 +143,7 @@ def sync(
     client: AuthenticatedClient | Client,
     body: SyncTask,
     x_language: Language | Unset = UNSET,
-) -> Error | GatewayError | Job | None:
+) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
      Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
@@ -164,7 +164,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Job
+        GatewayErrorBody | Job | ServiceErrorBody
     """
 
     return sync_detailed(
@@ -183,7 +183,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient | Client,
     body: SyncTask,
     x_language: Language | Unset = UNSET,
-) -> Response[Error | GatewayError | Job]:
+) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
      Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
@@ -204,7 +204,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | Job]
+        Response[GatewayErrorBody | Job | ServiceErrorBody]
     """
 
     kwargs = _get_kwargs(
@@ -226,7 +226,7 @@ async def asyncio(
     client: AuthenticatedClient | Client,
     body: SyncTask,
     x_language: Language | Unset = UNSET,
-) -> Error | GatewayError | Job | None:
+) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
      Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
@@ -247,7 +247,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | Job
+        GatewayErrorBody | Job | ServiceErrorBody
     """
 
     return (

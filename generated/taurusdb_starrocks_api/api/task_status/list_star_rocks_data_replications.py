@@ -6,10 +6,10 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
-from ...models.error import Error
-from ...models.gateway_error import GatewayError
+from ...models.gateway_error_body import GatewayErrorBody
 from ...models.language import Language
 from ...models.replication_list import ReplicationList
+from ...models.service_error_body import ServiceErrorBody
 from ...types import UNSET, Response, Unset
 
 
@@ -48,34 +48,34 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Error | GatewayError | ReplicationList | None:
+) -> GatewayErrorBody | ReplicationList | ServiceErrorBody | None:
     if response.status_code == 200:
         response_200 = ReplicationList.from_dict(response.json())
 
         return response_200
 
     if response.status_code == 400:
-        response_400 = Error.from_dict(response.json())
+        response_400 = ServiceErrorBody.from_dict(response.json())
 
         return response_400
 
     if response.status_code == 401:
-        response_401 = GatewayError.from_dict(response.json())
+        response_401 = GatewayErrorBody.from_dict(response.json())
 
         return response_401
 
     if response.status_code == 403:
-        response_403 = GatewayError.from_dict(response.json())
+        response_403 = GatewayErrorBody.from_dict(response.json())
 
         return response_403
 
     if response.status_code == 429:
-        response_429 = GatewayError.from_dict(response.json())
+        response_429 = GatewayErrorBody.from_dict(response.json())
 
         return response_429
 
     if response.status_code == 500:
-        response_500 = Error.from_dict(response.json())
+        response_500 = ServiceErrorBody.from_dict(response.json())
 
         return response_500
 
@@ -87,7 +87,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Error | GatewayError | ReplicationList]:
+) -> Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -104,11 +104,13 @@ def sync_detailed(
     limit: int | Unset = 100,
     offset: int | Unset = 0,
     x_language: Language | Unset = UNSET,
-) -> Response[Error | GatewayError | ReplicationList]:
+) -> Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]:
     """List the synchronization tasks of an instance
 
      One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to ask for one task by its name.
+    There is no way to request one task by its name.
+
+    A page may hold fewer tasks than `limit` and still not be the last one.
 
     Needs the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -124,7 +126,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | ReplicationList]
+        Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]
     """
 
     kwargs = _get_kwargs(
@@ -150,11 +152,13 @@ def sync(
     limit: int | Unset = 100,
     offset: int | Unset = 0,
     x_language: Language | Unset = UNSET,
-) -> Error | GatewayError | ReplicationList | None:
+) -> GatewayErrorBody | ReplicationList | ServiceErrorBody | None:
     """List the synchronization tasks of an instance
 
      One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to ask for one task by its name.
+    There is no way to request one task by its name.
+
+    A page may hold fewer tasks than `limit` and still not be the last one.
 
     Needs the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -170,7 +174,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | ReplicationList
+        GatewayErrorBody | ReplicationList | ServiceErrorBody
     """
 
     return sync_detailed(
@@ -191,11 +195,13 @@ async def asyncio_detailed(
     limit: int | Unset = 100,
     offset: int | Unset = 0,
     x_language: Language | Unset = UNSET,
-) -> Response[Error | GatewayError | ReplicationList]:
+) -> Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]:
     """List the synchronization tasks of an instance
 
      One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to ask for one task by its name.
+    There is no way to request one task by its name.
+
+    A page may hold fewer tasks than `limit` and still not be the last one.
 
     Needs the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -211,7 +217,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Error | GatewayError | ReplicationList]
+        Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]
     """
 
     kwargs = _get_kwargs(
@@ -235,11 +241,13 @@ async def asyncio(
     limit: int | Unset = 100,
     offset: int | Unset = 0,
     x_language: Language | Unset = UNSET,
-) -> Error | GatewayError | ReplicationList | None:
+) -> GatewayErrorBody | ReplicationList | ServiceErrorBody | None:
     """List the synchronization tasks of an instance
 
      One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to ask for one task by its name.
+    There is no way to request one task by its name.
+
+    A page may hold fewer tasks than `limit` and still not be the last one.
 
     Needs the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -255,7 +263,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Error | GatewayError | ReplicationList
+        GatewayErrorBody | ReplicationList | ServiceErrorBody
     """
 
     return (

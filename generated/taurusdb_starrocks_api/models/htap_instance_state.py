@@ -1,58 +1,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="Error")
+T = TypeVar("T", bound="HtapInstanceState")
 
 
 @_attrs_define
-class Error:
-    """Why the service refused, or that it failed.
+class HtapInstanceState:
+    """State of an instance.
 
     Attributes:
-        error_code (str | Unset): Code of the error, a prefix and a number.
-        error_msg (str | Unset): The same in words, in the language asked for.
+        instance_status (None | str | Unset): `normal` when the instance can be used.
     """
 
-    error_code: str | Unset = UNSET
-    error_msg: str | Unset = UNSET
+    instance_status: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        error_code = self.error_code
-
-        error_msg = self.error_msg
+        instance_status: None | str | Unset
+        if isinstance(self.instance_status, Unset):
+            instance_status = UNSET
+        else:
+            instance_status = self.instance_status
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({})
-        if error_code is not UNSET:
-            field_dict["error_code"] = error_code
-        if error_msg is not UNSET:
-            field_dict["error_msg"] = error_msg
+        if instance_status is not UNSET:
+            field_dict["instance_status"] = instance_status
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        error_code = d.pop("error_code", UNSET)
 
-        error_msg = d.pop("error_msg", UNSET)
+        def _parse_instance_status(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        error = cls(
-            error_code=error_code,
-            error_msg=error_msg,
+        instance_status = _parse_instance_status(d.pop("instance_status", UNSET))
+
+        htap_instance_state = cls(
+            instance_status=instance_status,
         )
 
-        error.additional_properties = d
-        return error
+        htap_instance_state.additional_properties = d
+        return htap_instance_state
 
     @property
     def additional_keys(self) -> list[str]:

@@ -8,11 +8,11 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="GatewayError")
+T = TypeVar("T", bound="GatewayErrorBody")
 
 
 @_attrs_define
-class GatewayError:
+class GatewayErrorBody:
     """Why the gateway in front of the service refused.
 
     Attributes:
@@ -54,14 +54,14 @@ class GatewayError:
 
         request_id = d.pop("request_id", UNSET)
 
-        gateway_error = cls(
+        gateway_error_body = cls(
             error_code=error_code,
             error_msg=error_msg,
             request_id=request_id,
         )
 
-        gateway_error.additional_properties = d
-        return gateway_error
+        gateway_error_body.additional_properties = d
+        return gateway_error_body
 
     @property
     def additional_keys(self) -> list[str]:

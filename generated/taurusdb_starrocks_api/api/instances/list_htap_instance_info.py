@@ -1,0 +1,227 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.gateway_error_body import GatewayErrorBody
+from ...models.htap_instance_list import HtapInstanceList
+from ...models.language import Language
+from ...models.service_error_body import ServiceErrorBody
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    project_id: str,
+    instance_id: str,
+    *,
+    x_language: Language | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(x_language, Unset):
+        headers["X-Language"] = str(x_language)
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/v3/{project_id}/instances/{instance_id}/htap".format(
+            project_id=quote(str(project_id), safe=""),
+            instance_id=quote(str(instance_id), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> GatewayErrorBody | HtapInstanceList | ServiceErrorBody | None:
+    if response.status_code == 200:
+        response_200 = HtapInstanceList.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = ServiceErrorBody.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = GatewayErrorBody.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = GatewayErrorBody.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 429:
+        response_429 = GatewayErrorBody.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 500:
+        response_500 = ServiceErrorBody.from_dict(response.json())
+
+        return response_500
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_language: Language | Unset = UNSET,
+) -> Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]:
+    """List the StarRocks instances of a TaurusDB instance
+
+     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
+    call takes the ID of one of the StarRocks instances.
+
+    Args:
+        project_id (str):
+        instance_id (str):
+        x_language (Language | Unset): Language of messages.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        instance_id=instance_id,
+        x_language=x_language,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_language: Language | Unset = UNSET,
+) -> GatewayErrorBody | HtapInstanceList | ServiceErrorBody | None:
+    """List the StarRocks instances of a TaurusDB instance
+
+     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
+    call takes the ID of one of the StarRocks instances.
+
+    Args:
+        project_id (str):
+        instance_id (str):
+        x_language (Language | Unset): Language of messages.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        GatewayErrorBody | HtapInstanceList | ServiceErrorBody
+    """
+
+    return sync_detailed(
+        project_id=project_id,
+        instance_id=instance_id,
+        client=client,
+        x_language=x_language,
+    ).parsed
+
+
+async def asyncio_detailed(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_language: Language | Unset = UNSET,
+) -> Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]:
+    """List the StarRocks instances of a TaurusDB instance
+
+     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
+    call takes the ID of one of the StarRocks instances.
+
+    Args:
+        project_id (str):
+        instance_id (str):
+        x_language (Language | Unset): Language of messages.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]
+    """
+
+    kwargs = _get_kwargs(
+        project_id=project_id,
+        instance_id=instance_id,
+        x_language=x_language,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    project_id: str,
+    instance_id: str,
+    *,
+    client: AuthenticatedClient | Client,
+    x_language: Language | Unset = UNSET,
+) -> GatewayErrorBody | HtapInstanceList | ServiceErrorBody | None:
+    """List the StarRocks instances of a TaurusDB instance
+
+     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
+    call takes the ID of one of the StarRocks instances.
+
+    Args:
+        project_id (str):
+        instance_id (str):
+        x_language (Language | Unset): Language of messages.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        GatewayErrorBody | HtapInstanceList | ServiceErrorBody
+    """
+
+    return (
+        await asyncio_detailed(
+            project_id=project_id,
+            instance_id=instance_id,
+            client=client,
+            x_language=x_language,
+        )
+    ).parsed

@@ -55,7 +55,7 @@ def test_a_certificate_that_is_gone_is_an_error(tmp_path: Path) -> None:
 
 
 NO_FILES = """
-import os, resource
+import gc, os, resource
 from taurusdb_starrocks_emulator import Emulator
 
 emulator = Emulator()
@@ -64,6 +64,7 @@ with emulator:
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 for left in range(4):
+    gc.collect()  # What the last one left must not come free in the middle of this one.
     taken = []
     while True:
         try:

@@ -32,9 +32,13 @@ def main(
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        from . import Emulator  # noqa: PLC0415 - without the extra there is a command all the same
+        # Without the extra there is a command all the same.
+        from . import Emulator  # noqa: PLC0415
+        from .request_log import log_to_stderr  # noqa: PLC0415
     except ModuleNotFoundError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
+    if options.log:
+        log_to_stderr()
     variables = os.environ if environment is None else environment
     given = options.token if options.token is not None else variables.get(TOKEN) or None
     try:
@@ -46,6 +50,7 @@ def main(
             token=given,
             mode=options.mode,
             delay=options.delay,
+            realistic=options.realistic,
             token_lifetime=options.token_lifetime,
             faults=options.faults or (),
             host=options.host,
@@ -65,6 +70,16 @@ def main(
     except (OSError, ValueError, sqlite3.Error) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0
+
+
+class _Version(argparse.Action):
+    """Show the version, which takes a moment to find."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        sys.stdout.write(f"{parser.prog} {version('taurusdb-starrocks')}\n")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         help="time until a pause or a resume takes effect (default: %(default)s)",
     )
     add(
+        "--realistic",
+        action="store_true",
+        help="take 2 to 15 seconds for that, as the real service was seen to",
+    )
+    add(
         "--contract",
         choices=["1.0", "1.1", "1.2"],
         default="1.2",
@@ -108,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--faults", help="YAML file with what goes wrong")
     add("--ssl-certfile", help="certificate, for HTTPS")
     add("--ssl-keyfile", help="key of the certificate")
+    add("--log", action="store_true", help="write a line for each call to standard error")
+    add("--version", action=_Version, nargs=0, help="show the version and end")
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from typing import Literal
 from urllib.parse import parse_qs, quote
@@ -14,16 +15,17 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .auth import Authenticator, UnauthenticatedError
-from .connection import Connection, disconnected
+from .connection import Connection, Delivery
 from .contract import Route, contract
 from .details import configuration, instances
 from .exchange import BODY_LIMIT, Exchange
-from .faults import Faults, OnConnection, OnList, OnResponse
+from .faults import Faults, Met, OnConnection, OnList, OnResponse, OnTask
 from .iam import Iam
 from .listing import list_tasks
-from .records import Call
+from .records import PAUSED, Call, Change
+from .request_log import log_call
 from .response import Refused, Response, gateway_error, json_response, service_error
-from .state import PAUSED, State
+from .state import State
 from .strict_json import Malformed, strict_json
 
 __all__ = ["Mode", "Service", "asgi"]
@@ -45,7 +47,7 @@ class Service:
         authenticator: Authenticator,
         faults: Faults,
         mode: Mode,
-        delay: float,
+        delay: Callable[[], float],
         version: str,
         clock: Callable[[], float],
     ) -> None:
@@ -70,18 +72,13 @@ class Service:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call: read it, decide within one transaction, and only then respond."""
+        begun = time.perf_counter()
         request = Request(scope, receive)
         path = scope.get("raw_path", quote(scope["path"]).encode()).decode("latin-1")
         route = self._route(request.method, path)
         connection: Connection | None = scope.get("state", {}).get("connection")
-        if connection is not None:
-            connection.calls += 1
-        reused = connection is not None and connection.calls > 1
-        met = self._faults.meet(route.operation, reused=reused) if route.operation else None
-        behavior = None if met is None else met.fault.behavior
-        if behavior is not None and behavior.needs_connection and connection is None:
-            raise RuntimeError(f"the fault {behavior.name!r} needs a server: enter the emulator")
-        unread = behavior is not None and behavior.before_body
+        met = self._meet(route.operation, connection)
+        unread = met.fault is not None and met.fault.behavior.before_body
         try:
             body = b"" if unread else await _body(request)
         except ClientDisconnect:
@@ -99,17 +96,32 @@ class Service:
         try:
             with self._state.transaction():
                 response = Response(status=0) if unread else self._decide(exchange)
-                self._record(exchange, response)
+                call = self._record(exchange, response)
         except sqlite3.Error as error:  # Another process holds the file, or the disk is full.
             _log.error("%s %s: the database cannot be used: %s", request.method, path, error)
-            met, response = None, _no_database(error, exchange.request_id)
-        if met is not None and isinstance(met.fault.behavior, OnConnection):
+            await _no_database(error, exchange.request_id).send(send)
+            return
+        log_call(call, time.perf_counter() - begun)
+        if met.fault is not None and isinstance(behavior := met.fault.behavior, OnConnection):
             assert connection is not None
-            await met.fault.behavior.act(met.fault, response, receive, connection)
-            # Only then does the server know that there is nothing to be sent any more.
-            await disconnected(receive)
+            delivery = Delivery(connection, receive, send)
+            await behavior.act(met.fault, response, delivery)
+            if not behavior.keeps_connection:
+                # Only then does the server know that there is nothing to be sent any more.
+                await delivery.disconnected()
         else:
             await response.send(send)
+
+    def _meet(self, operation: str | None, connection: Connection | None) -> Met:
+        """The faults that meet a call."""
+        if connection is not None:
+            connection.calls += 1
+        if operation is None:
+            return Met()
+        met = self._faults.meet(operation, reused=connection is not None and connection.calls > 1)
+        if met.fault is not None and met.fault.behavior.needs_connection and connection is None:
+            raise RuntimeError(f"the fault {met.fault.kind!r} needs a server: enter the emulator")
+        return met
 
     def _route(self, method: str, path: str) -> Route:
         if path in _IAM:
@@ -130,15 +142,15 @@ class Service:
             self._state.undo()
             response = service_error(500, "DBS.108000", "The emulator failed; its log says why.")
             response = response.with_headers(headers)
-        if (met := exchange.met) is not None:
-            if isinstance(met.fault.behavior, OnResponse):
-                response = met.fault.behavior.act(met.fault, response, exchange.request_id)
-            if not met.fault.applied:
+        if (fault := exchange.met.fault) is not None:
+            if isinstance(fault.behavior, OnResponse):
+                response = fault.behavior.act(fault, response, exchange.request_id)
+            if not fault.applied:
                 self._state.undo()
         return response
 
-    def _record(self, exchange: Exchange, response: Response) -> None:
-        fault = None if exchange.met is None else exchange.met.fault
+    def _record(self, exchange: Exchange, response: Response) -> Call:
+        fault = exchange.met.fault
         call = Call(
             seq=0,
             time=self._clock(),
@@ -151,10 +163,11 @@ class Service:
             status=None if fault is not None and fault.behavior.silent else response.status,
             request_id=exchange.request_id,
             caller=exchange.caller,
-            fault=None if fault is None else fault.kind,
+            fault=str(exchange.met) or None,
             job_id=exchange.job_id if fault is None or fault.applied else None,
         )
         self._state.record(call)
+        return call
 
     def _respond(self, exchange: Exchange) -> Response:
         """The right response, fault or not."""
@@ -180,18 +193,21 @@ class Service:
         task = self._state.task(instance_id, exchange.task_name)
         if task is None:
             raise Refused(service_error(400, "DBS.05000091", "Synchronization task not found."))
+        now = self._clock()
+        held = task.holds_at(now)
         possible = task.target in (_RUNNING if operation == "pause" else (PAUSED,))
         if self._mode == "strict" and not possible:
             message = f"The stage of the task ({task.target}) does not allow it."
             raise Refused(service_error(400, "DBS.200086", message))
+        if operation == "resume" and held == "refused":
+            message = "The task is about to be paused, which does not allow it."
+            raise Refused(service_error(400, "DBS.200086", message))
+        target = PAUSED if operation == "pause" else task.resumes_to
+        change = Change(target=None if held else target, delay=self._delay())
+        if (effect := exchange.met.effect) is not None and isinstance(effect.behavior, OnTask):
+            change = effect.behavior.act(effect, change)
         exchange.job_id = str(uuid4())
-        self._state.change(
-            task,
-            operation=operation,
-            job_id=exchange.job_id,
-            now=self._clock(),
-            delay=self._delay,
-        )
+        self._state.change(task, change, operation=operation, job_id=exchange.job_id, now=now)
         return json_response({"job_id": exchange.job_id})
 
     def _list(self, exchange: Exchange) -> Response:
@@ -204,8 +220,8 @@ class Service:
             limit=int(query.get("limit", ["100"])[0]),
             offset=int(query.get("offset", ["0"])[0]),
         )
-        if (met := exchange.met) is not None and isinstance(met.fault.behavior, OnList):
-            met.fault.behavior.act(met.fault, listing, met.chance)
+        if (fault := exchange.met.fault) is not None and isinstance(fault.behavior, OnList):
+            fault.behavior.act(fault, listing, exchange.met.chance)
         return json_response(listing.document())
 
     def _configuration(self, exchange: Exchange) -> Response:

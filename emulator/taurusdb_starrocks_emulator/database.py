@@ -41,6 +41,7 @@ CREATE TABLE task (
     source_database TEXT NOT NULL, target_database TEXT NOT NULL, status TEXT NOT NULL,
     progress TEXT NOT NULL, configuration TEXT NOT NULL, resumes_to TEXT NOT NULL,
     stage TEXT NOT NULL, target TEXT NOT NULL, due REAL NOT NULL DEFAULT 0,
+    meanwhile TEXT NOT NULL DEFAULT '',
     changes INTEGER NOT NULL DEFAULT 0, UNIQUE (instance_id, name));
 CREATE TABLE job (
     id TEXT PRIMARY KEY, time REAL NOT NULL, operation TEXT NOT NULL,

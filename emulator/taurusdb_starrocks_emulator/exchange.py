@@ -28,7 +28,7 @@ class Exchange:
     query: str
     headers: Headers
     body: bytes | None
-    met: Met | None
+    met: Met
     caller: str | None = None
     task_name: str | None = None
     job_id: str | None = None

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from .seed import Scalar
 
-__all__ = ["Call", "InstanceRow", "Key", "Row", "TaskState"]
+__all__ = ["PAUSED", "Call", "Change", "InstanceRow", "Key", "Row", "TaskState"]
+
+PAUSED = "Paused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class Call:
         status: Status of the response; None if a fault left the call without one.
         request_id: ID of the call; also in the response's `X-Request-Id`.
         caller: User, access key or `static token`; None if the call was not authenticated.
-        fault: Kind of the fault that met the call.
+        fault: Kind of the fault that met the call; two kinds if one of the task came on top.
         job_id: ID of the job, if the call started one. It stands here even if a fault kept it
             from the caller.
     """
@@ -79,11 +81,31 @@ class Row:
     stage: str
     target: str
     due: float
+    meanwhile: str
     changes: int
 
     def stage_at(self, now: float) -> str:
         """The stage at a moment."""
         return self.target if now >= self.due else self.stage
+
+    def holds_at(self, now: float) -> str:
+        """What becomes of a resume at a moment: `refused`, `ignored`, or nothing special."""
+        return self.meanwhile if now < self.due else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a pause or a resume does to its task.
+
+    Attributes:
+        target: Stage that it moves to; None for a change without effect.
+        delay: Seconds until it is there.
+        meanwhile: What becomes of a resume until then: `refused`, `ignored`, or nothing special.
+    """
+
+    target: str | None
+    delay: float
+    meanwhile: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from .database import Database
-from .records import Call, InstanceRow, Key, Row
+from .records import Call, Change, InstanceRow, Key, Row
 from .seed import Seed, Task
 
-__all__ = ["PAUSED", "State", "digest"]
-
-PAUSED = "Paused"
+__all__ = ["State", "digest"]
 
 
 def digest(secret: str) -> str:
@@ -129,15 +127,18 @@ class State(Database):
         )
         return self.do(statement, stage, stage, instance_id, name) == 1
 
-    def change(self, task: Row, *, operation: str, job_id: str, now: float, delay: float) -> None:
-        """Carry out a pause or a resume: a job, and a stage that comes after `delay` seconds."""
-        self.do(
-            "UPDATE task SET stage = ?, target = ?, due = ?, changes = changes + 1 WHERE id = ?",
-            task.stage_at(now),
-            PAUSED if operation == "pause" else task.resumes_to,
-            now + delay,
-            task.id,
-        )
+    def change(self, task: Row, change: Change, *, operation: str, job_id: str, now: float) -> None:
+        """Carry out a pause or a resume: a job, and what it does to the task."""
+        if change.target is not None:
+            self.do(
+                "UPDATE task SET stage = ?, target = ?, due = ?, meanwhile = ?,"
+                " changes = changes + 1 WHERE id = ?",
+                task.stage_at(now),
+                change.target,
+                now + change.delay,
+                change.meanwhile,
+                task.id,
+            )
         self.do("INSERT INTO job VALUES (?, ?, ?, ?)", job_id, now, operation, task.id)
 
     # Journal

@@ -1,11 +1,13 @@
 """The command: real processes, real signals, real kills."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,8 +147,71 @@ def test_the_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for name in ("host", "port", "db", "seed", "token", "mode", "delay", "faults", "ssl-certfile"):
+    for name in (
+        "host",
+        "port",
+        "db",
+        "seed",
+        "token",
+        "mode",
+        "delay",
+        "faults",
+        "ssl-certfile",
+        "log",
+    ):
         assert f"--{name}" in shown
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`--version` says it and ends."""
+    done = subprocess.run(
+        [*COMMAND, "--version"], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stdout == f"taurusdb-starrocks-emulator {version('taurusdb-starrocks')}\n"
+
+
+def test_the_log_has_a_line_for_each_call(tmp_path: Path) -> None:
+    """On standard error: method, path, status, time, request and what became of it; no token."""
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("- {kind: close, operation: resume, applied: true}\n")
+    with Process("--token", "s3cret", "--log", "--faults", str(faults)) as command:
+        response = ask(command.url, token="s3cret")
+        with pytest.raises(httpx.TransportError):
+            ask(command.url, "resume", token="s3cret")
+        httpx.get(command.url + "/nowhere?x=1")
+        httpx.post(f"{command.url}{REST}/pause", json={"task_name": "a\nb"})
+        status, out, err = command.end(signal.SIGTERM)
+    assert (status, out) == (0, "")
+    pause, resume, nowhere, malformed = err.splitlines()
+    request_id, job_id = response.headers["X-Request-Id"], response.json()["job_id"]
+    assert re.fullmatch(
+        rf"[\d-]+ [\d:,]+ POST {REST}/pause 200 [\d.]+ ms request={request_id}"
+        rf' task="orders_sync" job="{job_id}" by="static token"',
+        pause,
+    )
+    assert re.search(rf' POST {REST}/resume - .* job="[^"]+" fault="close" ', resume)
+    assert " GET /nowhere?x=1 404 " in nowhere
+    assert " 401 " in malformed
+    assert "s3cret" not in err
+
+
+def test_without_the_option_nothing_is_logged() -> None:
+    """Also not in a program that logs everything."""
+    program = (
+        "import logging, urllib.request\n"
+        "from taurusdb_starrocks_emulator import Emulator\n"
+        "logging.basicConfig(level=logging.DEBUG)\n"
+        "with Emulator() as emulator:\n"
+        "    try:\n"
+        "        urllib.request.urlopen(emulator.url)\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        print(error.code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stdout == "404\n"
+    assert "request=" not in done.stderr
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from taurusdb_starrocks_emulator import FAULT_KINDS, Emulator, Fault
 from taurusdb_starrocks_emulator.faults.kinds import KINDS, OnConnect
 
 SILENT = ["reset-before-read", "reset-after-read", "close", "hang", "garbage"]
-CARRIES_OUT = [name for name, kind in KINDS.items() if "applied" in kind.parameters]
+CARRIES_OUT = [
+    name for name, kind in KINDS.items() if "applied" in kind.parameters and not kind.needs_tls
+]
 
 
 def changes(emulator: Emulator) -> Any:

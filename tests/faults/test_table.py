@@ -66,6 +66,7 @@ TABLE = [
     *applied("empty", LOST),
     *applied("list", LOST),
     *applied("no-job", LOST),
+    *applied("error-in-200", LOST),
     # Refusals: nothing changed. Those that pass are asked for again.
     Row(Fault("throttle"), RateLimitError, 3, 0),
     Row(Fault("throttle", retry_after=0), RateLimitError, 3, 0),
@@ -182,6 +183,9 @@ LISTS = {
     "abnormal": TaskFailedError,
     "cancelled": TaskFailedError,
     "never-settles": WaitTimeoutError,
+    "contradicts": WaitTimeoutError,
+    "short-pages": None,
+    "offset-in-pages": None,
     "shuffles": None,
     "never-ends": None,
 }
@@ -203,10 +207,39 @@ def test_fault_of_the_list(
             client.resume(emulator.instance_id, "archive_sync", **settings)
 
 
+@pytest.mark.parametrize("meanwhile", ["refused", "ignored"])
+def test_a_late_pause(client: Any, emulator: Emulator, meanwhile: Any) -> None:
+    """Accepted, and waited for until it is there."""
+    emulator.faults.add(Fault("late-pause", seconds=0.2, meanwhile=meanwhile))
+    client.pause(emulator.instance_id, "orders_sync")
+    assert client.task(emulator.instance_id, "orders_sync").stage is Stage.INCREMENTAL
+    task = client.wait_until_paused(emulator.instance_id, "orders_sync", poll=POLL, timeout=5)
+    assert task.stage is Stage.PAUSED
+
+
+def test_a_pause_without_effect(client: Any, emulator: Emulator) -> None:
+    """Accepted, and never there: the wait ends with an error."""
+    emulator.faults.add(Fault("no-effect"))
+    assert client.pause(emulator.instance_id, "orders_sync").id
+    with pytest.raises(WaitTimeoutError):
+        client.wait_until_paused(emulator.instance_id, "orders_sync", poll=POLL, timeout=0.3)
+
+
+# Faults of one connection, which the tests of connections have.
+OF_CONNECTIONS = {
+    "refuse",
+    "stale",
+    "second-reply",
+    "tls-plain-text",
+    "tls-bad-record",
+    "tls-alert",
+}
+
+
 def test_every_fault_is_in_the_tables() -> None:
     """A fault added to the emulator has to be thought about here."""
-    tried = {row.fault.kind for row in TABLE} | {"refuse", "stale"} | set(LISTS)
-    assert tried == set(FAULT_KINDS)
+    tried = {row.fault.kind for row in TABLE} | OF_CONNECTIONS | set(LISTS)
+    assert tried | {"late-pause", "no-effect"} == set(FAULT_KINDS)
 
 
 def test_a_redirect_takes_nothing_along(client: Any, emulator: Emulator) -> None:

@@ -3,10 +3,10 @@
 Each kind is declared once, with its behavior, in the module of the moment at which it happens.
 """
 
-from . import on_connection, on_list, on_response  # noqa: F401 - declares the kinds
+from . import on_connection, on_list, on_response, on_task  # noqa: F401 - declares the kinds
 from .active import Faults, Met
 from .fault import Fault, read_faults
-from .kinds import KINDS, OnConnection, OnList, OnResponse
+from .kinds import KINDS, OnConnection, OnList, OnResponse, OnTask
 
 __all__ = [
     "FAULT_KINDS",
@@ -16,6 +16,7 @@ __all__ = [
     "OnConnection",
     "OnList",
     "OnResponse",
+    "OnTask",
     "read_faults",
 ]
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from taurusdb_starrocks_emulator.connection import Connection
 
 from .fault import Fault
-from .kinds import OnConnect
+from .kinds import OnConnect, OnTask
 
 __all__ = ["Faults", "Met"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Met:
-    """A fault that meets a call, and its chance for what it may choose."""
+    """The faults that meet a call: one of what becomes of the task, and one of any other class."""
 
-    fault: Fault
-    chance: random.Random
+    effect: Fault | None = None
+    fault: Fault | None = None
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __str__(self) -> str:
+        return ", ".join(fault.kind for fault in (self.effect, self.fault) if fault is not None)
 
 
 @dataclass
@@ -48,7 +52,8 @@ class _Armed:
 class Faults:
     """The faults that are set now. May be used from any thread."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[Fault] = (), *, tls: bool = False) -> None:
+        self._tls = tls
         self._lock = threading.Lock()
         self._armed: list[_Armed] = []
         self.add(*faults)
@@ -61,7 +66,14 @@ class Faults:
         return len(self._armed)
 
     def add(self, *faults: Fault) -> None:
-        """Set further faults, after those that are set."""
+        """Set further faults, after those that are set.
+
+        Raises:
+            ValueError: One of them needs HTTPS, and the emulator has no certificate.
+        """
+        for fault in faults:
+            if fault.behavior.needs_tls and not self._tls:
+                raise ValueError(f"the fault {fault.kind!r} needs HTTPS: give a certificate")
         with self._lock:
             # The same seed must make the same choices again; nothing secret depends on it.
             self._armed += [_Armed(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311
@@ -71,8 +83,8 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def meet(self, operation: str, *, reused: bool) -> Met | None:
-        """The fault that meets a call, the first of those that do; all of them count the call."""
+    def meet(self, operation: str, *, reused: bool) -> Met:
+        """The faults that meet a call, the first of those that do; all of them count the call."""
         with self._lock:
             met = [
                 armed
@@ -81,7 +93,10 @@ class Faults:
                 and (reused or not armed.fault.behavior.reused_only)
                 and armed.fires()
             ]
-        return Met(met[0].fault, met[0].chance) if met else None
+        effects = [armed.fault for armed in met if isinstance(armed.fault.behavior, OnTask)]
+        others = [armed for armed in met if not isinstance(armed.fault.behavior, OnTask)]
+        effect = effects[0] if effects else None
+        return Met(effect, others[0].fault, others[0].chance) if others else Met(effect)
 
     def connect(self, connection: Connection) -> None:
         """Do to a new connection what the faults of connections say."""

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -47,6 +47,9 @@ _RULES: Mapping[str, _Rule] = {
     "message": _Rule((str,)),
     "retry_after": _Rule((str, int, float, datetime), _is_header),
     "task": _Rule((str,)),
+    "meanwhile": _Rule((str,), lambda meanwhile: meanwhile in ("refused", "ignored")),
+    "limit": _Rule((int,), lambda limit: limit > 0),
+    "first": _Rule((int,), lambda first: first in (0, 1)),
 }
 _SHARED = frozenset({"kind", "operation", "at", "times", "probability", "seed"})
 
@@ -56,7 +59,8 @@ class Fault:
     """One thing that goes wrong.
 
     A parameter that is left out has the default of its kind. The first fault that meets a call
-    is the only one that does.
+    is the only one that does; one of what becomes of the task (`late-pause`, `no-effect`) may come
+    on top of it.
 
     Args:
         kind: One of `FAULT_KINDS`.
@@ -75,6 +79,9 @@ class Fault:
         message: The response's `error_msg`.
         retry_after: The response's `Retry-After`: a number, a datetime for an HTTP date, or text.
         task: Name of the task in the list that it is about.
+        meanwhile: What becomes of a resume until a late pause is carried out.
+        limit: Most tasks of a page.
+        first: Number of the first page.
 
     Raises:
         ValueError: A value is impossible, or does not belong to this kind.
@@ -96,6 +103,9 @@ class Fault:
     message: str | None = None
     retry_after: str | float | datetime | None = None
     task: str | None = None
+    meanwhile: Literal["refused", "ignored"] | None = None
+    limit: int | None = None
+    first: Literal[0, 1] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

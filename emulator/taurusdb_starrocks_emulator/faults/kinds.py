@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from starlette.types import Receive
-
-from taurusdb_starrocks_emulator.connection import Connection
+from taurusdb_starrocks_emulator.connection import Connection, Delivery
 from taurusdb_starrocks_emulator.listing import Listing
+from taurusdb_starrocks_emulator.records import Change
 from taurusdb_starrocks_emulator.response import Response
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ __all__ = [
     "OnConnection",
     "OnList",
     "OnResponse",
+    "OnTask",
 ]
 
 OPERATIONS = ("pause", "resume", "list", "configuration", "instances", "login", "projects")
@@ -52,9 +52,12 @@ class Kind(Generic[A]):
         before_body: Whether it meets a call before the body is read, and nothing is decided.
         reused_only: Whether it meets only a call on a connection that had one before.
         silent: Whether the caller gets no status.
+        keeps_connection: Whether the connection is good for further calls.
+        needs_tls: Whether it needs HTTPS.
+        operations: Which calls it may meet.
     """
 
-    operations: ClassVar[tuple[str, ...]] = OPERATIONS
+    meets: ClassVar[tuple[str, ...]] = OPERATIONS
     needs_connection: ClassVar[bool] = False
 
     name: str
@@ -64,10 +67,13 @@ class Kind(Generic[A]):
     before_body: bool = False
     reused_only: bool = False
     silent: bool = False
+    keeps_connection: bool = False
+    needs_tls: bool = False
+    operations: tuple[str, ...]
 
     @classmethod
     def declare(
-        cls, name: str, summary: str, parameters: Mapping[str, Any] | None = None, **flags: bool
+        cls, name: str, summary: str, parameters: Mapping[str, Any] | None = None, **more: Any
     ) -> Callable[[A], A]:
         """Declare a kind whose behavior is the function below."""
 
@@ -75,7 +81,13 @@ class Kind(Generic[A]):
             if name in _kinds:
                 raise ValueError(f"two faults are called {name!r}")
             given = MappingProxyType(dict(parameters or {}))
-            _kinds[name] = cls(name=name, summary=summary, parameters=given, act=act, **flags)
+            _kinds[name] = cls(
+                name=name,
+                summary=summary,
+                parameters=given,
+                act=act,
+                **{"operations": cls.meets, **more},
+            )
             return act
 
         return register
@@ -84,11 +96,11 @@ class Kind(Generic[A]):
 class OnConnect(Kind[Callable[[Connection], None]]):
     """When a connection is made. It counts connections, not calls."""
 
-    operations = ()
+    meets = ()
     needs_connection = True
 
 
-class OnConnection(Kind[Callable[["Fault", Response, Receive, Connection], Awaitable[None]]]):
+class OnConnection(Kind[Callable[["Fault", Response, Delivery], Awaitable[None]]]):
     """In place of the response, or while it is sent: on the connection, past the server."""
 
     needs_connection = True
@@ -101,4 +113,10 @@ class OnResponse(Kind[Callable[["Fault", Response, str], Response]]):
 class OnList(Kind[Callable[["Fault", Listing, random.Random], None]]):
     """Another list than the right one; the function changes it in place."""
 
-    operations = ("list",)
+    meets = ("list",)
+
+
+class OnTask(Kind[Callable[["Fault", Change], Change]]):
+    """What becomes of the task. Such a fault may meet a call together with one of another class."""
+
+    meets = ("pause", "resume")

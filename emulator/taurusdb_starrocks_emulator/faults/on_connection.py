@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import Receive
-
-from taurusdb_starrocks_emulator.connection import Connection, disconnected
+from taurusdb_starrocks_emulator.connection import Connection, Delivery
 from taurusdb_starrocks_emulator.response import Response
 
 from .fault import Fault
@@ -27,11 +25,9 @@ def refuse(connection: Connection) -> None:
     before_body=True,
     silent=True,
 )
-async def reset_before_read(
-    _fault: Fault, _response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def reset_before_read(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Reset the connection."""
-    connection.reset()
+    delivery.connection.reset()
 
 
 @OnConnection.declare(
@@ -41,31 +37,25 @@ async def reset_before_read(
     reused_only=True,
     silent=True,
 )
-async def stale(
-    _fault: Fault, _response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def stale(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Close the connection."""
-    connection.transport.close()
+    delivery.connection.transport.close()
 
 
 @OnConnection.declare(
     "reset-after-read", "a reset in place of a response", {"applied": False}, silent=True
 )
-async def reset_after_read(
-    _fault: Fault, _response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def reset_after_read(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Reset the connection."""
-    connection.reset()
+    delivery.connection.reset()
 
 
 @OnConnection.declare(
     "close", "an orderly close in place of a response", {"applied": False}, silent=True
 )
-async def close(
-    _fault: Fault, _response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def close(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Close the connection."""
-    connection.transport.close()
+    delivery.connection.transport.close()
 
 
 @OnConnection.declare(
@@ -74,21 +64,19 @@ async def close(
     {"applied": False, "seconds": 3600.0},
     silent=True,
 )
-async def hang(fault: Fault, _response: Response, receive: Receive, connection: Connection) -> None:
+async def hang(fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Send nothing, and close in the end unless the caller does first."""
     try:
-        await asyncio.wait_for(disconnected(receive), fault.seconds)
+        await asyncio.wait_for(delivery.disconnected(), fault.seconds)
     except TimeoutError:
-        connection.transport.close()
+        delivery.connection.transport.close()
 
 
 @OnConnection.declare("garbage", "bytes that are not HTTP", {"applied": False}, silent=True)
-async def garbage(
-    _fault: Fault, _response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def garbage(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Send what no client can read."""
-    connection.transport.write(b"\x00\x15\x03\x01 this is not HTTP \xff\xfe\r\n\r\n")
-    connection.transport.close()
+    delivery.connection.transport.write(b"\x00\x15\x03\x01 this is not HTTP \xff\xfe\r\n\r\n")
+    delivery.connection.transport.close()
 
 
 @OnConnection.declare(
@@ -96,28 +84,76 @@ async def garbage(
     "the right response, its head byte by byte",
     {"applied": True, "seconds": 0.1},
 )
-async def drip_headers(
-    fault: Fault, response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def drip_headers(fault: Fault, response: Response, delivery: Delivery) -> None:
     """Send the head slowly, then the body at once."""
     head, body = _parts(response)
     for byte in head:
-        if connection.transport.is_closing():
+        if delivery.connection.transport.is_closing():
             break
-        connection.transport.write(bytes([byte]))
+        delivery.connection.transport.write(bytes([byte]))
         await asyncio.sleep(fault.seconds or 0)
-    connection.transport.write(body)
-    connection.transport.close()
+    delivery.connection.transport.write(body)
+    delivery.connection.transport.close()
 
 
 @OnConnection.declare("truncate", "the right head, half of the body, a close", {"applied": False})
-async def truncate(
-    _fault: Fault, response: Response, _receive: Receive, connection: Connection
-) -> None:
+async def truncate(_fault: Fault, response: Response, delivery: Delivery) -> None:
     """Announce the whole body and send half of it."""
     head, body = _parts(response)
-    connection.transport.write(head + body[: len(body) // 2])
-    connection.transport.close()
+    delivery.connection.transport.write(head + body[: len(body) // 2])
+    delivery.connection.transport.close()
+
+
+@OnConnection.declare(
+    "second-reply",
+    "the right response twice, in one packet",
+    {"applied": True},
+    keeps_connection=True,
+)
+async def second_reply(_fault: Fault, response: Response, delivery: Delivery) -> None:
+    """Respond by the server, which goes on, and write a copy behind it."""
+    with delivery.connection.one_packet():
+        await response.send(delivery.send)
+        delivery.connection.transport.write(response.to_bytes(close=False))
+
+
+@OnConnection.declare(
+    "tls-plain-text",
+    "the right response without encryption, on the connection that is encrypted; needs HTTPS",
+    {"applied": False},
+    silent=True,
+    needs_tls=True,
+)
+async def tls_plain_text(_fault: Fault, response: Response, delivery: Delivery) -> None:
+    """Write past TLS."""
+    delivery.connection.write_below(response.to_bytes())
+    delivery.connection.transport.abort()
+
+
+@OnConnection.declare(
+    "tls-bad-record",
+    "a record of TLS that cannot be decrypted; needs HTTPS",
+    {"applied": False},
+    silent=True,
+    needs_tls=True,
+)
+async def tls_bad_record(_fault: Fault, _response: Response, delivery: Delivery) -> None:
+    """Write a record of application data that no key made."""
+    delivery.connection.write_below(b"\x17\x03\x03\x00\x40" + bytes(64))
+    delivery.connection.transport.abort()
+
+
+@OnConnection.declare(
+    "tls-alert",
+    "an alert of TLS without encryption; needs HTTPS",
+    {"applied": False},
+    silent=True,
+    needs_tls=True,
+)
+async def tls_alert(_fault: Fault, _response: Response, delivery: Delivery) -> None:
+    """Write a fatal alert: internal_error."""
+    delivery.connection.write_below(b"\x15\x03\x03\x00\x02\x02\x50")
+    delivery.connection.transport.abort()
 
 
 def _parts(response: Response) -> tuple[bytes, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from taurusdb_starrocks_emulator.listing import Listing
-from taurusdb_starrocks_emulator.records import Row
+from taurusdb_starrocks_emulator.records import PAUSED, Row
 
 from .fault import Fault
 from .kinds import OnList
@@ -58,6 +58,36 @@ def never_ends(_fault: Fault, listing: Listing, _chance: random.Random) -> None:
     if tasks:
         listing.tasks = [tasks[(offset + index) % len(tasks)] for index in range(limit)]
         listing.total, listing.offset = offset + 2 * limit, 0
+
+
+@OnList.declare(
+    "contradicts",
+    "a list that has the task twice, the second time with the opposite stage",
+    {"task": None},
+)
+def contradicts(fault: Fault, listing: Listing, _chance: random.Random) -> None:
+    """Put a paused entry behind one that runs, or the other way round."""
+    tasks = []
+    for row, shown in listing.tasks:
+        tasks.append((row, shown))
+        if _means(fault, row):
+            opposite = row.resumes_to if shown["stage"] == PAUSED else PAUSED
+            tasks.append((row, {**shown, "stage": opposite}))
+    listing.tasks = tasks
+
+
+@OnList.declare("short-pages", "a list with fewer tasks a page than requested", {"limit": 50})
+def short_pages(fault: Fault, listing: Listing, _chance: random.Random) -> None:
+    """Bound the page; `total_count` stays right."""
+    listing.limit = min(listing.limit, fault.limit or 1)
+
+
+@OnList.declare(
+    "offset-in-pages", "a list whose `offset` is the number of the page, from `first`", {"first": 0}
+)
+def offset_in_pages(fault: Fault, listing: Listing, _chance: random.Random) -> None:
+    """Leave out as many pages as `offset` says."""
+    listing.offset = max(0, listing.offset - (fault.first or 0)) * listing.limit
 
 
 def _means(fault: Fault, row: Row) -> bool:

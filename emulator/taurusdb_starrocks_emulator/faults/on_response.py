@@ -147,6 +147,20 @@ def expired_token(fault: Fault, _response: Response, request_id: str) -> Respons
     return _refusal(fault, gateway_error(401, "APIGW.0301", message, request_id), request_id)
 
 
+@OnResponse.declare(
+    "error-in-200",
+    "200 with an error in its body",
+    {
+        "applied": False,
+        "code": "DBS.200011",
+        "message": "Another operation is running on the instance.",
+    },
+)
+def error_in_200(fault: Fault, _response: Response, request_id: str) -> Response:
+    """The body of an error under the status of a success."""
+    return _with_id(service_error(200, fault.code or "", fault.message or ""), request_id)
+
+
 @OnResponse.declare("empty", "200 without a body", {"applied": False})
 def empty(_fault: Fault, _response: Response, request_id: str) -> Response:
     """Nothing."""

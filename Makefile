@@ -51,13 +51,13 @@ lock-keystone: FROM := requirements/keystone.in
 lock-official: FROM := requirements/official.in
 lock-release: FROM := pyproject.toml --group release
 lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
-lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct
+lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct --upgrade
 .PHONY: lock $(LOCKED:%=lock-%)
-lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev (needs uv on the PATH)
+lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev; UPGRADE=--upgrade for newer versions (needs uv)
 lock-runtime: lock-dev
 $(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --no-annotate $(FROM) -o requirements/$*.txt
+		--no-header --no-annotate $(FROM) $(UPGRADE) -o requirements/$*.txt
 
 .PHONY: demo
 demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator

@@ -1,1 +1,36 @@
 """A conformance suite for servers that implement the contract of TaurusDB StarRocks replication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .findings import Finding, Level
+    from .run import Outcome
+    from .suite import Suite
+    from .target import CannotRunError, Target
+
+__all__ = ["CannotRunError", "Finding", "Level", "Outcome", "Suite", "Target"]
+INSTALL = "the conformance suite needs its extra: pip install 'taurusdb-starrocks[conformance]'"
+_WHERE = {
+    "CannotRunError": "target",
+    "Finding": "findings",
+    "Level": "findings",
+    "Outcome": "run",
+    "Suite": "suite",
+    "Target": "target",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is used when it is used: pytest imports this package wherever it is installed."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - as the rest, only when it is used
+
+    try:
+        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(__name__):
+            raise
+        raise ModuleNotFoundError(f"{INSTALL} ({error})", name=error.name) from error

@@ -1,54 +1,84 @@
-"""The command: find faults in a server that ought to follow the contract.
+"""The command `taurusdb-starrocks-conformance`.
 
-The last line says what came of it, and so does the exit status: 0 for no fault, 1 for faults, 2 if
-nothing can be said.
+The last line says what came of it, and so does the exit status: 0 if the server has passed, 1 if it
+has failed, 2 if nothing can be said.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .report import CHECKS, Outcome, curl, write
-from .run import Run
-from .target import CannotRunError, read_target
+from . import INSTALL
 
-__all__ = ["main", "seed_of", "tell", "verdict"]
+if TYPE_CHECKING:
+    from .run import Outcome
 
-REPORTS = Path("reports")
-SHOWN = 20
+__all__ = ["main", "seed_of", "tell"]
+
+PROGRAM = "taurusdb-starrocks-conformance"
+EPILOG = """
+environment:
+  TAURUSDB_FUZZ_TOKEN, TAURUSDB_FUZZ_PROJECT_ID, TAURUSDB_FUZZ_INSTANCE_ID, TAURUSDB_FUZZ_TASK_NAME
+                         what to use at the server; the task is paused and resumed, again and again
+  TAURUSDB_FUZZ_OTHER_INSTANCE_ID
+                         an instance whose tasks must stay as they are
+  TAURUSDB_FUZZ_SOURCE_INSTANCE_ID
+                         the TaurusDB instance, for the call that lists its instances
+  CONFIRM=yes            needed for a server that is not on this machine
+  SEED                   what everything drawn depends on
+  RATE                   requests at the most, like 2/s or 30/m
+  MAX_RESPONSE_SECONDS   after which a response counts as slow
+  SETTLE_SECONDS         in which a pause or a resume must have taken effect
+  HOLD_SECONDS           for which each is watched, to see that it lasts
+
+exit status: 0 passed, 1 failed, 2 nothing can be said
+"""
 
 
-def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None] = print) -> int:
-    """Fuzz the server at `TARGET`; the exit status."""
+def main(
+    arguments: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Test the server that the arguments and the environment name; the exit status."""
+    options = _parser().parse_args(arguments)
     environment = os.environ if environment is None else environment
     try:
+        from .replay import replay  # noqa: PLC0415 - only with the extra
+        from .run import Run  # noqa: PLC0415 - as above
+        from .target import CannotRunError, read_target  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as error:
+        say(f"{PROGRAM}: {INSTALL} ({error})")
+        return 2
+    try:
         seed = seed_of(environment)
-        target = read_target(environment.get("TARGET", ""), environment)
-        say(f"fuzzing {target.url}, SEED={seed}")
+        target = read_target(options.url, environment)
+        if options.replay is not None:
+            return replay(options.replay, target, say)
+        say(f"testing {target.url}, SEED={seed}")
         outcome = Run(target, seed=seed, say=say).go()
     except CannotRunError as error:
-        say(f"fuzz: could not run: {error}")
+        say(f"conformance: could not run: {error}")
         return 2
-    return tell(outcome, say)
+    return tell(outcome, options.reports, say, strict=options.strict)
 
 
-def tell(outcome: Outcome, say: Callable[[str], None]) -> int:
+def tell(
+    outcome: Outcome, folder: Path, say: Callable[[str], None], *, strict: bool = False
+) -> int:
     """Write the reports and say what was found; the exit status."""
-    last_line = verdict(outcome)
-    write(outcome, REPORTS, last_line)
-    for finding in outcome.findings[:SHOWN]:
-        say(f"\n{finding.check}: {finding.where} (seen {finding.times} times)")
-        say(f"  {CHECKS.get(finding.check, '')}")
-        say(f"  {finding.message.strip()}"[:1000])
-        if finding.exchange is not None:
-            say(f"  {curl(finding.exchange.request, outcome.target)}"[:2000])
-    say(f"\n{outcome.seconds:.0f} s; see {REPORTS / 'fuzz.html'}")
-    say(last_line)
-    return 1 if outcome.findings else 0
+    from .reports import write  # noqa: PLC0415 - only with the extra
+
+    told = write(outcome, folder, strict=strict)
+    say(f"{outcome.seconds:.0f} s; reports in {folder}")
+    say(told.rstrip("\n"))
+    return int(outcome.failed(strict=strict))
 
 
 def seed_of(environment: Mapping[str, str]) -> int:
@@ -57,18 +87,46 @@ def seed_of(environment: Mapping[str, str]) -> int:
     Raises:
         CannotRunError: It is no number.
     """
-    text = environment.get("SEED") or str(random.SystemRandom().randrange(2**32))
+    from .suite import drawn_seed  # noqa: PLC0415 - only with the extra
+    from .target import CannotRunError  # noqa: PLC0415 - as above
+
+    text = environment.get("SEED")
+    if not text:
+        return drawn_seed()
     if not (text.isascii() and text.isdecimal()):
         raise CannotRunError("SEED is no number")
     return int(text)
 
 
-def verdict(outcome: Outcome) -> str:
-    """The last line."""
-    number = len(outcome.findings)
-    if number:
-        return f"fuzz: {number} fault" if number == 1 else f"fuzz: {number} faults"
-    return f"fuzz: no fault in {outcome.cases} cases"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Test a server against the contract of TaurusDB StarRocks replication.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "url", metavar="URL", help="where the server is, like http://127.0.0.1:8080"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="fail on what frameworks do by themselves, too"
+    )
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        default=Path("reports"),
+        metavar="FOLDER",
+        help="where reports go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="show one finding of a report again"
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    return parser
+
+
+def _version() -> str:
+    return f"{PROGRAM} {version('taurusdb-starrocks')}"
 
 
 if __name__ == "__main__":

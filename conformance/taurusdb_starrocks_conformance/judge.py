@@ -1,17 +1,17 @@
-"""What is demanded of every answer, whatever was asked. Each check yields what is wrong.
-
-Statuses are judged where it is known what was asked: in `probes` and by schemathesis.
-"""
+"""What is demanded of every response: a pure function of an exchange and those before it."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from .contract import Operation
+from .contract import IDENTIFIERS, Operation
+from .exchange import Exchange, Reply, Request, is_task_name, is_well_formed
+from .leniency import JSON, is_http_of_its_own, may_be_dropped
+from .oddity import oddity
 from .target import Target
-from .wire import Exchange, Reply, Request, is_well_formed
 
 # Signs that the inside of a program got out. Nothing that is sent looks like any of them.
 INTERNALS = re.compile(
@@ -33,7 +33,23 @@ INTERNALS = re.compile(
     """,
     re.VERBOSE,
 )
-JSON = re.compile(r"application/json\s*(?:;.*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Something wrong with an exchange.
+
+    Attributes:
+        check: The check that it fails.
+        message: What is wrong, with all particulars.
+        cause: What is the same wherever the same slip shows.
+        tolerated: Whether frameworks do it by themselves, so that it is a warning only.
+    """
+
+    check: str
+    message: str
+    cause: str = ""
+    tolerated: bool = False
 
 
 class Judge:
@@ -42,42 +58,52 @@ class Judge:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._ids: dict[str, int] = {}
-        self._innate = False
 
-    def faults(self, exchange: Exchange) -> Iterator[tuple[str, str]]:
-        """The names of the checks that an exchange fails, each with what is wrong."""
+    def misfits(self, exchange: Exchange) -> Iterator[Misfit]:
+        """What is wrong with an exchange, security first."""
         reply = exchange.reply
         if reply is None:
-            if exchange.source not in MAY_BE_DROPPED and not may_be_dropped(exchange.request):
-                yield "answers", f"there was no answer: {exchange.error}"
+            if not (exchange.expect and exchange.expect.may_drop) and not may_be_dropped(
+                exchange.request
+            ):
+                yield Misfit(
+                    "answers", f"there was no response: {exchange.error}", self._odd(exchange)
+                )
             return
         yield from self._leaks(exchange.request, reply)
         base = self._target.base
-        if reply.status >= 500 and not exchange.provoked and not is_http_of_its_own(exchange, base):
-            yield "not_a_server_error", f"answered {reply.status}"
+        if reply.status >= 500 and not exchange.excused and not is_http_of_its_own(exchange, base):
+            yield Misfit("not_a_server_error", f"answered {reply.status}", self._odd(exchange))
+        if exchange.expect is not None:
+            yield from self._expected(exchange, reply)
+        else:
+            yield from self._accepted(exchange, reply)
         found = exchange.request.operation(base)
         if found is None or not is_well_formed(*found[1:]) or may_be_dropped(exchange.request):
-            # Not necessarily the service's own answer: an HTTP server or a router may have given
+            # Not necessarily the service's own response: an HTTP server or a router may have given
             # it. If it has the service's shape, it must have the service's header.
             if isinstance(reply.document, dict) and "error_code" in reply.document:
                 yield from self._request_id(exchange, reply)
             return
         yield from self._request_id(exchange, reply)
-        if exchange.request.method != "HEAD" and reply.status in found[0].documented:
+        if reply.status in found[0].documented:
             yield from self._meaning(found[0], reply)
 
-    def _leaks(self, request: Request, reply: Reply) -> Iterator[tuple[str, str]]:
+    def _odd(self, exchange: Exchange) -> str:
+        return oddity(exchange.request, self._target)
+
+    # Secrets
+
+    def _leaks(self, request: Request, reply: Reply) -> Iterator[Misfit]:
         headers = "\n".join(f"{name}: {value}" for name, value in reply.headers)
         text = headers + "\n" + reply.body.decode("utf-8", "replace")
         for token, which in self._tokens(request):
-            if _carries(text, token):
-                yield "token_not_echoed", f"the answer carries {which}"
+            if carries(text, token):
+                yield Misfit("token_not_echoed", f"the response carries {which}")
                 break
         if match := INTERNALS.search(text):
-            yield (
-                "internals_not_leaked",
-                f"the answer shows the program's inside: {match[0][:80]!r}",
-            )
+            shown = f"the response shows the program's inside: {match[0][:80]!r}"
+            yield Misfit("internals_not_leaked", shown)
 
     def _tokens(self, request: Request) -> Iterator[tuple[str, str]]:
         sent = request.header("X-Auth-Token")
@@ -88,73 +114,104 @@ class Judge:
         if sent and sent != own and len(sent) >= 12:
             yield sent, "the wrong token that was sent"
 
-    def _request_id(self, exchange: Exchange, reply: Reply) -> Iterator[tuple[str, str]]:
+    # Statuses
+
+    def _expected(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
+        """Whether the status is one of those that may be answered."""
+        expect = exchange.expect
+        assert expect is not None
+        status, what = reply.status, expect.what
+        if status == 405 and expect.check == "unsupported_method" and not reply.header("Allow"):
+            text = f"{what}: 405 without Allow (RFC 9110, 15.5.6)"
+            yield Misfit("allow_header_conformance", text, "405 without Allow", tolerated=True)
+        if status in expect.allowed or status >= 500:
+            return  # A 5xx is judged with all other responses.
+        cause = self._odd(exchange)
+        if status in expect.tolerated:
+            yield Misfit(expect.check, f"{what}: answered {status}", what, tolerated=True)
+            return
+        found = exchange.request.operation(self._target.base)
+        documented = found is not None and status in found[0].documented
+        if documented or (reply.accepted and 200 not in expect.allowed):
+            wanted = " or ".join(str(number) for number in sorted(expect.allowed))
+            yield Misfit(expect.check, f"{what}: answered {status}, expected {wanted}", cause)
+        elif not may_be_dropped(exchange.request):
+            text = f"{what}: answered {status}, which is not documented"
+            yield Misfit("status_code_conformance", text, str(status))
+
+    def _accepted(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
+        """Whether a 2xx answers what must never be accepted, whoever sent it."""
+        found = exchange.request.operation(self._target.base)
+        if found is None or not reply.accepted:
+            return
+        operation, project_id, instance_id = found
+        cause, status = self._odd(exchange), reply.status
+        for rule, value in zip(IDENTIFIERS.values(), (project_id, instance_id), strict=True):
+            if not rule.fullmatch(value):
+                yield Misfit("invalid_accepted", f"answered {status} for {value!r}", cause)
+                return
+        own = self._target
+        if project_id != own.project_id or instance_id not in (
+            own.instance(operation),
+            own.other_instance_id,
+        ):
+            yield Misfit("unknown_is_refused", f"answered {status} for {instance_id!r}", cause)
+        elif operation.names_task or operation.method == "POST":
+            name = exchange.request.task_name
+            if name is None:
+                return  # Nothing is named: another check's matter.
+            if not is_task_name(name):
+                yield Misfit("invalid_accepted", f"answered {status} for {name!r}", cause)
+            elif name != self._target.task_name:
+                yield Misfit("unknown_is_refused", f"answered {status} for {name!r}", cause)
+
+    # Meaning
+
+    def _request_id(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
         own = reply.header("X-Request-Id")
         if not own or not own.strip():
-            yield "request_id", "there is no X-Request-Id"
+            yield Misfit("request_id", "there is no X-Request-Id", "missing")
             return
         first = self._ids.setdefault(own, exchange.number)
         if first != exchange.number:
-            yield "request_id", f"X-Request-Id {own!r} was given before, in exchange {first}"
+            text = f"X-Request-Id {own!r} was given before, in exchange {first}"
+            yield Misfit("request_id", text, "given twice")
         document = reply.document
         inner = document.get("request_id") if isinstance(document, dict) else None
         if isinstance(inner, str) and inner != own:
-            yield "request_id", f"request_id in the body is {inner!r}, the header says {own!r}"
+            text = f"request_id in the body is {inner!r}, the header says {own!r}"
+            yield Misfit("request_id", text, "another one in the body")
 
-    def _meaning(self, operation: Operation, reply: Reply) -> Iterator[tuple[str, str]]:
+    def _meaning(self, operation: Operation, reply: Reply) -> Iterator[Misfit]:
         """Type, schema, and what the schema leaves open because the vendor's pages do.
 
         The pages declare no field required. A refusal that does not say why, and a job without an
         ID, are of no use to anybody, and the vendor's own clients fail on the second.
         """
         kind = reply.header("Content-Type")
-        if kind is None or not JSON.fullmatch(kind):
-            yield "content_type_conformance", f"the content type is {kind!r}"
         document = reply.document
+        if kind is None or not JSON.fullmatch(kind):
+            media = (kind or "none").partition(";")[0].strip().lower()
+            text = f"the content type of a {reply.status} is {kind!r}"
+            yield Misfit("content_type_conformance", text, media)
+            if document is None:
+                return
         if document is None:
-            yield "response_schema_conformance", "the body is not JSON in UTF-8"
-            return
-        if misfit := operation.misfit(reply.status, document):
-            yield "response_schema_conformance", misfit
-            return
-        if not reply.accepted:
-            for name in ("error_code", "error_msg"):
-                if not document.get(name):
-                    yield "refusal_is_explained", f"there is no {name}"
+            text = f"the body of a {reply.status} is not JSON in UTF-8"
+            yield Misfit("response_schema_conformance", text, "not JSON")
+        elif misfit := operation.misfit(reply.status, document):
+            where = re.sub(r"\[\d+\]", "[*]", misfit.partition(": ")[0])
+            yield Misfit("response_schema_conformance", misfit, where)
+        elif not reply.accepted:
+            missing = [name for name in ("error_code", "error_msg") if not document.get(name)]
+            if missing:
+                text = f"a {reply.status} has no {' and no '.join(missing)}"
+                yield Misfit("refusal_is_explained", text)
         elif operation.method == "POST" and not document.get("job_id"):
-            yield "job_has_id", "there is no job_id"
+            yield Misfit("job_has_id", "there is no job_id")
 
 
-# Sources whose requests are so long that a server may hang up instead of answering.
-MAY_BE_DROPPED = {"oversized"}
-
-
-def may_be_dropped(request: Request) -> bool:
-    """Whether HTTP itself lets a server refuse a request before the service sees it.
-
-    Headers with bytes that HTTP does not allow there, and requests of a size that common servers
-    refuse with 413, 414, 431 or by hanging up.
-    """
-    return (
-        any(_is_odd(value) for _, value in request.headers)
-        or len(request.path) > 4_000
-        or sum(len(name) + len(value) for name, value in request.headers) > 7_000
-        or len(request.body) > 60_000
-        or not request.path.isascii()
-    )
-
-
-def _is_odd(value: str) -> bool:
-    return not (value.isascii() and all(char == "\t" or " " <= char <= "~" for char in value))
-
-
-def is_http_of_its_own(exchange: Exchange, base: str) -> bool:
-    """Whether a 5xx is HTTP's way to say that a server has no such method (RFC 9110, 15.6.2)."""
-    reply = exchange.reply
-    return reply is not None and reply.status == 501 and exchange.request.operation(base) is None
-
-
-def _carries(text: str, token: str) -> bool:
+def carries(text: str, token: str) -> bool:
     """Whether a token is in a text: a long one anywhere, a short one as a word of its own."""
     if len(token) < 12:
         return re.search(rf"(?<![0-9A-Za-z]){re.escape(token)}(?![0-9A-Za-z])", text) is not None

@@ -70,6 +70,27 @@ def wrong_names(name: str) -> dict[str, Any]:
     }
 
 
+def other_names(name: str) -> dict[str, str]:
+    """Valid names that are not the task's, but that a careless look-up takes for it."""
+    near = {
+        "the name in capitals": name.upper(),
+        "the name in small letters": name.lower(),
+        "capitals swapped": name.swapcase(),
+        "a capital in front": name.capitalize(),
+        "words with capitals": name.title(),
+        "the name without its last character": name[:-1],
+        "the name without its first character": name[1:],
+        "the name twice": (name + name)[:128],
+        "a zero in front": f"0{name}"[:128],
+        "an underscore at the end": f"{name}_"[:128],
+        "an underscore in front": f"_{name}"[:128],
+        # SQL's LIKE takes an underscore for any character.
+        "underscores only": "_" * len(name),
+        "an underscore for a letter": name[:1] + "_" + name[2:],
+    }
+    return {what: other for what, other in near.items() if other != name and 3 <= len(other) <= 128}
+
+
 def wrong_identifiers(value: str) -> dict[str, str]:
     """Text for the path in place of an identifier, percent-encoded where it must be."""
     return {

@@ -4,23 +4,72 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
-from schemathesis.engine import events, from_schema
-
-from . import probes
+from .carrying import carrying
 from .contract import operations
-from .hooks import Pass, schema_for
+from .exchange import Exchange, Expectation, Request
+from .findings import Finding, Findings, Level
+from .fuzzing import Fuzzing, Pass, misfit_of
 from .judge import Judge
-from .report import Finding, Outcome
-from .states import States
+from .probes import Group, groups
+from .states import Changes, FirstLook, Overtime, Reader
 from .target import CannotRunError, Target
-from .wire import Exchange, StoppedError, Wire
+from .task import CHANGES, Change
+from .wire import StoppedError, Wire
 
-# Once there is a fault, so much longer is looked for others.
+# Once there is a fault, so many seconds are spent on finding others.
 GRACE = 45.0
-EXAMPLES = 110
+EXAMPLES = 50
+PROVOKED = (403, 429, 500)
+
+
+@dataclass
+class Outcome:
+    """What a run has found.
+
+    Attributes:
+        findings: Faults and warnings, security first.
+        notes: What could not be tested, and why.
+    """
+
+    target: Target
+    seed: int
+    findings: list[Finding] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def cases(self) -> int:
+        """How many requests were cases, and not there to prepare or look after one."""
+        return sum(exchange.case for exchange in self.exchanges)
+
+    @property
+    def faults(self) -> list[Finding]:
+        """What breaks the contract."""
+        return [finding for finding in self.findings if finding.level is Level.FAULT]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """What frameworks do by themselves."""
+        return [finding for finding in self.findings if finding.level is Level.WARNING]
+
+    def failed(self, *, strict: bool = False) -> bool:
+        """Whether the target has failed: by a fault, or by anything if strict."""
+        return bool(self.findings if strict else self.faults)
+
+    def verdict(self, *, strict: bool = False) -> str:
+        """What came of it, in one line."""
+        faults, warnings = len(self.faults), len(self.warnings)
+        told = f"{faults or 'no'} fault{'s' if faults != 1 else ''}"
+        if warnings:
+            told += f", {warnings} warning{'s' if warnings != 1 else ''}"
+        kind = "failed" if self.failed(strict=strict) else "passed"
+        return f"conformance: {kind}: {told} in {self.cases} cases"
 
 
 class Run:
@@ -32,7 +81,7 @@ class Run:
         first_only: Whether to stop at the first fault.
         examples: How many examples schemathesis draws for each operation and phase.
         provoke: Makes the target fail with a status, for as long as the context lasts: it covers
-            the documented answers that a healthy target never gives.
+            the documented responses that a healthy target never gives.
         say: Takes lines of progress.
     """
 
@@ -43,126 +92,157 @@ class Run:
         seed: int,
         first_only: bool = False,
         examples: int = EXAMPLES,
-        provoke: Callable[[int], Any] | None = None,
+        provoke: Callable[[int], AbstractContextManager[Any]] | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.outcome = Outcome(target, seed)
-        self._found: dict[tuple[str, str], Finding] = {}
         self._first_only = first_only
         self._examples = examples
         self._provoke = provoke
         self._say = say
+        self._step = ""
         self._phase = ""
-        self._errors: list[str] = []
+        self.findings = Findings(target, lambda: self._step, self._noted)
         judge = Judge(target)
 
         def look(exchange: Exchange) -> None:
-            for check, message in list(judge.faults(exchange)):
-                self.report(check, message, exchange)
+            for misfit in list(judge.misfits(exchange)):
+                self.findings.add(misfit, exchange)
 
-        self.wire = Wire(target, report=self.report, judge=look)
+        report = self.findings.report
+        self.wire = Wire(target, report=report, judge=look)
         self.outcome.exchanges = self.wire.exchanges
-        self.states = States(self.wire, self.report)
+        self.first_look = FirstLook(self.wire, report)
+        self.changes = Changes(self.wire, report)
+        self._reader = Reader(self.wire, report)
+        self._overtime = Overtime(self.wire, self.changes, report)
 
-    def report(self, check: str, message: str, exchange: Exchange | None) -> None:
-        """Note a fault; the same check at the same operation is the same fault."""
-        found = exchange.request.operation(self.outcome.target.base) if exchange else None
-        where = found[0].id if found else "other paths and methods"
-        if exchange is not None:
-            exchange.failed.append(check)
-        key = check, where
-        if key in self._found:
-            self._found[key].times += 1
-            return
-        self._found[key] = finding = Finding(check, where, message, exchange)
-        self.outcome.findings.append(finding)
-        if self._first_only:
-            self.wire.deadline = 0.0
-        elif self.wire.deadline is None:
-            self.wire.deadline = self.wire.clock() + GRACE
-
-    def go(self) -> Outcome:
-        """Do it all.
+    def go(self, only: str | None = None) -> Outcome:
+        """Do it all, or one step of it.
 
         Raises:
             CannotRunError: Nothing can be said about the target.
         """
         began = time.monotonic()
         try:
-            self._go()
+            self._look_around()
+            for name, step in self._steps():
+                if only in (None, name):
+                    self._step = name
+                    step()
+            self._step = "leaving"
+            self.changes.leave()
         except StoppedError:
             pass
+        except CannotRunError:
+            if not self.outcome.faults:
+                raise
         finally:
             self.outcome.seconds = time.monotonic() - began
-        stopped = self.wire.stopped
-        if not self.outcome.findings:
-            if stopped is not None:
-                raise CannotRunError(f"{stopped}, after {self.outcome.cases} cases")
-            if self._errors:
-                raise CannotRunError(self._errors[0])
+            self.outcome.findings = self.findings.sorted()
+        if self.wire.stopped is not None and not self.outcome.faults:
+            raise CannotRunError(f"{self.wire.stopped}, after {self.outcome.cases} cases")
         return self.outcome
 
-    def _go(self) -> None:
-        states, wire = self.states, self.wire
-        states.look_around()
-        for note in states.notes():
-            self.outcome.notes.append(note)
-            self._say(note)
-        states.cycle()
-        if wire.list_is_offered:
-            states.pages()
-        self._say(f"state across calls: {self.outcome.cases} cases")
-        for group, made in probes.groups(wire, self.outcome.seed):
-            self._group(group, made)
+    def once(self, request: Request, expect: Expectation | None) -> Exchange:
+        """Send one request, with the task in the stage that it needs.
+
+        Raises:
+            CannotRunError: Nothing can be said about the target.
+        """
+        try:
+            self._look_around()
+            self._step = "once"
+            exchange = self.wire.send(request, "once", expect=expect)
+            self.changes.leave()
+        except StoppedError as error:
+            raise CannotRunError(str(error)) from error
+        return exchange
+
+    def _noted(self, finding: Finding) -> None:
+        if finding.level is Level.WARNING:
+            return
+        if self._first_only:
+            self.wire.deadline = 0.0
+        elif self.wire.deadline is None:
+            self.wire.deadline = self.wire.clock() + GRACE
+
+    def _look_around(self) -> None:
+        self._step = "first look"
+        self.first_look.look()
+        for note in self.first_look.notes():
+            self._note(note)
+        self.changes.begin()
+
+    def _note(self, note: str) -> None:
+        self.outcome.notes.append(note)
+        self._say(note)
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """All steps by their names, each of which can be done alone."""
+        yield "pause and resume", self.changes.cycle
+        if self.wire.list_is_offered:
+            yield "pages", self._reader.pages
+        for group in groups(self.wire, self.outcome.seed, taken=self.changes.names):
+            yield group.name, lambda group=group: self._group(group)  # type: ignore[misc] # mypy does not infer a default
         self._say(f"requests made by hand: {self.outcome.cases} cases so far")
+        yield "effects that last", self._overtime.lasting
+        yield "the same request again", self._overtime.repeated
+        yield "one connection", self._overtime.one_connection
+        if self.outcome.target.rate is None:
+            yield "requests at once", self._overtime.at_once
+        else:
+            yield (
+                "requests at once",
+                lambda: self._note("Requests at the same time were left out: a rate is set."),
+            )
         passes: tuple[Pass, Pass] = ("pinned", "not pinned")
         for which in passes:
-            self._schemathesis(which)
-            self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
-        states.cycle()
+            yield f"schemathesis, {which}", lambda which=which: self._fuzz(which)  # type: ignore[misc] # as above
+        yield "pause and resume at the end", self.changes.cycle
         if self._provoke is not None:
-            for status in (403, 429, 500):
-                with self._provoke(status):
-                    for verb in operations().keys() - wire.lacking:
-                        operation = operations()[verb]
-                        wire.send(
-                            wire.request(operation), "told to fail", as_is=True, provoked=True
-                        )
-        states.leave()
+            yield "told to fail", self._told_to_fail
 
-    def _group(self, group: str, made: list[probes.Probe]) -> None:
+    def _group(self, group: Group) -> None:
         """Send a group: first what must be refused, and see that it has changed nothing."""
-        verb = group.rpartition(" ")[2]
-        refused = [probe for probe in made if 200 not in probe.allowed]
-        changes = operations()[verb].method == "POST"
-        if changes and refused:
-            self.wire.toward(verb)  # type: ignore[arg-type] # pause or resume
-            self.states.settled()
+        wire, verb = self.wire, group.verb
+        change: Change | None = next((change for change in CHANGES if change == verb), None)
+        refused = [probe for probe in group.probes if 200 not in probe.expect.allowed]
+        if change is not None and refused:
+            wire.toward(change)
+            self.changes.settled()
+        elif self.changes.is_seen and change is None:
+            # While lists are read, a pause must last.
+            wire.toward("resume")
+            self.changes.settled()
+        since = wire.clock()
         for probe in refused:
-            probes.run(self.wire, probe, self.report)
-        if changes and refused:
-            self.states.nothing_changed(group, verb)
-        for probe in made:
-            if 200 in probe.allowed:
-                probes.run(self.wire, probe, self.report)
+            wire.send(probe.request, f"{group.name}: {probe.expect.what}", expect=probe.expect)
+        if change is not None and refused:
+            self.changes.nothing_changed(group.name, change, refused, since)
+        for probe in group.probes:
+            if 200 in probe.expect.allowed:
+                wire.send(probe.request, f"{group.name}: {probe.expect.what}", expect=probe.expect)
+                if group.effects:
+                    self.changes.settled(probe.expect.check)
 
-    def _schemathesis(self, which: Pass) -> None:
-        schema = schema_for(
+    def _fuzz(self, which: Pass) -> None:
+        fuzzing = Fuzzing(
             self.outcome.target,
             which,
             seed=self.outcome.seed,
             examples=self._affordable(),
             without=[operations()[verb].id for verb in sorted(self.wire.lacking)],
         )
-        stream = from_schema(schema).execute()
-        with self.wire.carries(lambda: f"{self._phase}: {which}"):
-            for event in stream:
-                if self.wire.stopped is not None:
-                    stream.stop()
-                    continue
-                self._event(event)
+        with carrying(self.wire, lambda: f"{fuzzing.phase}: {which}"):
+            for check, failure, interaction in fuzzing.run(lambda: self.wire.stopped is not None):
+                exchange = self._sent(interaction)
+                misfit = misfit_of(check, failure, exchange, self.outcome.target)
+                if exchange is None or misfit.check not in exchange.failed:
+                    self.findings.add(misfit, exchange)
         if self.wire.stopped is not None:
             raise StoppedError(self.wire.stopped)
+        self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
 
     def _affordable(self) -> int:
         """Fewer examples for a slow target, so that a run ends."""
@@ -172,24 +252,8 @@ class Run:
             usual = max(usual, 1 / self.outcome.target.rate)
         return max(5, min(self._examples, int(10 / usual)))
 
-    def _event(self, event: Any) -> None:
-        if isinstance(event, events.PhaseStarted):
-            self._phase = event.phase.name.value
-        elif isinstance(event, events.NonFatalError):
-            self._errors.append(f"schemathesis: {event.info.title}: {event.info.message}")
-        elif isinstance(event, events.ScenarioFinished):
-            for case_id, nodes in event.recorder.checks.items():
-                for node in nodes:
-                    if node.failure_info is None:
-                        continue
-                    failure = node.failure_info.failure
-                    exchange = self._sent(event.recorder, case_id)
-                    text = f"{failure.title}: {failure.message}"
-                    self.report(node.name, text, exchange)
-
-    def _sent(self, recorder: Any, case_id: str) -> Exchange | None:
-        """The exchange of a case: the one with its answer's request ID, or else with its body."""
-        interaction = recorder.interactions.get(case_id)
+    def _sent(self, interaction: Any) -> Exchange | None:
+        """The exchange of an interaction: the last with its request and its response."""
         if interaction is None or interaction.response is None:
             return None
         content = interaction.response.content or b""
@@ -203,3 +267,11 @@ class Run:
             ):
                 return exchange
         return None
+
+    def _told_to_fail(self) -> None:
+        assert self._provoke is not None
+        for status in PROVOKED:
+            with self._provoke(status):
+                for verb in operations().keys() - self.wire.lacking:
+                    request = self.wire.request(operations()[verb])
+                    self.wire.send(request, "told to fail", as_is=True, excused=True)

@@ -1,4 +1,4 @@
-"""What is fuzzed, and how carefully: read from the environment before anything is sent."""
+"""What is tested, and how carefully: read from the environment before anything is sent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,19 @@ class CannotRunError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A server, the identity to use, and the one task that may be paused and resumed.
+    """A server, the token to use, and the one task that may be paused and resumed.
 
     Attributes:
+        url: Where the server is.
+        token: What goes in `X-Auth-Token`.
+        task_name: The task that is paused and resumed, again and again.
         other_instance_id: An instance whose tasks must stay as they are. Only its list is read.
         source_instance_id: The TaurusDB instance that the instance replicates from. Without it,
-            the call that lists its instances is not fuzzed.
+            the call that lists its instances is not tested.
         rate: Requests a second at the most; None for no bound.
-        slowest: Seconds after which an answer counts as slow.
+        slowest: Seconds after which a response counts as slow.
         settle: Seconds in which a pause or a resume must have taken effect.
+        hold: Seconds for which a pause and a resume are watched, to see that they last.
         all_operations: Whether a target that lacks an operation is at fault. The list came to the
             contract with version 1.1, configuration and instances with 1.2: a server of an earlier
             version follows its contract without them.
@@ -44,6 +48,7 @@ class Target:
     rate: float | None = None
     slowest: float = 2.0
     settle: float = 30.0
+    hold: float = 1.5
     all_operations: bool = False
 
     def __repr__(self) -> str:
@@ -64,7 +69,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
 
     Raises:
         CannotRunError: A setting is missing or cannot be used, or nobody has confirmed that a
-            service which is not on this machine may be fuzzed.
+            service which is not on this machine may be tested.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -86,7 +91,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
     local = is_loopback(parts.hostname)
     if not local and environment.get("CONFIRM") != "yes":
         raise CannotRunError(
-            f"{parts.hostname} is not this machine: fuzzing pauses and resumes task "
+            f"{parts.hostname} is not this machine: the suite pauses and resumes task "
             f"{values['task_name']} there; say CONFIRM=yes if that is what you want"
         )
     rate = environment.get("RATE") or (None if local else "2/s")
@@ -99,6 +104,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
         # pause a task: that is how long the vendor's own Terraform provider waits.
         slowest=_seconds(environment, "MAX_RESPONSE_SECONDS", 2.0 if local else 5.0),
         settle=_seconds(environment, "SETTLE_SECONDS", 30.0 if local else 1800.0),
+        hold=_seconds(environment, "HOLD_SECONDS", 1.5 if local else 60.0),
         **values,
     )
 

@@ -6,15 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from taurusdb_starrocks_conformance.__main__ import main as fuzz_target
+from taurusdb_starrocks_conformance.__main__ import main as conformance
 from taurusdb_starrocks_conformance.__main__ import seed_of, tell
-from taurusdb_starrocks_conformance.report import Outcome
-from taurusdb_starrocks_conformance.run import Run
+from taurusdb_starrocks_conformance.run import Outcome, Run
 from taurusdb_starrocks_conformance.target import CannotRunError, Target
 from taurusdb_starrocks_emulator import Emulator, Fault
 
+REPORTS = Path("reports")
 FAILURES = {
     403: Fault(kind="error", status=403, code="DBS.200010", message="Forbidden."),
     429: Fault(kind="throttle"),
@@ -72,14 +73,14 @@ def main(environment: Mapping[str, str] | None = None, say: Callable[[str], None
     """Fuzz what the environment says; the exit status."""
     environment = os.environ if environment is None else environment
     if environment.get("TARGET"):
-        return fuzz_target(environment, say)
+        return conformance([environment["TARGET"]], environment, say)
     try:
         seed, mode = seed_of(environment), _mode(environment)
     except CannotRunError as error:
-        say(f"fuzz: could not run: {error}")
+        say(f"conformance: could not run: {error}")
         return 2
-    say(f"fuzzing the emulator, MODE={mode}, SEED={seed}")
-    return tell(fuzz_emulator(mode=mode, seed=seed, say=say), say)
+    say(f"testing the emulator, MODE={mode}, SEED={seed}")
+    return tell(fuzz_emulator(mode=mode, seed=seed, say=say), REPORTS, say)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ class Fault:
     Attributes:
         check: The check that must find it; None if nothing can.
         why: Why nothing can.
+        warning: Whether it is only a warning: frameworks do it by themselves.
     """
 
     area: str
@@ -36,6 +37,7 @@ class Fault:
     steps: Mapping[str, Step]
     settings: Mapping[str, Any]
     why: str = ""
+    warning: bool = False
 
     def service(self) -> Service:
         """A server with this fault."""
@@ -65,14 +67,25 @@ AREAS = (
     "leaks",
     "robustness",
     "slowness",
+    "over time",
+    "at once",
+    "other meanings",
+    "frameworks",
 )
 
 
 def fault(
-    area: str, name: str, check: str | None, *, why: str = "", settings: Any = None, **steps: Step
+    area: str,
+    name: str,
+    check: str | None,
+    *,
+    why: str = "",
+    settings: Any = None,
+    warning: bool = False,
+    **steps: Step,
 ) -> None:
     """Add a line to the table."""
-    FAULTS.append(Fault(area, name, check, steps, settings or {}, why))
+    FAULTS.append(Fault(area, name, check, steps, settings or {}, why, warning))
 
 
 # Replacements that several lines use
@@ -181,7 +194,6 @@ fault(A, "no X-Request-Id on 401", "request_id", finish=on(401, header("X-Reques
 fault(A, "no X-Request-Id on lists", "request_id", finish=on(200, header("X-Request-Id", ""), verbs=ROW))
 fault(A, "one X-Request-Id for all", "request_id", finish=on(None, header("X-Request-Id", "1f3c5a7e9b0d4c6f8a2e4d6b8c0f1a3e")))
 fault(A, "the body has another request ID", "request_id", finish=on(401, document(lambda d: {**d, "request_id": uuid4().hex})))
-fault(A, "405 without Allow", "unsupported_method", finish=on(405, header("Allow", "")))
 fault(A, "any language will do", "negative_data_rejection", language_ok=lambda s, r, v: True)
 fault(A, "Chinese is refused", "positive_data_acceptance", language_ok=lambda s, r, v: v in (None, "en-us"))
 fault(A, "a language is needed", "positive_data_acceptance", language_ok=lambda s, r, v: v is not None and r(v))
@@ -194,7 +206,7 @@ fault(A, "a final line break is let through", "invalid_accepted", name_ok=lambda
 fault(A, "names are trimmed first", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n.strip()), task=lambda s, r, t, n: r(t, n.strip()))
 fault(A, "names are folded by Unicode first", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(unicodedata.normalize("NFKC", n)), task=lambda s, r, t, n: r(t, unicodedata.normalize("NFKC", n)))
 fault(A, "names end at a NUL", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n.split("\0")[0]), task=lambda s, r, t, n: r(t, n.split("\0")[0]))
-fault(A, "names are made text first", "invalid_accepted", name_ok=lambda s, r, n: r(str(n)) or isinstance(n, (int, list)), task=lambda s, r, t, n: t[TASK])
+fault(A, "names are made text first", "invalid_accepted", name_ok=lambda s, r, n: r(str(n)) or isinstance(n, (int, list)), task=lambda s, r, t, n: t[TASK] if n == "1234" else r(t, n))
 fault(A, "Unicode letters and digits are let through", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and bool(re.fullmatch(r"\w{3,128}", n)), task=lambda s, r, t, n: t[TASK] if not n.isascii() else r(t, n))
 fault(A, "two characters are enough for any task", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and bool(re.fullmatch(r"[A-Za-z0-9_]{2,128}", n)), task=lambda s, r, t, n: t[TASK] if len(n) < 3 else r(t, n))
 fault(A, "names are cut to 128 characters", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n[:128]), task=lambda s, r, t, n: t[TASK] if len(n) > 128 else r(t, n))
@@ -369,6 +381,68 @@ fault(A, "refusals are slow", "response_time", finish=lambda s, r, c, a: (a.stat
 fault(A, "one answer in thirty is slow", "response_time", finish=lambda s, r, c, a: (c.number % 30 == 0 and time.sleep(0.5), a)[1])
 fault(A, "long names are slow to be refused", "response_time", name_ok=lambda s, r, n: (isinstance(n, str) and len(n) > 1000 and time.sleep(0.5), r(n))[1])
 
+# --- names and identifiers that are another's
+A = "body rules"
+fault(A, "capitals do not matter in a name", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.lower() == n.lower()), None))
+fault(A, "an underscore stands for any character", "unknown_is_refused", task=lambda s, r, t, n: r(t, n) or next((v for k, v in t.items() if re.fullmatch(n.replace("_", "."), k)), None))
+fault(A, "the beginning of a name is enough", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.startswith(n)), None))
+fault(A, "the end of a name is enough", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.endswith(n)), None))
+fault(A, "white space in a name is dropped", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(re.sub(r"\s", "", n)), task=lambda s, r, t, n: r(t, re.sub(r"\s", "", n)))
+A = "path rules"
+fault(A, "an instance ID in capitals is the same", "unknown_is_refused", find=lambda s, r, i: r(i[:32].lower() + i[32:]))
+fault(A, "a project ID in capitals is the same", "unknown_is_refused", project_ok=lambda s, r, p: r(p.lower()))
+fault(A, "a decoded question mark begins a query", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.partition("%3F")[0]), r(c))[1], warning=True)
+
+# --- what a server does over time
+A = "over time"
+fault(A, "a pause undoes itself", "change_lasts", carry_out=lambda s, r, t, v, i, n: (r(t, v, i, n), v == "pause" and _undo_later(t, "Paused", "Incremental"))[0])
+fault(A, "a resume undoes itself", "change_lasts", carry_out=lambda s, r, t, v, i, n: (r(t, v, i, n), v == "resume" and _undo_later(t, "Incremental", "Paused"))[0])
+fault(A, "reading the list often ends a pause", "change_lasts", carry_out=lambda s, r, t, v, i, n: (s.memory.update(reads=0), r(t, v, i, n))[1], listed=lambda s, r, c, i: (s.memory.update(reads=s.memory.get("reads", 0) + 1), s.memory["reads"] > 6 and setattr(s.instances[INSTANCE][TASK], "stage", "Incremental"), r(c, i))[2])
+fault(A, "a refused request ends a pause", "refusal_changes_nothing", refused=lambda s, r, c, n, code, m: (setattr(s.instances[INSTANCE][TASK], "stage", "Incremental"), r(c, n, code, m))[1])
+fault(A, "DELETE cancels the task behind a 405", "refusal_changes_nothing", route=lambda s, r, c: (c.method == "DELETE" and setattr(s.instances[INSTANCE][TASK], "stage", "Cancelled"), r(c))[1])
+fault(A, "HEAD pauses behind a 405", "refusal_changes_nothing", route=lambda s, r, c: (c.method == "HEAD" and c.path.endswith("pause") and setattr(s.instances[INSTANCE][TASK], "stage", "Paused"), r(c))[1])
+fault(A, "OPTIONS pauses behind a 204", "refusal_changes_nothing", route=lambda s, r, c: r(c) if c.method != "OPTIONS" else (c.path.endswith("pause") and setattr(s.instances[INSTANCE][TASK], "stage", "Paused"), _refuse(Answer(204)))[1])
+fault(A, "the list in Chinese is out of date", "same_for_all_readers", listed=lambda s, r, c, i: _never_paused(r(c, i)) if c.header("x-language") == "zh-cn" else r(c, i))
+fault(A, "the list without a query is out of date", "same_for_all_readers", listed=lambda s, r, c, i: r(c, i) if c.query else _never_paused(r(c, i)))
+fault(A, "total_count counts the page", "pages_fit", page=lambda s, r, rows, l, o: {**r(rows, l, o), "total_count": len(rows[o : o + l])})
+fault(A, "total_count counts what is left", "pages_fit", page=lambda s, r, rows, l, o: {**r(rows, l, o), "total_count": max(0, len(rows) - o)})
+fault(A, "every seventh request on a connection fails", "connection_is_reusable", finish=lambda s, r, c, a: (c.nth % 7 == 0 and put(status=500)(a), a)[1])
+fault(A, "who was let in once is let in on that connection", "ignored_auth", proved=lambda s, r, c: c.session.setdefault("in", r(c)) or r(c))
+fault(A, "a refusal is followed by more", "connection_is_reusable", finish=on(400, put(stray=b"HTTP/1.1 200 OK\r\n\r\n")))
+fault(A, "the tenth try of an unknown task is taken", "unknown_is_refused", task=lambda s, r, t, n: r(t, n) or (t[TASK] if _count(s, n) % 10 == 0 else None))
+fault(A, "the ninth refusal of the same differs", "same_every_time", finish=lambda s, r, c, a: (a.status == 400 and _count(s, (c.path, c.query, c.body)) > 8 and "no_such" in c.body.decode("latin-1") and put(status=403)(a), a)[1])
+fault(A, "every ninth wrong token is let in", "ignored_auth", proved=lambda s, r, c: r(c) or _count(s, "wrong") % 9 == 0)
+
+# --- requests at the same time
+A = "at once"
+fault(A, "requests at once fail", "at_once", finish=lambda s, r, c, a: (c.others > 0 and put(status=500)(a), a)[1], settings={"lag": 0.001})
+fault(A, "requests at once are not answered", "answers", finish=lambda s, r, c, a: (c.others > 0 and put(drop=True)(a), a)[1], settings={"lag": 0.001})
+fault(A, "requests at once share a token", "ignored_auth", proved=lambda s, r, c: r(c) or c.others > 0, settings={"lag": 0.001})
+fault(A, "requests at once get one request ID", "request_id", finish=lambda s, r, c, a: (c.others > 0 and header("X-Request-Id", "busy")(a), a)[1], settings={"lag": 0.001})
+fault(A, "requests at once are refused", "at_once", finish=lambda s, r, c, a: (c.others > 0 and a.status == 200 and (put(status=400)(a), put(document={"error_code": "DBS.1", "error_msg": "busy"})(a)), a)[1], settings={"lag": 0.001})
+
+# --- headers and queries that change what a request means
+A = "other meanings"
+fault(A, "X-HTTP-Method-Override is obeyed", "headers_keep_meaning", route=lambda s, r, c: (setattr(c, "method", c.header("x-http-method-override") or c.method), r(c))[1])
+fault(A, "X-Method-Override is obeyed", "headers_keep_meaning", route=lambda s, r, c: (setattr(c, "method", c.header("x-method-override") or c.method), r(c))[1])
+fault(A, "_method of the query is obeyed", "headers_keep_meaning", route=lambda s, r, c: (setattr(c, "method", "POST" if "_method=POST" in c.query else c.method), r(c))[1])
+fault(A, "X-Original-URL is obeyed", "headers_keep_meaning", route=lambda s, r, c: (setattr(c, "path", c.header("x-original-url") if c.header("x-original-url") not in (None, "/") else c.path), r(c))[1])
+fault(A, "the task name of the query counts", "unknown_is_refused", task_name=lambda s, r, c: m[1] if (m := re.search(r"task_name=(\w+)", c.query)) else r(c))
+fault(A, "the task name of a header counts", "unknown_is_refused", task_name=lambda s, r, c: c.header("x-task-name") or r(c))
+fault(A, "callers from this machine need no token", "ignored_auth", proved=lambda s, r, c: r(c) or c.header("x-forwarded-for") == "127.0.0.1")
+fault(A, "X-Forwarded-User is believed", "ignored_auth", proved=lambda s, r, c: r(c) or c.header("x-forwarded-user") is not None)
+fault(A, "browsers get a page", "content_type_conformance", finish=lambda s, r, c, a: ("html" in (c.header("accept") or "") and header("Content-Type", "text/html")(a), a)[1])
+
+# --- what frameworks do by themselves
+A = "frameworks"
+fault(A, "405 without Allow", "allow_header_conformance", finish=on(405, header("Allow", "")), warning=True)
+fault(A, "an encoded slash is decoded", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.replace("%2F", "/")), r(c))[1], warning=True)
+fault(A, "a slash at the end of the path", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.rstrip("/")), r(c))[1], warning=True)
+fault(A, "a line break at the end of the path", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.removesuffix("%0A")), r(c))[1], warning=True)
+fault(A, "another case in the path", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.replace("/Instances/", "/instances/")), r(c))[1], warning=True)
+fault(A, "JSON in UTF-16 is read", "negative_data_rejection", parse=lambda s, r, b: json.loads(b), warning=True)
+fault(A, "methods in small letters", "unsupported_method", route=lambda s, r, c: (setattr(c, "method", c.method.upper()), r(c))[1], warning=True)
+
 # --- what cannot be found
 fault("body rules", "names of 3 characters are refused", None, name_ok=lambda s, r, n: r(n) and len(n) > 3, why="A task of such a name is not known to be there, and without one the right answer is a 400 too.")
 fault("body rules", "names of 128 characters are refused", None, name_ok=lambda s, r, n: r(n) and len(n) < 128, why="As above.")
@@ -380,6 +454,21 @@ fault("content type", "the language asked for is ignored", None, finish=on(400, 
 fault("slowness", "an answer that is slow once", None, finish=lambda s, r, c, a: (c.number == 60 and time.sleep(0.5), a)[1], why="One slow answer that is not slow when asked again says more about the machine than about the target.")
 
 # fmt: on
+
+
+def _undo_later(task: Task, now: str, then: str) -> None:
+    task.before, task.stage, task.due = now, then, time.monotonic() + 0.3
+
+
+def _never_paused(answer: Answer) -> Answer:
+    for row in answer.document.get("replications", []):
+        row["stage"] = "Incremental"
+    return answer
+
+
+def _count(service: Service, what: Any) -> int:
+    service.memory[what] = service.memory.get(what, 0) + 1
+    return int(service.memory[what])
 
 
 def _refuse(answer: Answer) -> Any:

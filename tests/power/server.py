@@ -39,6 +39,10 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     number: int
+    # Of its connection: the requests so far, what is remembered. Then: how many others there are.
+    nth: int = 1
+    session: dict[str, Any] = field(default_factory=dict)
+    others: int = 0
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers.items() if key.lower() == name), None)
@@ -46,13 +50,14 @@ class Call:
 
 @dataclass
 class Answer:
-    """What goes out; `drop` hangs up instead."""
+    """What goes out; `drop` hangs up instead, `stray` follows it."""
 
     status: int
     document: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     drop: bool = False
+    stray: bytes = b""
 
     def body(self) -> bytes:
         if self.raw is not None:
@@ -121,7 +126,7 @@ class Service:
             OTHER: {TASK: Task(), "other_sync": Task()},
         }
         self.lock = threading.Lock()
-        self.calls = 0
+        self.calls = self.under_way = 0
         self.jobs: list[str] = []
         self.changed = 0.0
         self.memory: dict[str, Any] = {}
@@ -188,7 +193,7 @@ class Service:
         return kind is not None and kind.split(";")[0].strip() == "application/json"
 
     def parse(self, body: bytes) -> Any:
-        return json.loads(body)
+        return json.loads(body.decode())
 
     def name_ok(self, name: Any) -> bool:
         return isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_]{3,128}", name) is not None
@@ -199,7 +204,7 @@ class Service:
     def change(self, call: Call, verb: str, instance: str) -> Answer:
         if not self.type_ok(call.header("content-type")):
             return self.refused(call, self.unsupported, "DBS.280001", "Content type.")
-        name = self.name(call)
+        name = self.task_name(call)
         tasks = self.find(instance)
         if tasks is None:
             return self.refused(call, 400, "DBS.200022", "Instance not found.")
@@ -210,7 +215,7 @@ class Service:
         self.carry_out(task, verb, instance, name)
         return self.accepted(self.job())
 
-    def name(self, call: Call) -> str:
+    def task_name(self, call: Call) -> str:
         try:
             document = self.parse(call.body)
             name = document["task_name"] if isinstance(document, dict) else None
@@ -282,6 +287,11 @@ def serving(service: Service) -> Iterator[str]:
         disable_nagle_algorithm = True
         timeout = 20
 
+        def setup(self) -> None:
+            super().setup()
+            self.nth = 0
+            self.session: dict[str, Any] = {}
+
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             if length > 1 << 20:
@@ -290,11 +300,16 @@ def serving(service: Service) -> Iterator[str]:
                 return
             body = self.rfile.read(length)
             path, _, query = self.path.partition("?")
+            self.nth += 1
+            service.under_way += 1
             time.sleep(service.lag)
             with service.lock:
                 service.calls += 1
                 call = Call(self.command, path, query, dict(self.headers), body, service.calls)
+                call.nth, call.session = self.nth, self.session
+                call.others = service.under_way - 1
                 answer = service.answer(call)
+                service.under_way -= 1
             if answer.drop:
                 self.close_connection = True
                 return
@@ -306,12 +321,13 @@ def serving(service: Service) -> Iterator[str]:
                 head.encode("latin-1", "replace")
                 + b"\r\n"
                 + (b"" if self.command == "HEAD" else content)
+                + answer.stray
             )
 
         def log_message(self, *args: Any) -> None:
             """Nothing is logged."""
 
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "PROPFIND", "post"):
         setattr(Handler, f"do_{method}", Handler.handle_any)
 
     kind: type[HTTPServer] = ThreadingHTTPServer if service.threads else HTTPServer

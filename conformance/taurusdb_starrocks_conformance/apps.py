@@ -1,0 +1,71 @@
+"""Serve an ASGI or WSGI app of this process on a port of this machine, while it is tested."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+STARTS_WITHIN = 10.0
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """Serve an app; its URL.
+
+    Raises:
+        RuntimeError: The app does not start.
+    """
+    with _asgi(app) if is_asgi(app) else _wsgi(app) as url:
+        yield url
+
+
+def is_asgi(app: Any) -> bool:
+    """Whether an app is one for ASGI: called with `scope`, `receive` and `send`, to be awaited."""
+    call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004 - the method
+    return inspect.iscoroutinefunction(call)
+
+
+@contextmanager
+def _asgi(app: Any) -> Iterator[str]:
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="app under test")
+    thread.start()
+    until = time.monotonic() + STARTS_WITHIN
+    try:
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > until:
+                raise RuntimeError("the app does not start")
+            time.sleep(0.01)
+        (listening,) = server.servers[0].sockets
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs nothing: the reports have every request."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name in werkzeug
+        """Nothing is logged."""
+
+
+@contextmanager
+def _wsgi(app: Any) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, name="app under test")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

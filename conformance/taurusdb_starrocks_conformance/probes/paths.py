@@ -1,0 +1,126 @@
+"""Paths and methods: identifiers, neighbours of the operations, other methods."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from taurusdb_starrocks_conformance.contract import Operation
+from taurusdb_starrocks_conformance.exchange import Request
+from taurusdb_starrocks_conformance.near_misses import wrong_identifiers
+from taurusdb_starrocks_conformance.wire import Wire
+
+from .probe import (
+    ABSENT,
+    ACCEPTED,
+    ANOTHER_METHOD,
+    ANOTHER_PATH,
+    FOREIGN,
+    MALFORMED_PATH,
+    TOO_LONG,
+    Probe,
+    probe,
+)
+
+
+def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iterator[Probe]:
+    """Identifiers that are nearly right, and some that are right and belong to nothing."""
+    target = wire.target
+    for name in ("project_id", "instance_id"):
+        own = target.project_id if name == "project_id" else target.instance(operation)
+        wrong = wrong_identifiers(own)
+        if name == "instance_id":
+            wrong |= {
+                "suffix in capitals": own[:32] + "IN17",
+                "suffix of digits": own[:32] + "1717",
+            }
+        for what, value in wrong.items():
+            request = wire.request(operation, **{name: value})
+            allowed = TOO_LONG if what == "long" else MALFORMED_PATH
+            yield probe("invalid_accepted", f"{name}, {what}", request, allowed)
+    if (upper := own[:32].upper() + own[32:]) != own:
+        request = wire.request(operation, instance_id=upper)
+        yield probe("unknown_is_refused", "the instance in capitals", request, ABSENT)
+    if (upper := target.project_id.upper()) != target.project_id:
+        request = wire.request(operation, project_id=upper)
+        yield probe("unknown_is_refused", "the project in capitals", request, FOREIGN)
+    absent = f"{chance.getrandbits(128):032x}"
+    refused = "unknown_is_refused"
+    request = wire.request(operation, instance_id=absent + "in17")
+    yield probe(refused, "an instance that is not there", request, ABSENT)
+    request = wire.request(operation, project_id=absent)
+    yield probe(refused, "a project that is not there", request, FOREIGN)
+    request = wire.request(operation, project_id=absent, instance_id=absent + "in17")
+    yield probe(refused, "neither is there", request, FOREIGN)
+    flipped = ("0" if own[0] != "0" else "1") + own[1:]
+    request = wire.request(operation, instance_id=flipped)
+    yield probe(refused, "an instance but for one character", request, ABSENT)
+    # The TaurusDB instance that the StarRocks one replicates from is not what the calls take.
+    parent = own[:32] + ("in07" if own[32:] != "in07" else "in16")
+    request = wire.request(operation, instance_id=parent)
+    yield probe(refused, "an instance of another kind", request, ABSENT)
+
+
+def paths(wire: Wire, operation: Operation) -> Iterator[Probe]:
+    """Paths that lead nowhere: no way up, no slash in disguise, no neighbour of the operation."""
+    target = wire.target
+    own = wire.request(operation)
+    path, _, query = own.path.partition("?")
+    own_instance = target.instance(operation)
+    project, instance = f"/{target.project_id}/", f"/{own_instance}/"
+
+    def changed(what: str, new: str, *, tolerated: frozenset[int] = frozenset()) -> Probe:
+        new += f"?{query}" if query else ""
+        request = Request(own.method, new, own.headers, own.body)
+        return probe("path_is_exact", what, request, ANOTHER_PATH, tolerated=tolerated)
+
+    yield changed("way up for the instance", path.replace(instance, "/../"))
+    yield changed("encoded way up for the instance", path.replace(instance, "/%2e%2e/"))
+    yield changed("encoded way up", path.replace(instance, f"/x%2F..%2F{own_instance}/"))
+    yield changed("twice encoded slash", path.replace("/instances/", "%252Finstances%252F"))
+    yield changed("backslashes", path.replace("/instances/", "\\instances\\"))
+    yield changed("no project", path.replace(project, "/"))
+    yield changed("another version", path.replace("/v3/", "/v2/"))
+    yield changed("a segment more", path + "/now")
+    yield changed("a letter more", path + "s")
+    yield changed("a letter less", path[:-1])
+    yield changed("NUL at the end", path + "%00")
+    if "/starrocks/" in path:
+        yield changed("another product", path.replace("/starrocks/", "/clickhouse/"))
+    yield probe(
+        "path_is_exact",
+        "only a slash",
+        Request(own.method, "/", own.headers, own.body),
+        ANOTHER_PATH | ACCEPTED,
+    )
+    # What frameworks do by themselves: decode before they route, match before a final line break,
+    # tolerate a final slash or another case, merge slashes, resolve a dot.
+    for what, new in (
+        ("encoded slash after the project", path.replace(project, project[:-1] + "%2F")),
+        ("encoded letter", path.replace("/instances/", "/%69nstances/")),
+        ("line break at the end", path + "%0A"),
+        ("slash at the end", path + "/"),
+        ("another case", path.replace("/instances/", "/Instances/")),
+        ("two slashes", path.replace("/instances/", "//instances/")),
+        ("dot segment", path.replace("/instances/", "/./instances/")),
+        ("parameter of a segment", path + ";x=1"),
+        ("question mark in disguise", path + "%3Flimit=1"),
+    ):
+        yield changed(what, new, tolerated=ACCEPTED)
+
+
+def methods(wire: Wire, operation: Operation) -> Iterator[Probe]:
+    """Methods that the contract does not have are refused."""
+    own = wire.request(operation)
+    check = "unsupported_method"
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "LOCK"):
+        if method != operation.method:
+            request = Request(method, own.path, own.headers, own.body if method != "TRACE" else b"")
+            yield probe(check, method, request, ANOTHER_METHOD)
+    # HTTP has HEAD for whatever has GET, and OPTIONS for everything; neither may change anything.
+    allowed = {"HEAD": ANOTHER_METHOD | {200}, "OPTIONS": ANOTHER_METHOD | {200, 204}}
+    for method, statuses in allowed.items():
+        request = Request(method, own.path, own.headers, own.body)
+        yield probe(check, method, request, statuses)
+    small = Request(own.method.lower(), own.path, own.headers, own.body)
+    yield probe(check, "small letters", small, ANOTHER_METHOD, tolerated=ACCEPTED)

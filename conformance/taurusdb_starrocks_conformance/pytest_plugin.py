@@ -1,0 +1,132 @@
+"""The suite from pytest: a hook says what to test, and each check is a test.
+
+In a `conftest.py`:
+
+    def pytest_starrocks_conformance():
+        return Suite(app, token=…, project_id=…, instance_id=…, task_name=…)
+
+Nothing of the suite is imported unless somebody implements the hook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .run import Outcome
+    from .suite import Suite
+
+OUTCOMES = pytest.StashKey[list["Outcome"]]()
+
+
+class Hooks:
+    """The hook that a `conftest.py` implements."""
+
+    def pytest_starrocks_conformance(self) -> Suite:
+        """The suite to run, with the app or the URL to test."""
+        raise NotImplementedError
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make the hook known."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option."""
+    group = parser.getgroup("starrocks conformance")
+    group.addoption(
+        "--conformance-strict",
+        action="store_true",
+        help="fail on what frameworks do by themselves, too",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A marker, so that the suite can be selected and left out."""
+    config.addinivalue_line("markers", "conformance: a check of the StarRocks conformance suite.")
+    config.stash[OUTCOMES] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the checks, unless only certain files or tests are wanted."""
+    if all("::" in argument or argument.endswith(".py") for argument in config.args):
+        return
+    for number, suite in enumerate(config.hook.pytest_starrocks_conformance()):
+        name = "conformance" if number == 0 else f"conformance-{number + 1}"
+        items += Checks.from_parent(session, name=name, suite=suite).collect()
+
+
+class Checks(pytest.Collector):
+    """The checks of one suite, which is run once, when the first of them is."""
+
+    def __init__(self, *, suite: Suite, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.suite = suite
+        self._outcome: Outcome | None = None
+        self._error: Exception | None = None
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """A test for each check."""
+        from .checks import CHECKS  # noqa: PLC0415 - only where the suite is used
+
+        for check in CHECKS:
+            item = Check.from_parent(self, name=check)
+            item.add_marker("conformance")
+            yield item
+
+    @property
+    def strict(self) -> bool:
+        """Whether warnings fail."""
+        return self.suite.strict or bool(self.config.getoption("--conformance-strict"))
+
+    def outcome(self) -> Outcome:
+        """What the run has found; an error is raised for each check anew."""
+        if self._error is not None:
+            raise self._error
+        if self._outcome is None:
+            try:
+                self._outcome = self.suite.run()
+            except Exception as error:
+                self._error = error
+                raise
+            self.config.stash[OUTCOMES].append(self._outcome)
+        return self._outcome
+
+
+class Check(pytest.Item):
+    """One check: failed if anything that it demands is not so."""
+
+    parent: Checks
+
+    def runtest(self) -> None:
+        """Fail with all findings of the check."""
+        from .findings import Level  # noqa: PLC0415 - only where the suite is used
+        from .reports import shown  # noqa: PLC0415 - as above
+
+        outcome = self.parent.outcome()
+        found = [finding for finding in outcome.findings if finding.check == self.name]
+        if warnings := [finding for finding in found if finding.level is Level.WARNING]:
+            self.add_report_section("call", "conformance warnings", shown(outcome, warnings))
+        failing = found if self.parent.strict else [f for f in found if f not in warnings]
+        if failing:
+            pytest.fail(shown(outcome, failing), pytrace=False)
+
+    def reportinfo(self) -> tuple[Any, None, str]:
+        """Where it is in reports."""
+        return self.path, None, f"{self.parent.name}: {self.name}"
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what came of each run, and list its warnings."""
+    for outcome in config.stash[OUTCOMES]:
+        strict = bool(config.getoption("--conformance-strict"))
+        terminalreporter.write_line(f"{outcome.verdict(strict=strict)}, seed {outcome.seed}")
+        for finding in outcome.warnings:
+            terminalreporter.write_line(f"  warning: {finding.title} ({finding.message})")

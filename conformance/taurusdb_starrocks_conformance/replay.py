@@ -1,0 +1,88 @@
+"""Show a finding of an earlier run again, from the file that the report names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .exchange import Exchange, Expectation, Request
+from .reports.secrets import Secrets
+from .run import Run
+from .target import CannotRunError, Target
+
+
+def replay(file: Path, target: Target, say: Callable[[str], None]) -> int:
+    """Send again what has shown a finding; the exit status.
+
+    Args:
+        file: A `replay-….json` of a report.
+        target: The server, which may be another one than then.
+        say: Takes lines of output.
+
+    Returns:
+        1 if the finding shows again, 0 if it does not.
+
+    Raises:
+        CannotRunError: The file cannot be read, or nothing can be said about the target.
+    """
+    try:
+        recipe = json.loads(file.read_text(encoding="utf-8"))
+        check, cause, step = recipe["check"], recipe["cause"], recipe["step"]
+        seed = int(recipe["seed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotRunError(f"{file} cannot be replayed: {error!r}") from error
+    say(f"{check}: {recipe.get('message', '')}")
+    run = Run(target, seed=seed)
+    if "request" in recipe:
+        shown = _request(run, recipe, target, say)
+    else:
+        say(f"The step of the run that found it: {step}")
+        outcome = run.go(only=step)
+        found = [finding for finding in outcome.findings if finding.check == check]
+        shown = any(finding.cause == cause for finding in found) or bool(found)
+        for finding in found:
+            say(f"  {finding.message}")
+    say(f"replay: {check} {'shows again' if shown else 'does not show'}")
+    return int(shown)
+
+
+def _request(run: Run, recipe: Any, target: Target, say: Callable[[str], None]) -> bool:
+    """Send one request, with the task in the stage that it needs."""
+    secrets = Secrets(target.token)
+    told = recipe["request"]
+    request = Request(
+        told["method"],
+        secrets.reveal(told["path"]),
+        tuple((name, secrets.reveal(value)) for name, value in told["headers"]),
+        secrets.reveal(told["body"]).encode("latin-1"),
+    )
+    exchange = run.once(request, _expectation(recipe["expect"]))
+    _show(exchange, secrets, say)
+    if recipe["tells"] == "status":
+        return bool(exchange.status == recipe["status"])
+    return recipe["check"] in exchange.failed
+
+
+def _expectation(told: Any) -> Expectation | None:
+    if told is None:
+        return None
+    return Expectation(
+        told["check"],
+        told["what"],
+        frozenset(told["allowed"]),
+        frozenset(told["tolerated"]),
+        told["may_drop"],
+    )
+
+
+def _show(exchange: Exchange, secrets: Secrets, say: Callable[[str], None]) -> None:
+    say(f"{exchange.request.method} {secrets.hide(exchange.request.path)}")
+    if exchange.reply is None:
+        say(f"  no response: {exchange.error}")
+        return
+    say(f"  {exchange.reply.status}")
+    for name, value in exchange.reply.headers:
+        say(f"  {name}: {secrets.hide(value)}")
+    say(f"  {secrets.hide(exchange.reply.body[:2000].decode('utf-8', 'replace'))}")

@@ -1,0 +1,123 @@
+"""The list of tasks: read whole, and whether its pages fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from taurusdb_starrocks_conformance.contract import operations
+from taurusdb_starrocks_conformance.exchange import Exchange
+from taurusdb_starrocks_conformance.wire import Report, Wire
+
+MOST_PAGES = 50
+
+
+@dataclass
+class Listing:
+    """The tasks of an instance, as the pages of the list show them.
+
+    Attributes:
+        totals: What each page says of how many tasks there are.
+        exchange: The last page.
+    """
+
+    tasks: dict[str, str | None] = field(default_factory=dict)
+    rows: list[Any] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+    exchange: Exchange | None = None
+
+    @property
+    def names(self) -> list[Any]:
+        """The names in all rows."""
+        return [row.get("task_name") for row in self.rows if isinstance(row, dict)]
+
+
+class Reader:
+    """Reads the list of a target."""
+
+    def __init__(self, wire: Wire, report: Report) -> None:
+        self._wire = wire
+        self._report = report
+
+    def walk(self, instance_id: str | None = None, step: int = 100) -> Listing:
+        """All pages of a list, with so many tasks on each."""
+        listing, offset = Listing(), 0
+        for _ in range(MOST_PAGES):
+            request = self._wire.request(
+                operations()["list"], instance_id=instance_id, query=f"limit={step}&offset={offset}"
+            )
+            exchange = self._wire.send(request, "states: list")
+            listing.exchange = exchange
+            if exchange.status != 200:
+                if instance_id is None and exchange.reply is not None:
+                    text = f"list: answered {exchange.status}, expected 200"
+                    self._report("positive_data_acceptance", text, exchange)
+                return listing
+            document: Any = exchange.reply.document if exchange.reply else None
+            rows = document.get("replications") if isinstance(document, dict) else None
+            if not isinstance(rows, list):
+                return listing
+            if len(rows) > step:
+                text = f"{len(rows)} tasks on a page of limit={step}"
+                self._report("pages_fit", text, exchange)
+            if (total := number_of(document.get("total_count"))) is not None:
+                listing.totals.append(total)
+            listing.rows += rows
+            for row in rows:
+                if isinstance(row, dict) and isinstance(row.get("task_name"), str):
+                    stage = row.get("stage")
+                    listing.tasks[row["task_name"]] = stage if isinstance(stage, str) else None
+            offset += len(rows)
+            if len(rows) < step:
+                break
+        return listing
+
+    def pages(self) -> None:
+        """Pages of any size show the same tasks, each once, and as many as there are."""
+        whole = self.walk()
+        if whole.exchange is None or not whole.rows:
+            return
+        self._counts_all(whole, len(whole.rows))
+        if len(set(whole.names)) != len(whole.names):
+            self._report("pages_fit", "a task is shown twice", whole.exchange)
+        for step in (1, 2):
+            if len(whole.rows) > MOST_PAGES * step:
+                continue
+            parts = self.walk(step=step)
+            if parts.exchange is None:
+                continue
+            # Nothing is said of the order, so it may differ; tasks may not.
+            if sorted(map(str, parts.names)) != sorted(map(str, whole.names)):
+                text = (
+                    f"pages of {step} show {len(parts.rows)} tasks, one page shows "
+                    f"{len(whole.rows)}"
+                )
+                self._report("pages_fit", text, parts.exchange)
+            else:
+                self._counts_all(parts, len(whole.rows))
+        query = f"offset={len(whole.rows) + 5}"
+        beyond = self._wire.request(operations()["list"], query=query)
+        exchange = self._wire.send(beyond, "states: a page beyond the last")
+        document = exchange.reply.document if exchange.reply else None
+        if isinstance(document, dict) and document.get("replications"):
+            self._report("pages_fit", "there are tasks beyond the last", exchange)
+        elif isinstance(document, dict):
+            total = number_of(document.get("total_count"))
+            if total is not None:
+                self._counts_all(Listing(totals=[total], exchange=exchange), len(whole.rows))
+
+    def _counts_all(self, listing: Listing, rows: int) -> None:
+        """`total_count` is of all tasks, on every page."""
+        wrong = [total for total in listing.totals if total != rows]
+        if wrong and listing.exchange is not None:
+            text = f"total_count is {wrong[0]}, there are {rows} tasks"
+            self._report("pages_fit", text, listing.exchange)
+
+
+def number_of(value: Any) -> int | None:
+    """A whole number, also where it is written as a text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() else None

@@ -1,0 +1,84 @@
+"""The suite as an object: what pytest and other programs run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from .apps import served
+from .reports import write
+from .run import Outcome, Run
+from .target import Target
+
+
+def drawn_seed() -> int:
+    """A seed that nobody has chosen."""
+    return random.SystemRandom().randrange(2**32)
+
+
+class Suite:
+    """The whole suite for one server.
+
+    Args:
+        app: An ASGI or WSGI app, which is served from this process, or the URL of a server.
+        token: What goes in `X-Auth-Token`.
+        project_id: The project that the token is for.
+        instance_id: A StarRocks instance of the project.
+        task_name: The task of the instance that is paused and resumed, again and again.
+        setup: Called before the run; a context manager that is left after it. Put your state here.
+        strict: Whether warnings fail the run.
+        seed: What everything drawn depends on; drawn itself if not given.
+        reports: A folder for reports; none are written if not given.
+        settings: Further attributes of `Target`.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        token: str,
+        project_id: str,
+        instance_id: str,
+        task_name: str,
+        setup: Callable[[], AbstractContextManager[Any] | None] = nullcontext,
+        strict: bool = False,
+        seed: int | None = None,
+        reports: str | Path | None = None,
+        **settings: Any,
+    ) -> None:
+        self.strict = strict
+        self._app = app
+        self._setup = setup
+        self._seed = seed
+        self._reports = None if reports is None else Path(reports)
+        self._settings = settings | {
+            "token": token,
+            "project_id": project_id,
+            "instance_id": instance_id,
+            "task_name": task_name,
+        }
+
+    def __repr__(self) -> str:
+        return f"Suite({self._app!r})"
+
+    def run(self) -> Outcome:
+        """Serve the app, run everything, and say what was found.
+
+        Raises:
+            CannotRunError: Nothing can be said about the server.
+            RuntimeError: The app does not start.
+        """
+        seed = drawn_seed() if self._seed is None else self._seed
+        with self._setup() or nullcontext(), self._url() as url:
+            outcome = Run(Target(url=url, **self._settings), seed=seed).go()
+        if self._reports is not None:
+            write(outcome, self._reports, strict=self.strict)
+        return outcome
+
+    def _url(self) -> AbstractContextManager[str]:
+        return (
+            nullcontext(self._app.rstrip("/")) if isinstance(self._app, str) else served(self._app)
+        )

@@ -1,0 +1,88 @@
+"""What can be tested, and how carefully, is settled before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+from taurusdb_starrocks_conformance.__main__ import main
+from taurusdb_starrocks_conformance.target import is_loopback, read_target
+
+from tests.conformance.emulated import main as fuzz
+from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Service, serving
+
+VARIABLES = {
+    "TAURUSDB_FUZZ_TOKEN": TOKEN,
+    "TAURUSDB_FUZZ_PROJECT_ID": PROJECT,
+    "TAURUSDB_FUZZ_INSTANCE_ID": INSTANCE,
+    "TAURUSDB_FUZZ_TASK_NAME": TASK,
+}
+
+
+@pytest.mark.parametrize("missing", VARIABLES)
+def test_a_missing_variable_is_named_before_anything_is_sent(missing: str) -> None:
+    service = Service()
+    with serving(service) as url:
+        environment = {name: value for name, value in VARIABLES.items() if name != missing}
+        said: list[str] = []
+        assert main([url], environment, said.append) == 2
+    assert said == [f"conformance: could not run: {missing} is not set"]
+    assert service.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"TARGET": "https://gaussdb.example.com"}, "CONFIRM=yes"),
+        ({"TARGET": "http://192.0.2.1:8080"}, "CONFIRM=yes"),
+        ({"TARGET": "ftp://localhost"}, "no http"),
+        ({"TARGET": "http://user:secret@localhost"}, "credentials"),
+        ({"TAURUSDB_FUZZ_INSTANCE_ID": "short"}, "INSTANCE_ID does not fit"),
+        ({"TAURUSDB_FUZZ_TASK_NAME": "a-b"}, "TASK_NAME does not fit"),
+        ({"TAURUSDB_FUZZ_TOKEN": "a\nb"}, "TOKEN cannot stand in a header"),
+        ({"RATE": "fast"}, "RATE is 'fast'"),
+        ({"SETTLE_SECONDS": "long"}, "SETTLE_SECONDS is no number"),
+        ({"SEED": "one"}, "SEED is no number"),
+        ({"TARGET": "", "MODE": "odd"}, "MODE is neither"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_said(changes: dict[str, str], reason: str) -> None:
+    """On the last line, and with an exit status of its own."""
+    said: list[str] = []
+    environment = {**VARIABLES, "TARGET": "http://127.0.0.1:9", **changes}
+    assert fuzz(environment, said.append) == 2
+    assert said[-1].startswith("conformance: could not run: ")
+    assert reason in said[-1]
+
+
+def test_a_target_that_is_not_there_is_said() -> None:
+    said: list[str] = []
+    assert fuzz({**VARIABLES, "TARGET": "http://127.0.0.1:9", "SEED": "1"}, said.append) == 2
+    assert "does not answer" in said[-1]
+
+
+def test_a_service_of_somebody_else_is_treated_with_care() -> None:
+    """Two requests a second, unless told otherwise; and as long as a real pause may take."""
+    environment = {**VARIABLES, "CONFIRM": "yes"}
+    target = read_target("https://gaussdb.example.com", environment)
+    assert target.rate == 2.0
+    assert target.settle == 1800.0
+    assert read_target("https://gaussdb.example.com", {**environment, "RATE": "30/m"}).rate == 0.5
+    assert read_target("http://localhost:8080/", VARIABLES).rate is None
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("192.168.0.1", False),
+        ("localhost.example.com", False),
+        ("example.com", False),
+    ],
+)
+def test_loopback_is_known_by_its_name(host: str, local: bool) -> None:
+    assert is_loopback(host) is local

@@ -44,12 +44,13 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& echo "drift: none"
 
 # What each lock is made of.
-LOCKED := dev docs keystone official release runtime lowest
+LOCKED := audit dev docs keystone official release runtime lowest
+lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
 lock-docs: FROM := pyproject.toml --group docs --extra emulator
 lock-keystone: FROM := requirements/keystone.in
 lock-official: FROM := requirements/official.in
-lock-release: FROM := pyproject.toml --group release
+lock-release: FROM := --group release
 lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
 lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct --upgrade
 .PHONY: lock $(LOCKED:%=lock-%)
@@ -93,9 +94,10 @@ node_modules/.ready: package.json package-lock.json .npmrc
 	touch $@
 
 .PHONY: lint
-lint: $(BIN)/.ready node_modules/.ready ## Lint contract and code, and check the types (needs Node 20)
+lint: $(BIN)/.ready node_modules/.ready ## Lint contract, workflows and code, and check the types (needs Node 20)
 	node_modules/.bin/redocly lint openapi.yaml
 	openapi-spec-validator openapi.yaml
+	zizmor --offline --pedantic --quiet .github
 	ruff check
 	ruff format --check
 	mypy
@@ -162,14 +164,30 @@ sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in
 package: $(BIN)/.ready sbom ## Test what is in dist/: contents, extras, lowest and newest versions, public API
 	pytest -n 2 --dist worksteal tests/package
 
+.PHONY: environments
+environments: $(BIN)/.ready $(patsubst %,.venv-%/bin/.ready,$(filter-out dev,$(LOCKED))) ## Install every lock
+	@echo "environments: $(LOCKED)"
+
+.PHONY: audit
+audit: .venv-audit/bin/.ready ## Fail if a vulnerability is known of what the package runs on
+	.venv-audit/bin/pip-audit --progress-spinner off --strict --disable-pip --require-hashes -r requirements/runtime.txt
+
 .PHONY: api
 api: $(BIN)/.ready ## Write the public API's snapshot anew; what breaks callers needs a line in the changelog
 	python tests/package/surface.py > tests/package/public-api.txt
 
 .PHONY: tag
 tag: $(RELEASE)/.ready ## Fail unless TAG is the version and the changelog has a section for it
-	test "$(TAG)" = "v$$($(RELEASE)/hatchling version)"
+	test "$$TAG" = "v$$($(RELEASE)/hatchling version)"
 	grep -q "^## \[$$($(RELEASE)/hatchling version)\] - " CHANGELOG.md
+
+.PHONY: publish
+publish: $(RELEASE)/.ready ## Upload what is in dist/ to the index (in the release workflow, which the index trusts)
+	$(RELEASE)/twine upload --non-interactive dist/*.whl dist/*.tar.gz
+
+.PHONY: announce
+announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
+	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
 CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak

@@ -1,6 +1,7 @@
 # Everything a person or CI runs. `make help` lists it.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 export OUTSIDE ?= $(PATH)
 export PATH := $(abspath $(BIN)):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -71,6 +72,15 @@ MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 .PHONY: test
 test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor other people's servers
 	$(MOST_TESTS)
+
+.PHONY: test-pythons
+test-pythons: ## The same on every Python from 3.11 on that is on the PATH or that pyenv installed
+	@ran=; for python in $$($(python) requirements/interpreters.py); do \
+		printf '\n--- %s\n' "$$python"; \
+		$(MAKE) --no-print-directory test "PYTHON=$$python" "VENV=.venv-$${python##*/python}" || exit 1; \
+		ran="$$ran $${python##*/python}"; \
+	done; \
+	echo "test-pythons: passed on$${ran:? no interpreter found}"
 
 .PHONY: coverage
 coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper was taken

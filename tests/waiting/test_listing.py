@@ -1,18 +1,26 @@
-"""Lists that behave, change while they are read, or never end."""
+"""Lists as they come over the wire: entries of any type, pages of any kind, no end."""
 
 from __future__ import annotations
 
 import itertools
-import random
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from taurusdb_starrocks import OutcomeUnknownError, Stage, Task, TokenAuth
-from taurusdb_starrocks._pages import MOST_PAGES, Pages
+from taurusdb_starrocks import (
+    Client,
+    NotFoundError,
+    OutcomeUnknownError,
+    Poll,
+    RetryPolicy,
+    Stage,
+    Task,
+    TokenAuth,
+)
+from taurusdb_starrocks._paging import MOST_PAGES
+from taurusdb_starrocks_emulator import Emulator, Fault
 
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
 SETTINGS: dict[str, Any] = {
@@ -24,76 +32,6 @@ SETTINGS: dict[str, Any] = {
 
 def entry(name: object, **fields: object) -> dict[str, Any]:
     return {"task_name": name, "stage": "Incremental", "status": "Yes", **fields}
-
-
-def read_all(serve: Callable[[int, int], tuple[object, list[dict[str, Any]]]]) -> list[str]:
-    """The names that a list gives, whatever ``serve(offset, limit)`` answers."""
-    pages, names = Pages(INSTANCE), []
-    while pages.next is not None:
-        names += [task.name for task in pages.take(*serve(pages.next.offset, 100))]
-    return names
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 99, 100, 101, 199, 200, 201, 900])
-@pytest.mark.parametrize("total", ["right", "text", None, -1, "many"])
-@pytest.mark.parametrize("cap", [100, 50, 7, 1])
-def test_every_task_once(count: int, total: object, cap: int) -> None:
-    """However many there are, what the total says, and how short the service cuts its pages."""
-    names = [f"task_{number}" for number in range(count)]
-    said = {"right": count, "text": str(count)}.get(str(total), total)
-    got = read_all(
-        lambda offset, limit: (said, [entry(n) for n in names[offset:][: min(cap, limit)]])
-    )
-    if said == -1:
-        assert got == names[:cap]  # A service that counts wrong is believed.
-    else:
-        assert got == names
-
-
-@given(st.integers(2, 400), st.randoms(use_true_random=False))
-def test_a_task_that_disappears_hides_no_other(count: int, chance: random.Random) -> None:
-    """Whichever task goes while the list is read, all that stay are seen."""
-    names = [f"task_{number}" for number in range(count)]
-    gone = chance.choice(names)
-    calls = itertools.count()
-    when = chance.randrange(1, 5)
-
-    def serve(offset: int, limit: int) -> tuple[object, list[dict[str, Any]]]:
-        if next(calls) == when and gone in names:
-            names.remove(gone)
-        return len(names), [entry(name) for name in names[offset : offset + limit]]
-
-    got = read_all(serve)
-    assert set(names) <= set(got)
-    assert len(got) == len(set(got))
-
-
-def test_a_task_that_comes_while_another_goes_hides_no_other() -> None:
-    """The count stays the same, and the overlap of the pages still tells."""
-    names = [f"task_{number}" for number in range(250)]
-    calls = itertools.count()
-
-    def serve(offset: int, limit: int) -> tuple[object, list[dict[str, Any]]]:
-        if next(calls) == 1:
-            names.remove("task_3")
-            names.append("late")
-        return len(names), [entry(name) for name in names[offset : offset + limit]]
-
-    got = read_all(serve)
-    assert set(names) <= set(got)
-    assert len(got) == len(set(got))
-
-
-def test_a_list_that_repeats_itself_ends() -> None:
-    """The same page again and again, with a total that is never reached."""
-    calls = []
-
-    def serve(offset: int, limit: int) -> tuple[object, list[dict[str, Any]]]:
-        calls.append(offset)
-        return 10**9, [entry("one_task"), entry("two_task")]
-
-    assert read_all(serve) == ["one_task", "two_task"]
-    assert len(calls) < 20
 
 
 def test_a_list_without_end_is_an_error(open_client: Any) -> None:
@@ -153,8 +91,8 @@ def test_entries_are_read_leniently(
     [
         {"total_count": 0, "replications": None},
         {"replications": []},
-        {"replications": [{}]},
-        {"replications": [entry(None)]},
+        {"total_count": 1, "replications": [{}]},
+        {"total_count": 1, "replications": [entry(None)]},
     ],
 )
 def test_a_list_of_nothing_is_empty(open_client: Any, body: dict[str, Any]) -> None:
@@ -177,3 +115,133 @@ def test_a_list_that_is_none_is_an_error(open_client: Any, body: object) -> None
         list(client.tasks(INSTANCE))
     assert caught.value.harmless
     assert caught.value.attempts == 3
+
+
+# What a service may do to its pages, and what both clients then do
+
+
+MANY = {
+    "projects": [
+        {
+            "id": "0483b6b16e954cb88930a360d2c4e663",
+            "name": "ap-southeast-3",
+            "instances": [
+                {
+                    "id": INSTANCE,
+                    "tasks": [
+                        {"name": f"task_{number}", "source_database": "db"} for number in range(120)
+                    ],
+                }
+            ],
+        }
+    ]
+}
+EVERYTHING = {f"task_{number}" for number in range(120)}
+
+
+@pytest.fixture(scope="module")
+def many() -> Iterator[Emulator]:
+    with Emulator(seed=MANY) as emulator:
+        yield emulator
+    emulator.close()
+
+
+def emulated(open_client: Any, emulator: Emulator, *faults: Fault) -> Any:
+    emulator.reset()
+    emulator.faults.add(*faults)
+    return open_client(
+        endpoint=emulator.url,
+        project_id=emulator.project_id,
+        auth=TokenAuth(emulator.token),
+        retry=RetryPolicy(attempts=1),
+    )
+
+
+# The fault; whether all tasks can be known to have been read; and requests for all tasks, for one
+# that is there, and for one that is not.
+PAGING: list[tuple[str, dict[str, Any], bool, tuple[int, int, int]]] = [
+    ("none", {}, True, (3, 3, 4)),
+    ("short-pages", {"limit": 50}, True, (3, 3, 4)),
+    ("short-pages", {"limit": 20}, True, (7, 7, 8)),
+    ("offset-in-pages", {"first": 0}, True, (5, 2, 6)),
+    ("offset-in-pages", {"first": 1}, True, (6, 2, 7)),
+    ("misses", {"task": "task_70"}, False, (18, 4, 18)),
+    ("repeats", {"task": "task_7"}, True, (3, 3, 4)),
+    ("contradicts", {"task": "task_7"}, False, (18, 4, 18)),
+]
+
+
+@pytest.mark.parametrize(("kind", "parameters", "whole", "requests"), PAGING)
+def test_pages_of_every_kind(
+    open_client: Any,
+    many: Emulator,
+    kind: str,
+    parameters: dict[str, Any],
+    whole: bool,
+    requests: tuple[int, int, int],
+) -> None:
+    """Each task once, no task that is there is not found, in as many requests as it takes."""
+    faults = [] if kind == "none" else [Fault(kind, **parameters)]
+    hidden = {"task_70"} if kind == "misses" else set()
+    with emulated(open_client, many, *faults) as client:
+        shown: list[str] = []
+        ends = nullcontext() if whole else pytest.raises(OutcomeUnknownError, match="as a whole")
+        if isinstance(client, Client):  # A list is gone with its error; what came is counted here.
+            with ends:
+                shown.extend(task.name for task in client.tasks(INSTANCE))
+            assert len(shown) == len(set(shown))
+            assert set(shown) == EVERYTHING - hidden
+        else:
+            with ends:
+                assert {task.name for task in client.tasks(INSTANCE)} == EVERYTHING - hidden
+        sent = [len(many.journal())]
+        assert client.task(INSTANCE, "task_0").stage is Stage.INCREMENTAL
+        sent.append(len(many.journal()) - sum(sent))
+        with pytest.raises(NotFoundError if whole else OutcomeUnknownError):
+            client.task(INSTANCE, "no_such_task")
+        sent.append(len(many.journal()) - sum(sent))
+        assert tuple(sent) == requests
+        if hidden:
+            with pytest.raises(OutcomeUnknownError, match="119 of 120 tasks were seen"):
+                client.task(INSTANCE, "task_70")
+
+
+@pytest.mark.parametrize("kind", ["short-pages", "offset-in-pages", "misses", "repeats"])
+@pytest.mark.parametrize("name", ["task_0", "task_49", "task_50", "task_119"])
+def test_a_task_is_paused_wherever_it_is_listed(
+    open_client: Any, many: Emulator, kind: str, name: str
+) -> None:
+    """Waiting for it works, whatever is wrong with the pages, or with other tasks on them."""
+    parameters = {"misses": {"task": "task_70"}, "repeats": {"task": "task_7"}}.get(kind, {})
+    with emulated(open_client, many, Fault(kind, **parameters)) as client:
+        client.pause(INSTANCE, name, wait=True, timeout=30, poll=Poll(first=0, interval=0.01))
+        assert many.task(INSTANCE, name).stage == "Paused"
+
+
+def test_a_contradiction_pauses_nothing_and_proves_nothing(
+    open_client: Any, many: Emulator
+) -> None:
+    """A task that is shown running and paused is not known to be paused: the block never begins."""
+    fault = Fault("contradicts", task="task_7", times=4)
+    with emulated(open_client, many, fault) as client:
+        assert client.task(INSTANCE, "task_7").stage is Stage.UNKNOWN
+        with client.paused(
+            INSTANCE, "task_7", timeout=30, poll=Poll(first=0, interval=0.01)
+        ) as task:
+            assert task.stage is Stage.PAUSED
+            assert many.task(INSTANCE, "task_7").stage == "Paused"
+    assert many.task(INSTANCE, "task_7").changes == 2
+
+
+def test_an_error_under_200_is_no_list(open_client: Any, many: Emulator) -> None:
+    """It does not say that a task is gone, and a wait goes on."""
+    fault = Fault("error", operation="list", status=200, code="DBS.200011", times=3)
+    with emulated(open_client, many, fault) as client:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            client.task(INSTANCE, "task_0")
+        assert caught.value.code == "DBS.200011"
+        many.set_stage(INSTANCE, "task_0", "Paused")
+        task = client.wait_until_paused(
+            INSTANCE, "task_0", timeout=30, poll=Poll(first=0, interval=0.01)
+        )
+        assert task.stage is Stage.PAUSED

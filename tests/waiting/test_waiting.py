@@ -535,7 +535,7 @@ def test_a_task_that_does_not_exist(client: Any, service: Service) -> None:
         client.paused(INSTANCE, ["orders_sync", "no_such"], poll=POLL),
     ):
         pytest.fail("the block must not begin")
-    assert service.asked == [("look", "")]
+    assert set(service.asked) == {("look", "")}
 
 
 def test_an_interrupt_while_pausing(client: Any, service: Service) -> None:

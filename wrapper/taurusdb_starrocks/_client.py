@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 import anyio
+import attrs
 import httpx
 from taurusdb_starrocks_api import AuthenticatedClient
 from taurusdb_starrocks_api.api.data_synchronization import (
@@ -46,10 +47,10 @@ from taurusdb_starrocks._instances import (
     read_configuration,
     read_instances,
 )
-from taurusdb_starrocks._pages import LIMIT, Look, Pages
+from taurusdb_starrocks._paging import Found, Reading, following, read
 from taurusdb_starrocks._retry import RetryPolicy
 from taurusdb_starrocks._tasks import Job, Task
-from taurusdb_starrocks._waiting import Ask, Patience, Sleep, Waiting, Window
+from taurusdb_starrocks._waiting import Ask, Look, Patience, Sleep, Waiting, Window
 
 if TYPE_CHECKING:
     import ssl
@@ -192,9 +193,9 @@ class _Client(ABC):
         self._check(instance_id, task_name)
         return _waiting.find(instance_id, task_name)
 
-    def _listing(self, instance_id: str) -> Pages:
+    def _listing(self, instance_id: str) -> Reading:
         self._check(instance_id)
-        return Pages(instance_id)
+        return read()
 
     def _pausing(
         self, instance_id: str, task_name: str | list[str] | tuple[str, ...], options: Waiting
@@ -224,7 +225,7 @@ class _Client(ABC):
             "x_language": self._language,
         }
         if isinstance(effect, Look):
-            return list_call, {**arguments, "limit": LIMIT, "offset": effect.offset}, _page
+            return list_call, {**arguments, **attrs.asdict(effect.page)}, _page
         if isinstance(effect, ReadInstances):
             return instances_call, arguments, _instances
         if isinstance(effect, ReadConfiguration):
@@ -282,17 +283,26 @@ class Client(_Client):
     def tasks(self, instance_id: str) -> Iterator[Task]:
         """All synchronization tasks of an instance, each once, page by page as they are taken.
 
+        A task that the service shows in two ways that contradict each other has the stage
+        ``UNKNOWN``.
+
         Raises:
             ConfigurationError: The instance ID is malformed. Nothing was sent.
             ServiceError: The service refused; ``code`` says why.
             NotSentError: The service was not reached.
-            OutcomeUnknownError: No usable answer came, or the list does not end.
+            OutcomeUnknownError: No usable answer came, or the list could not be read as a whole:
+                it does not end, or shows fewer tasks than it counts. What it does show was taken.
         """
-        return self._all(self._listing(instance_id))
+        return self._all(instance_id, self._listing(instance_id))
 
-    def _all(self, pages: Pages) -> Iterator[Task]:
-        while pages.next is not None:
-            yield from pages.take(*self._perform(pages.next))
+    def _all(self, instance_id: str, reading: Reading) -> Iterator[Task]:
+        step = following(reading)
+        while step is not None:
+            if isinstance(step, Found):
+                yield from step.tasks
+                step = following(reading)
+            else:
+                step = following(reading, self._perform(Look(instance_id, step)))
 
     def task(self, instance_id: str, task_name: str) -> Task:
         """One synchronization task as it is now.
@@ -458,12 +468,17 @@ class AsyncClient(_Client):
 
     def tasks(self, instance_id: str) -> AsyncIterator[Task]:
         """As ``Client.tasks``, for ``async for``."""
-        return self._all(self._listing(instance_id))
+        return self._all(instance_id, self._listing(instance_id))
 
-    async def _all(self, pages: Pages) -> AsyncIterator[Task]:
-        while pages.next is not None:
-            for task in pages.take(*await self._perform(pages.next)):
-                yield task
+    async def _all(self, instance_id: str, reading: Reading) -> AsyncIterator[Task]:
+        step = following(reading)
+        while step is not None:
+            if isinstance(step, Found):
+                for task in step.tasks:
+                    yield task
+                step = following(reading)
+            else:
+                step = following(reading, await self._perform(Look(instance_id, step)))
 
     async def task(self, instance_id: str, task_name: str) -> Task:
         """As ``Client.task``."""

@@ -29,7 +29,7 @@ from taurusdb_starrocks._errors import (
     WaitTimeoutError,
 )
 from taurusdb_starrocks._instances import ReadConfiguration, ReadInstances, advice
-from taurusdb_starrocks._pages import Look, Pages
+from taurusdb_starrocks._paging import PageRequest, read
 from taurusdb_starrocks._tasks import Job, Stage, Task
 
 Verb = Literal["pause", "resume"]
@@ -109,6 +109,14 @@ class Ask:
 
 
 @attrs.frozen
+class Look:
+    """Look at a page of an instance's tasks; the answer is the service's total and the entries."""
+
+    instance_id: str
+    page: PageRequest
+
+
+@attrs.frozen
 class Sleep:
     """Wait so many seconds."""
 
@@ -157,12 +165,13 @@ def ask(verb: Verb, instance_id: str, name: str) -> Steps[Job]:
 
 def look(instance_id: str, names: Collection[str]) -> Steps[dict[str, Task]]:
     """Those of the named tasks that the instance has, as they are now."""
-    pages = Pages(instance_id)
-    found: dict[str, Task] = {}
-    while pages.next is not None and len(found) < len(names):
-        total, entries = yield pages.next
-        found.update({task.name: task for task in pages.take(total, entries) if task.name in names})
-    return found
+    reading, page = read(names), None
+    while True:
+        try:
+            step = reading.send(page)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # The tasks that it has read.
+        page = (yield Look(instance_id, step)) if isinstance(step, PageRequest) else None
 
 
 def find(instance_id: str, name: str) -> Steps[Task]:

@@ -76,6 +76,24 @@ def contradicts(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     listing.tasks = tasks
 
 
+@OnList.declare("misses", "a list without the task that is counted all the same", {"task": None})
+def misses(fault: Fault, listing: Listing, _chance: random.Random) -> None:
+    """Leave out the tasks that are meant; `total_count` stays right."""
+    listing.total = len(listing.tasks)
+    listing.tasks = [(row, shown) for row, shown in listing.tasks if not _means(fault, row)]
+
+
+@OnList.declare(
+    "repeats", "a page with the task twice, in the place of its last one", {"task": None}
+)
+def repeats(fault: Fault, listing: Listing, _chance: random.Random) -> None:
+    """Show tasks of the page again, and leave out what then does not fit; the count stays right."""
+    listing.total = len(listing.tasks)
+    page = listing.tasks[listing.offset : listing.offset + listing.limit]
+    again = [each for one in page for each in ([one, one] if _means(fault, one[0]) else [one])]
+    listing.tasks, listing.offset = again[: len(page)], 0
+
+
 @OnList.declare("short-pages", "a list with fewer tasks a page than requested", {"limit": 50})
 def short_pages(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     """Bound the page; `total_count` stays right."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -43,8 +43,8 @@ class Caller:
     """A caller, their projects, and those that these credentials are for."""
 
     name: str
-    projects: frozenset[str]
-    scope: frozenset[str]
+    projects: Container[str]
+    scope: Container[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,16 @@ def sign(canonical: str, *, date: str, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), text.encode(), sha256).hexdigest()
 
 
+class _Everything(Container[str]):
+    """All projects that there are."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __contains__(self, project_id: object) -> bool:
+        return self._state.has_project(project_id)
+
+
 class Authenticator:
     """Authenticates callers, and issues tokens."""
 
@@ -126,7 +136,7 @@ class Authenticator:
         if len(tokens) > 1:
             raise UnauthenticatedError("more than one x-auth-token")
         if hmac.compare_digest(tokens[0].encode(), self._token.encode()):
-            everything = frozenset(self._state.projects())
+            everything = _Everything(self._state)
             return Caller(name="static token", projects=everything, scope=everything)
         issued = self._state.token(tokens[0])
         if issued is None:

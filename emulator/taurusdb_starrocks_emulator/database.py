@@ -19,7 +19,7 @@ __all__ = ["Database"]
 
 # What tells our files from those of other programs, and from those of another layout.
 _APPLICATION_ID = 0x54535245
-_VERSION = 3
+_VERSION = 4
 _TABLES = """
 CREATE TABLE project (id TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE user (
@@ -43,9 +43,6 @@ CREATE TABLE task (
     stage TEXT NOT NULL, target TEXT NOT NULL, due REAL NOT NULL DEFAULT 0,
     meanwhile TEXT NOT NULL DEFAULT '',
     changes INTEGER NOT NULL DEFAULT 0, UNIQUE (instance_id, name));
-CREATE TABLE job (
-    id TEXT PRIMARY KEY, time REAL NOT NULL, operation TEXT NOT NULL,
-    task_id INTEGER NOT NULL REFERENCES task);
 CREATE TABLE journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, method TEXT NOT NULL,
     path TEXT NOT NULL, query TEXT NOT NULL, operation TEXT, instance_id TEXT, task_name TEXT,
@@ -128,13 +125,10 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def mark(self) -> None:
-        """Inside a transaction: remember this point for `undo`."""
-        self._connection.execute("SAVEPOINT mark")
-
     def undo(self) -> None:
-        """Inside a transaction: take back all changes since `mark`."""
-        self._connection.execute("ROLLBACK TO mark")
+        """Inside a transaction: take back all changes since it began."""
+        self._connection.execute("ROLLBACK")
+        self._connection.execute("BEGIN IMMEDIATE")
 
     def reset(self) -> None:
         """Hold what a new database holds, and nothing else."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .records import InstanceRow, Row
@@ -33,7 +34,7 @@ def instances(rows: list[InstanceRow]) -> dict[str, Any]:
 
 def configuration(row: Row, source_instance_id: str | None) -> dict[str, Any]:
     """The configuration of a task."""
-    known = dict(row.configuration)
+    known = json.loads(row.configuration)
     retention = known.pop(_RETENTION)
     checks = [{"param_name": _RETENTION, "value": retention, "check_result": "success"}]
     return {

@@ -14,10 +14,11 @@ from typing import Any, Self, get_args
 
 from starlette.types import ASGIApp
 
-from .app import Mode, Service, asgi
+from .app import Service, asgi
 from .auth import Authenticator
-from .contract import CONTRACTS
+from .contract import CONTRACTS, read_contract
 from .faults import Fault, Faults, read_faults
+from .operations import Mode, Operations
 from .records import Call, Row, TaskState
 from .seed import Seed, Task, read_seed
 from .server import Server, check_certificate
@@ -127,13 +128,20 @@ class Emulator:
         authenticator = Authenticator(
             self._state, token=self.token, lifetime=token_lifetime, clock=clock
         )
+        operations = Operations(
+            state=self._state,
+            authenticator=authenticator,
+            contract=read_contract(contract),
+            mode=mode,
+            delay=partial(Random(0).uniform, *_REALISTIC) if realistic else lambda: delay,  # noqa: S311
+            clock=clock,
+        )
         service = Service(
             state=self._state,
             authenticator=authenticator,
+            contract=read_contract(contract),
+            operations=operations,
             faults=self.faults,
-            mode=mode,
-            delay=partial(Random(0).uniform, *_REALISTIC) if realistic else lambda: delay,  # noqa: S311
-            version=contract,
             clock=clock,
         )
         self.app: ASGIApp = asgi(service)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import unquote
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 
 from .auth import SignedRequest
-from .contract import Route, Wire
+from .contract import Route
 from .faults import Met
-from .strict_json import Malformed
+from .strict_json import Malformed, strict_json
 
 __all__ = ["BODY_LIMIT", "Exchange"]
 
@@ -33,6 +35,11 @@ class Exchange:
     task_name: str | None = None
     job_id: str | None = None
 
+    @cached_property
+    def document(self) -> Any:
+        """What the body holds. Raises Malformed, if it is not JSON, or nothing."""
+        return strict_json(self.read_body())
+
     def read_body(self) -> bytes:
         """The body.
 
@@ -43,6 +50,16 @@ class Exchange:
             raise Malformed(f"the body is longer than {BODY_LIMIT} bytes")
         return self.body
 
+    def named_task(self) -> str | None:
+        """The task that the body or the query names, as far as they are understood."""
+        if not self.body:
+            return parse_qs(self.query).get("task_name", [None])[0] if self.query else None
+        try:
+            name = self.document.get("task_name") if isinstance(self.document, dict) else None
+        except Malformed:
+            return None
+        return name if isinstance(name, str) else None
+
     def signed(self) -> SignedRequest:
         """What a signature covers. A body that was too long matches no signature."""
         return SignedRequest(
@@ -50,18 +67,5 @@ class Exchange:
             path=self.path,
             query=self.query,
             headers=self.headers,
-            body=self.body or b"",
-        )
-
-    def wire(self) -> Wire:
-        """What the contract speaks of. A content type that is there twice is none."""
-        types = self.headers.getlist("content-type")
-        languages = self.headers.getlist("x-language")
-        return Wire(
-            method=self.method,
-            path=unquote(self.path),
-            query=self.query,
-            language=", ".join(languages) if languages else None,
-            content_type=types[0] if len(types) == 1 else None,
             body=self.body or b"",
         )

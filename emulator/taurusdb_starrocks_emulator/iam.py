@@ -12,7 +12,7 @@ from .auth import Authenticator, UnauthenticatedError
 from .exchange import Exchange
 from .response import Refused, Response, iam_error, json_response
 from .state import State
-from .strict_json import Malformed, strict_json
+from .strict_json import Malformed, check_content_type, strict_json
 
 __all__ = ["Iam"]
 
@@ -27,7 +27,8 @@ class Iam:
     def login(self, exchange: Exchange) -> Response:
         """A token for a user's name and password, scoped to a project if one is named."""
         try:
-            document = strict_json(exchange.wire().content_type, exchange.read_body())
+            check_content_type(exchange.headers.getlist("content-type"))
+            document = strict_json(exchange.read_body())
             account, name, password, wanted = _read_login(document)
         except Malformed as error:
             raise Refused(iam_error(400, f"Malformed request: {error}.")) from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from .records import Row
@@ -42,6 +45,11 @@ def list_tasks(rows: Iterable[Row], *, now: float, limit: int, offset: int) -> L
     return Listing([(row, _shown(row, row.stage_at(now))) for row in rows], limit, offset)
 
 
+@lru_cache(1024)
+def _progress(text: str) -> Mapping[str, Any]:
+    return MappingProxyType(json.loads(text))
+
+
 def _shown(task: Row, stage: str) -> dict[str, Any]:
     """A task as the list shows it."""
     return {
@@ -50,5 +58,5 @@ def _shown(task: Row, stage: str) -> dict[str, Any]:
         "task_name": task.name,
         "status": task.status,
         "stage": stage,
-        **task.progress,
+        **_progress(task.progress),
     }

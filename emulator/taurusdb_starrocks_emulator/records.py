@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from .seed import Scalar
+from typing import NamedTuple
 
 __all__ = ["PAUSED", "Call", "Change", "InstanceRow", "Key", "Row", "TaskState"]
 
@@ -65,9 +64,8 @@ class TaskState:
     changes: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A task as the database has it."""
+class Row(NamedTuple):
+    """A task as the database has it, in the order of its columns; two of them hold JSON."""
 
     id: int
     instance_id: str
@@ -75,8 +73,8 @@ class Row:
     source_database: str
     target_database: str
     status: str
-    progress: dict[str, Scalar | bool]
-    configuration: dict[str, Scalar | bool]
+    progress: str
+    configuration: str
     resumes_to: str
     stage: str
     target: str

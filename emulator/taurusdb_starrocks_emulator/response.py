@@ -17,6 +17,7 @@ __all__ = ["Refused", "Response", "gateway_error", "iam_error", "json_response",
 class Response:
     """Status, headers and body, ready to be sent.
 
+    `document` is what the body was made of, if it is JSON.
     With a `stream`, its pieces are sent before the body, and no length but one in `headers`.
     """
 
@@ -25,6 +26,7 @@ class Response:
     content_type: str | None = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
+    document: Any = None
 
     def with_headers(self, headers: Mapping[str, str]) -> Response:
         """The same response with further headers."""
@@ -61,6 +63,9 @@ class Response:
         return start + lines + b"\r\n" + self.body
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Refused(Exception):  # noqa: N818 - an error of the caller, not of the program
     """Ends the handling of a call with this response."""
 
@@ -71,8 +76,8 @@ class Refused(Exception):  # noqa: N818 - an error of the caller, not of the pro
 
 def json_response(document: Any, *, status: int = 200) -> Response:
     """A response whose body is this document."""
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(status=status, body=body)
+    body = _encoder.encode(document).encode()
+    return Response(status=status, body=body, document=document)
 
 
 def service_error(status: int, code: str, message: str) -> Response:

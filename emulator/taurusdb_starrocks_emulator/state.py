@@ -6,10 +6,10 @@ Every change is a transaction that is over before a response goes out.
 from __future__ import annotations
 
 import json
-import sqlite3
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import partial
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class State(Database):
     def projects(self) -> dict[str, str]:
         """Names of the projects by their IDs."""
         return {row["id"]: row["name"] for row in self.all("SELECT * FROM project ORDER BY rowid")}
+
+    def has_project(self, project_id: object) -> bool:
+        """Whether there is such a project."""
+        return self.one("SELECT 1 FROM project WHERE id = ?", project_id) is not None
 
     def user_id(self, account: str, name: str, password: str) -> int | None:
         """The user who has this password."""
@@ -109,12 +113,12 @@ class State(Database):
         where = "" if instance_id is None else " WHERE instance_id = ?"
         query = f"SELECT * FROM task{where} ORDER BY id"  # noqa: S608 - constant texts
         values = () if instance_id is None else (instance_id,)
-        return [_row(row) for row in self.all(query, *values)]
+        return [Row._make(row) for row in self.all(query, *values)]
 
     def task(self, instance_id: str, name: str) -> Row | None:
         """One task."""
         row = self.one("SELECT * FROM task WHERE instance_id = ? AND name = ?", instance_id, name)
-        return None if row is None else _row(row)
+        return None if row is None else Row._make(row)
 
     def add_task(self, instance_id: str, task: Task) -> None:
         """Add a task to an instance that is there."""
@@ -127,36 +131,37 @@ class State(Database):
         )
         return self.do(statement, stage, stage, instance_id, name) == 1
 
-    def change(self, task: Row, change: Change, *, operation: str, job_id: str, now: float) -> None:
-        """Carry out a pause or a resume: a job, and what it does to the task."""
-        if change.target is not None:
-            self.do(
-                "UPDATE task SET stage = ?, target = ?, due = ?, meanwhile = ?,"
-                " changes = changes + 1 WHERE id = ?",
-                task.stage_at(now),
-                change.target,
-                now + change.delay,
-                change.meanwhile,
-                task.id,
-            )
-        self.do("INSERT INTO job VALUES (?, ?, ?, ?)", job_id, now, operation, task.id)
+    def change(self, task: Row, change: Change, *, now: float) -> None:
+        """Carry out a pause or a resume, as far as it has an effect."""
+        if change.target is None:
+            return
+        self.do(
+            "UPDATE task SET stage = ?, target = ?, due = ?, meanwhile = ?, changes = changes + 1"
+            " WHERE id = ?",
+            task.stage_at(now),
+            change.target,
+            now + change.delay,
+            change.meanwhile,
+            task.id,
+        )
 
     # Journal
 
     def record(self, call: Call) -> None:
         """Write a call into the journal, which numbers it itself."""
-        self.do(
-            "INSERT INTO journal (time, method, path, query, operation, instance_id, task_name,"
-            " status, request_id, caller, fault, job_id) VALUES"
-            " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *astuple(call)[1:],
-        )
+        self.do(_RECORD, *_recorded(call))
 
     def journal(self) -> list[Call]:
         """Every call so far."""
         return [Call(**dict(row)) for row in self.all("SELECT * FROM journal ORDER BY seq")]
 
 
+_COLUMNS = [field.name for field in fields(Call) if field.name != "seq"]
+_RECORD = (
+    f"INSERT INTO journal ({', '.join(_COLUMNS)})"  # noqa: S608 - names of columns
+    f" VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
+_recorded = attrgetter(*_COLUMNS)
 _ADD_TASK = (
     "INSERT INTO task (instance_id, name, source_database, target_database, status, progress,"
     " configuration, resumes_to, stage, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -243,9 +248,3 @@ def _plant(seed: Seed, db: Database) -> None:
             for key in seed.access_keys
         ),
     )
-
-
-def _row(row: sqlite3.Row) -> Row:
-    values = {field.name: row[field.name] for field in fields(Row)}
-    parsed = {name: json.loads(row[name]) for name in ("progress", "configuration")}
-    return Row(**{**values, **parsed})

@@ -84,7 +84,7 @@ def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_none.py").write_text(
         "import sys, threading\n\n\n"
         "def test_nothing_is_there():\n"
-        "    assert not {'uvicorn', 'starlette', 'openapi_core', 'httpx'} & set(sys.modules)\n"
+        "    assert not {'uvicorn', 'starlette', 'jsonschema_rs', 'httpx'} & set(sys.modules)\n"
         "    assert threading.active_count() == 1\n"
     )
     done = run(tmp_path, "-p", PLUGIN)
@@ -94,7 +94,7 @@ def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
 def test_without_the_extra_pytest_still_runs(tmp_path: Path) -> None:
     """Who installed the client alone has the entry point too, and no server to import."""
     (tmp_path / "test_none.py").write_text("def test_one():\n    pass\n")
-    for name in ("starlette", "uvicorn", "openapi_core", "yaml", "httpx"):
+    for name in ("starlette", "uvicorn", "jsonschema_rs", "yaml", "httpx"):
         (tmp_path / f"{name}.py").write_text("raise ImportError")
     done = run(tmp_path, "-p", PLUGIN)
     assert done.returncode == 0, done.stdout + done.stderr

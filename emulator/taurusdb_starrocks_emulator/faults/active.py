@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from taurusdb_starrocks_emulator.connection import Connection
 
@@ -21,7 +21,7 @@ class Met:
 
     effect: Fault | None = None
     fault: Fault | None = None
-    chance: random.Random = field(default_factory=random.Random)
+    chance: random.Random | None = None
 
     def __str__(self) -> str:
         return ", ".join(fault.kind for fault in (self.effect, self.fault) if fault is not None)

@@ -35,4 +35,4 @@ assert job.id.startswith("0b2b9b33"), job
 assert "\nopenapi: 3.1" in spec()
 
 installed = {distribution.name.lower() for distribution in distributions()}
-assert not installed & {"openapi-core", "pyyaml", "starlette", "uvicorn"}, installed
+assert not installed & {"jsonschema-rs", "pyyaml", "starlette", "uvicorn"}, installed

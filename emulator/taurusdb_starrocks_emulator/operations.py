@@ -1,0 +1,156 @@
+"""The operations of the service: what they require, do and respond."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+from .auth import Authenticator, UnauthenticatedError
+from .contract import Contract
+from .details import configuration, instances
+from .exchange import Exchange
+from .faults import OnList, OnTask
+from .listing import list_tasks
+from .records import PAUSED, Change, Row
+from .response import Refused, Response, gateway_error, json_response, service_error
+from .state import State
+from .strict_json import Malformed
+
+__all__ = ["Mode", "Operations"]
+
+Mode = Literal["lenient", "strict"]
+
+_RUNNING = ("Incremental", "Full", "Wait")
+
+
+class Operations:
+    """The operations of the contract, on one state.
+
+    Args:
+        state: What they read and change.
+        authenticator: Knows the callers.
+        contract: Says what fits.
+        mode: Whether a paused task may be paused again.
+        delay: Draws the seconds that a change takes.
+        clock: Tells the time.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        authenticator: Authenticator,
+        contract: Contract,
+        mode: Mode,
+        delay: Callable[[], float],
+        clock: Callable[[], float],
+    ) -> None:
+        self._state = state
+        self._authenticator = authenticator
+        self._contract = contract
+        self._mode = mode
+        self._delay = delay
+        self._clock = clock
+        self.handlers: Mapping[str | None, Callable[[Exchange], Response]] = {
+            "pause": self._change,
+            "resume": self._change,
+            "list": self._list,
+            "configuration": self._configuration,
+            "instances": self._instances,
+        }
+
+    def _change(self, exchange: Exchange) -> Response:
+        """Pause or resume a task."""
+        task, operation, now = self._task(exchange), exchange.route.operation, self._clock()
+        assert operation is not None
+        held = task.holds_at(now)
+        possible = task.target in (_RUNNING if operation == "pause" else (PAUSED,))
+        if self._mode == "strict" and not possible:
+            message = f"The stage of the task ({task.target}) does not allow it."
+            raise Refused(service_error(400, "DBS.200086", message))
+        if operation == "resume" and held == "refused":
+            message = "The task is about to be paused, which does not allow it."
+            raise Refused(service_error(400, "DBS.200086", message))
+        target = PAUSED if operation == "pause" else task.resumes_to
+        change = Change(target=None if held else target, delay=self._delay())
+        if (effect := exchange.met.effect) is not None and isinstance(effect.behavior, OnTask):
+            change = effect.behavior.act(effect, change)
+        exchange.job_id = str(uuid4())
+        self._state.change(task, change, now=now)
+        return json_response({"job_id": exchange.job_id})
+
+    def _list(self, exchange: Exchange) -> Response:
+        """One page of the tasks of an instance."""
+        instance_id = self._instance(exchange)
+        query = parse_qs(exchange.query)
+        listing = list_tasks(
+            self._state.tasks(instance_id),
+            now=self._clock(),
+            limit=int(query.get("limit", ["100"])[0]),
+            offset=int(query.get("offset", ["0"])[0]),
+        )
+        fault, chance = exchange.met.fault, exchange.met.chance
+        if fault is not None and chance is not None and isinstance(fault.behavior, OnList):
+            fault.behavior.act(fault, listing, chance)
+        return json_response(listing.document())
+
+    def _configuration(self, exchange: Exchange) -> Response:
+        """The configuration of a task."""
+        task = self._task(exchange)
+        return json_response(configuration(task, self._state.source_of(task.instance_id)))
+
+    def _instances(self, exchange: Exchange) -> Response:
+        """The instances that replicate from a TaurusDB instance."""
+        path = self._admit(exchange)
+        rows = self._state.instances(path["instance_id"], path["project_id"])
+        if not rows:
+            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
+        return json_response(instances(rows))
+
+    def _task(self, exchange: Exchange) -> Row:
+        """The task that a call is about."""
+        instance_id = self._instance(exchange)
+        assert exchange.task_name is not None
+        task = self._state.task(instance_id, exchange.task_name)
+        if task is None:
+            raise Refused(service_error(400, "DBS.05000091", "Synchronization task not found."))
+        return task
+
+    def _instance(self, exchange: Exchange) -> str:
+        """The StarRocks instance that a call is about."""
+        path = self._admit(exchange)
+        if self._state.project_of(path["instance_id"]) != path["project_id"]:
+            raise Refused(service_error(400, "DBS.200022", "Instance not found."))
+        return path["instance_id"]
+
+    def _admit(self, exchange: Exchange) -> Mapping[str, str]:
+        """The identifiers in the path of a call that is authenticated and fits the contract."""
+        path = exchange.route.path
+        try:
+            self._authenticate(exchange, path["project_id"])
+            exchange.read_body()
+            exchange.task_name = exchange.named_task()
+            self._contract.check(
+                exchange.route,
+                query=exchange.query,
+                headers=exchange.headers,
+                document=lambda: exchange.document,
+            )
+        except UnauthenticatedError as error:
+            message = f"Incorrect IAM authentication information: {error}"
+            refusal = gateway_error(401, "APIGW.0301", message, exchange.request_id)
+            raise Refused(refusal) from error
+        except Malformed as error:
+            message = f"Parameter error: {error}."
+            raise Refused(service_error(400, "DBS.280001", message)) from error
+        return path
+
+    def _authenticate(self, exchange: Exchange, project_id: str) -> None:
+        """Nothing, if the caller is known and may use the project."""
+        caller = self._authenticator.caller(exchange.signed())
+        exchange.caller = caller.name
+        well_formed = self._contract.is_well_formed("project_id", project_id)
+        if well_formed and project_id not in caller.scope:
+            raise UnauthenticatedError("decrypt token fail")

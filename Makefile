@@ -13,7 +13,7 @@ generate_into = openapi-python-client generate --path openapi.yaml --config gene
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The one way a lock is installed, by a Python outside of the environment that it makes.
 python = PATH="$(OUTSIDE)" $(PYTHON)
@@ -66,7 +66,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak
+OWN_TARGET := tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -120,6 +120,10 @@ breaking: $(BIN)/.ready node_modules/.ready ## Fail on a change that breaks call
 .PHONY: soak
 soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
 	pytest -q tests/soak
+
+.PHONY: emulator-speed
+emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
+	pytest -q -s tests/speed
 
 # Other people's programs, in environments of their own: they do not install beside ours.
 PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready
@@ -200,7 +204,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak
+CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "starrocks_async_client",
     "starrocks_client",
+    "starrocks_client_settings",
     "starrocks_emulator",
     "starrocks_emulator_server",
     "starrocks_emulator_settings",
@@ -58,29 +59,42 @@ def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
 
 
 @pytest.fixture
-def starrocks_client(starrocks_emulator: Emulator) -> Iterator[Client]:
-    """A `Client` that talks to the emulator with the token for all projects."""
-    from taurusdb_starrocks import Client, TokenAuth  # noqa: PLC0415 - as above
+def starrocks_client_settings() -> dict[str, Any]:
+    """Further arguments of the clients: `{"timeout": 0.5}` for tests of what hangs. Override it."""
+    return {}
 
-    with Client(
-        endpoint=starrocks_emulator.url,
-        project_id=starrocks_emulator.project_id,
-        auth=TokenAuth(starrocks_emulator.token),
-    ) as client:
+
+@pytest.fixture
+def starrocks_client(
+    starrocks_emulator: Emulator, starrocks_client_settings: dict[str, Any]
+) -> Iterator[Client]:
+    """A `Client` that talks to the emulator with the token for all projects."""
+    from taurusdb_starrocks import Client  # noqa: PLC0415 - as above
+
+    with Client(**{**_settings(starrocks_emulator), **starrocks_client_settings}) as client:
         yield client
 
 
 @pytest.fixture
-def starrocks_async_client(starrocks_emulator: Emulator) -> AsyncClient:
+def starrocks_async_client(
+    starrocks_emulator: Emulator, starrocks_client_settings: dict[str, Any]
+) -> AsyncClient:
     """An `AsyncClient` that talks to the emulator; enter it on the event loop of the test.
 
     It has no connection before its first call, and only the loop that made a connection can close
     it: `async with starrocks_async_client as client:`.
     """
-    from taurusdb_starrocks import AsyncClient, TokenAuth  # noqa: PLC0415 - as above
+    from taurusdb_starrocks import AsyncClient  # noqa: PLC0415 - as above
 
-    return AsyncClient(
-        endpoint=starrocks_emulator.url,
-        project_id=starrocks_emulator.project_id,
-        auth=TokenAuth(starrocks_emulator.token),
-    )
+    return AsyncClient(**{**_settings(starrocks_emulator), **starrocks_client_settings})
+
+
+def _settings(emulator: Emulator) -> dict[str, Any]:
+    """What leads a client to the emulator."""
+    from taurusdb_starrocks import TokenAuth  # noqa: PLC0415 - as above
+
+    return {
+        "endpoint": emulator.url,
+        "project_id": emulator.project_id,
+        "auth": TokenAuth(emulator.token),
+    }

@@ -79,6 +79,51 @@ def test_the_fixtures_are_ready_and_reset(tmp_path: Path) -> None:
     assert "6 passed" in done.stdout
 
 
+QUICK = """
+import asyncio
+import time
+
+import pytest
+from taurusdb_starrocks import OutcomeUnknownError
+from taurusdb_starrocks_emulator import Fault
+
+
+@pytest.fixture
+def starrocks_client_settings(starrocks_emulator):
+    return {"timeout": 0.3, "project_id": starrocks_emulator.project_id}
+
+
+@pytest.mark.parametrize("kind", ["hang", "drip-body"])
+def test_what_hangs_is_over_soon(starrocks_emulator, starrocks_client, kind):
+    starrocks_emulator.faults.add(Fault(kind))
+    begun = time.monotonic()
+    with pytest.raises(OutcomeUnknownError):
+        starrocks_client.pause(starrocks_emulator.instance_id, starrocks_emulator.task_name)
+    assert time.monotonic() - begun < 5
+
+
+def test_for_an_async_client_too(starrocks_emulator, starrocks_async_client):
+    starrocks_emulator.faults.add(Fault("hang"))
+
+    async def pause():
+        async with starrocks_async_client as client:
+            await client.pause(starrocks_emulator.instance_id, starrocks_emulator.task_name)
+
+    begun = time.monotonic()
+    with pytest.raises(OutcomeUnknownError):
+        asyncio.run(pause())
+    assert time.monotonic() - begun < 5
+"""
+
+
+def test_the_clients_take_settings(tmp_path: Path) -> None:
+    """One fixture overridden, and both clients have its timeout."""
+    (tmp_path / "test_theirs.py").write_text(QUICK)
+    done = run(tmp_path, "-p", PLUGIN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
 def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
     """The plugin imports neither the service nor the client, and starts no thread."""
     (tmp_path / "test_none.py").write_text(

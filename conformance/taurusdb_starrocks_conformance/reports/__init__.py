@@ -1,0 +1,61 @@
+"""What a run leaves behind. None of it has the token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from taurusdb_starrocks_conformance.findings import Finding
+from taurusdb_starrocks_conformance.run import Outcome
+
+from .commands import Commands
+from .coverage import coverage_of
+from .data import data
+from .har import har
+from .hiding import hidden
+from .junit import junit
+from .page import page
+from .text import shown as _shown
+from .text import text
+
+__all__ = ["coverage_of", "shown", "write"]
+
+
+def write(outcome: Outcome, folder: Path, *, strict: bool = False) -> str:
+    """Write all reports into a folder; the one for people at a terminal is returned.
+
+    Args:
+        outcome: What the run has found.
+        folder: Made if it is not there. Files of an earlier run are replaced.
+        strict: Whether warnings fail the run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("replay-*.json"):
+        stale.unlink()
+    made = Commands(outcome.target, outcome.seed, folder)
+    commands = {
+        number: [made.command(finding, example) for example in finding.examples]
+        for number, finding in enumerate(outcome.findings)
+    }
+    coverage = coverage_of(outcome.exchanges, outcome.target)
+    outcome = hidden(outcome)
+    told = text(outcome, commands, strict=strict)
+    found = data(outcome, commands, coverage, strict=strict)
+    files = {
+        "conformance.txt": told,
+        "conformance.html": page(outcome, commands, coverage, strict=strict),
+        "conformance.xml": junit(outcome, commands, strict=strict),
+        "conformance.json": json.dumps(found, indent=1),
+        "conformance.har": json.dumps(har(outcome)),
+    }
+    for name, content in {**files, **made.files}.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return told
+
+
+def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
+    """Some findings of a run as text."""
+    places = [outcome.findings.index(finding) for finding in findings]
+    outcome = hidden(outcome)
+    return _shown(outcome, [outcome.findings[place] for place in places])

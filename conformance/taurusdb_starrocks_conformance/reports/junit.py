@@ -1,0 +1,51 @@
+"""A run as JUnit XML: a test case for each check."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from taurusdb_starrocks_conformance.checks import CHECKS
+from taurusdb_starrocks_conformance.findings import Finding, Level
+from taurusdb_starrocks_conformance.run import Outcome
+
+
+def junit(outcome: Outcome, commands: dict[int, list[str]], *, strict: bool = False) -> str:
+    """The checks of the suite, passed or failed."""
+    suite = ET.Element("testsuite", name="conformance", errors="0", time=f"{outcome.seconds:.3f}")
+    failures = 0
+    numbered = list(enumerate(outcome.findings))
+    for name, check in CHECKS.items():
+        case = ET.SubElement(suite, "testcase", classname=check.area, name=name)
+        found = [(number, finding) for number, finding in numbered if finding.check == name]
+        failing = [pair for pair in found if strict or pair[1].level is Level.FAULT]
+        if failing:
+            failures += 1
+            failure = ET.SubElement(case, "failure", message=printable(failing[0][1].message))
+            failure.text = _told(failing, commands)
+        if warnings := [pair for pair in found if pair not in failing]:
+            ET.SubElement(case, "system-out").text = _told(warnings, commands)
+    suite.set("tests", str(len(CHECKS)))
+    suite.set("failures", str(failures))
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _told(found: list[tuple[int, Finding]], commands: dict[int, list[str]]) -> str:
+    return printable(
+        "\n\n".join(
+            f"{finding.level}: {finding.title}, seen {finding.times} times\n"
+            + "\n".join(
+                f"{example.where}: {example.message}\n{command}"
+                for example, command in zip(finding.examples, commands[number], strict=True)
+            )
+            for number, finding in found
+        )
+    )
+
+
+def printable(text: str) -> str:
+    """A text with what XML cannot hold shown as escapes."""
+    return "".join(
+        char if char in "\t\n" or (char.isprintable() and ord(char) < 0xFFFE) else ascii(char)[1:-1]
+        for char in text
+    )

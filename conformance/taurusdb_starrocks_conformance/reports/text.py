@@ -1,0 +1,64 @@
+"""A run as plain text, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from taurusdb_starrocks_conformance.checks import CHECKS
+from taurusdb_starrocks_conformance.findings import Finding, Level
+from taurusdb_starrocks_conformance.run import Outcome
+
+# So many examples of a finding are shown; the page and the JSON have all.
+SHOWN = 3
+LONGEST = 400
+
+
+def text(outcome: Outcome, commands: dict[int, list[str]], *, strict: bool = False) -> str:
+    """The findings, security first, each with a command that shows it again.
+
+    Args:
+        outcome: What the run has found.
+        commands: The commands of a finding, by its place in the list.
+        strict: Whether warnings fail the run.
+    """
+    lines: list[str] = [f"note: {note}" for note in outcome.notes]
+    for number, finding in enumerate(outcome.findings):
+        lines += ["", *_finding(number, finding, commands[number])]
+    return "\n".join([*lines, "", outcome.verdict(strict=strict)]) + "\n"
+
+
+def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:
+    check = CHECKS[finding.check]
+    mark = "warning" if finding.level is Level.WARNING else f"fault, {check.area}"
+    lines = [
+        f"{number + 1}. {finding.title} ({mark})",
+        f"   {check.demand}",
+        f"   Seen {finding.times} time{'s' if finding.times != 1 else ''}: "
+        + ", ".join(finding.operations),
+    ]
+    for example, command in list(zip(finding.examples, commands, strict=True))[:SHOWN]:
+        message = " ".join(example.message.split())[:LONGEST]
+        lines += [f"   - {example.where}: {message}", f"     {command}"]
+    if (more := len(finding.examples) - SHOWN) and more > 0:
+        lines.append(f"   - and {more} more kind{'s' if more != 1 else ''} of request")
+    return lines
+
+
+def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
+    """Findings with their requests and responses, for where no server is left to send them to."""
+    lines = [f"seed {outcome.seed}"]
+    for finding in findings:
+        lines += ["", f"{finding.title}: {CHECKS[finding.check].demand}"]
+        for example in finding.examples[:SHOWN]:
+            lines.append(f"- {example.where}: {' '.join(example.message.split())[:LONGEST]}")
+            if (exchange := example.exchange) is None:
+                continue
+            lines.append(f"  {exchange.request.method} {exchange.request.path[:LONGEST]}")
+            lines += [f"  {name}: {value}"[:LONGEST] for name, value in exchange.request.headers]
+            if exchange.request.body:
+                lines.append(f"  {exchange.request.body[:LONGEST]!r}")
+            if exchange.reply is not None:
+                lines.append(f"  -> {exchange.status} {exchange.reply.body[:LONGEST]!r}")
+        if (more := len(finding.examples) - SHOWN) > 0:
+            lines.append(f"- and {more} more kind{'s' if more != 1 else ''} of request")
+    return "\n".join(lines)

@@ -99,13 +99,13 @@ export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 node_modules/.ready: package.json package-lock.json .npmrc
 	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null \
-	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, lint and the site" >&2; exit 1; }
+	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, workflow, lint and the site" >&2; exit 1; }
 	npm ci --ignore-scripts --silent
 	touch $@
 
 .PHONY: lint
 lint: $(BIN)/.ready node_modules/.ready ## Lint contract, workflows and code, and check the types (needs Node 20)
-	node_modules/.bin/redocly lint openapi.yaml
+	node_modules/.bin/redocly lint openapi.yaml workflows/*.yaml
 	openapi-spec-validator openapi.yaml
 	zizmor --offline --pedantic --quiet .github
 	ruff check
@@ -115,7 +115,12 @@ lint: $(BIN)/.ready node_modules/.ready ## Lint contract, workflows and code, an
 .PHONY: breaking
 breaking: $(BIN)/.ready node_modules/.ready ## Fail on a change that breaks callers of the last contract (needs Node 20)
 	python -m tests.contract.breaking
-	pytest -q tests/node
+	pytest -q tests/node/test_breaking.py
+
+.PHONY: workflow
+workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window of workflows/ on the emulator (needs Node 20)
+	python -m tests.node.workflow
+	pytest -q tests/node/test_workflow.py
 
 .PHONY: soak
 soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
@@ -204,7 +209,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking drift demo coverage package peers fuzz fuzz-power docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage package peers fuzz fuzz-power docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

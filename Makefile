@@ -45,18 +45,19 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& echo "drift: none"
 
 # What each lock is made of.
-LOCKED := audit dev docs keystone official release runtime lowest
+LOCKED := audit dev docs keystone official power release runtime lowest
 lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
 lock-docs: FROM := pyproject.toml --group docs --extra emulator
 lock-keystone: FROM := requirements/keystone.in
 lock-official: FROM := requirements/official.in
+lock-power: FROM := pyproject.toml --group power --extra conformance --constraint requirements/dev.txt
 lock-release: FROM := --group release
 lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
 lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct --upgrade
 .PHONY: lock $(LOCKED:%=lock-%)
 lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev; UPGRADE=--upgrade for newer versions (needs uv)
-lock-runtime: lock-dev
+lock-power lock-runtime: lock-dev
 $(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate $(FROM) $(UPGRADE) -o requirements/$*.txt
@@ -90,9 +91,17 @@ coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper 
 fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.yaml; report in reports/
 	@python -m tests.conformance.emulated
 
+# The suite as people get it: the wheel, in an environment of its own, with no checkout in reach.
+POWER := .venv-power/bin
+FAULTS_TABLE := docs/reference/conformance-faults.md
 .PHONY: fuzz-power
-fuzz-power: $(BIN)/.ready ## Prove that it finds faults: the same fuzzing of servers with one fault each
-	pytest -q -n 2 --no-header tests/power
+fuzz-power: $(POWER)/.ready dist ## Prove on the wheel that it finds faults: servers with one fault each, and right ones
+	@away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT \
+	&& $(POWER)/pip install --quiet --no-deps --force-reinstall dist/*.whl \
+	&& mkdir "$$away/tests" && cp -R tests/power "$$away/tests" && cp -R examples docs/reports "$$away" \
+	&& cd "$$away" && python=$(abspath $(POWER))/python \
+	&& $$python -m pytest -q -n 2 --no-header -p no:cacheprovider -W error -o pythonpath=. --rootdir . \
+		--table $(abspath $(FAULTS_TABLE)) tests/power
 
 # Redocly, for the contract and for the page made of it. Its lock names no address.
 export REDOCLY_TELEMETRY := off

@@ -6,7 +6,7 @@ import inspect
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -36,7 +36,12 @@ def is_asgi(app: Any) -> bool:
 def _asgi(app: Any) -> Iterator[str]:
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, name="app under test")
+
+    def run() -> None:
+        with suppress(SystemExit):  # How uvicorn ends if the app does not start.
+            server.run()
+
+    thread = threading.Thread(target=run, name="app under test")
     thread.start()
     until = time.monotonic() + STARTS_WITHIN
     try:

@@ -98,6 +98,7 @@ class Expectation:
         allowed: Statuses that follow the contract, or that HTTP leaves to a server.
         tolerated: Statuses that frameworks answer by themselves: worth a warning.
         may_drop: Whether no answer at all will do, too.
+        slip: What several requests have in common that a framework tolerates.
     """
 
     check: str
@@ -105,6 +106,7 @@ class Expectation:
     allowed: frozenset[int]
     tolerated: frozenset[int] = frozenset()
     may_drop: bool = False
+    slip: str = ""
 
 
 @dataclass

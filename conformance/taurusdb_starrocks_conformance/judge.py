@@ -53,11 +53,12 @@ class Misfit:
 
 
 class Judge:
-    """Looks at exchanges one by one; remembers the request IDs it has seen."""
+    """Looks at exchanges one by one; remembers request IDs, and which operations fail always."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._ids: dict[str, int] = {}
+        self._down: set[str] = set()
 
     def misfits(self, exchange: Exchange) -> Iterator[Misfit]:
         """What is wrong with an exchange, security first."""
@@ -71,9 +72,15 @@ class Judge:
                 )
             return
         yield from self._leaks(exchange.request, reply)
-        base = self._target.base
+        base, expect = self._target.base, exchange.expect
+        if expect is not None and reply.status in expect.tolerated:
+            text = f"{expect.what}: answered {reply.status}"
+            check = expect.check if reply.status < 500 else "not_a_server_error"
+            yield Misfit(check, text, expect.slip or expect.what, tolerated=True)
+            if reply.status >= 500:
+                return  # Nor is its form that of the service.
         if reply.status >= 500 and not exchange.excused and not is_http_of_its_own(exchange, base):
-            yield Misfit("not_a_server_error", f"answered {reply.status}", self._odd(exchange))
+            yield Misfit("not_a_server_error", f"answered {reply.status}", self._why(exchange))
         if exchange.expect is not None:
             yield from self._expected(exchange, reply)
         else:
@@ -88,6 +95,13 @@ class Judge:
         yield from self._request_id(exchange, reply)
         if reply.status in found[0].documented:
             yield from self._meaning(found[0], reply)
+
+    def _why(self, exchange: Exchange) -> str:
+        """What a failure is about: nothing in particular, if plain right requests fail too."""
+        odd, found = self._odd(exchange), exchange.request.operation(self._target.base)
+        if found is not None and odd == "none":
+            self._down.add(found[0].id)
+        return "any request" if found is not None and found[0].id in self._down else odd
 
     def _odd(self, exchange: Exchange) -> str:
         return oddity(exchange.request, self._target)
@@ -128,7 +142,6 @@ class Judge:
             return  # A 5xx is judged with all other responses.
         cause = self._odd(exchange)
         if status in expect.tolerated:
-            yield Misfit(expect.check, f"{what}: answered {status}", what, tolerated=True)
             return
         found = exchange.request.operation(self._target.base)
         documented = found is not None and status in found[0].documented

@@ -36,7 +36,8 @@ def oddity(request: Request, target: Target) -> str:  # noqa: PLR0911 - one for 
         particular = _body(request, target)
     else:
         particular = _query(request, target) if operation.names_task else "none"
-    return "query" if particular == "none" and request.query else particular
+    plain = f"task_name={target.task_name}" if operation.names_task else ""
+    return "query" if particular == "none" and request.query != plain else particular
 
 
 def _query(request: Request, target: Target) -> str:

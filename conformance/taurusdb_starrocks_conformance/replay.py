@@ -74,6 +74,7 @@ def _expectation(told: Any) -> Expectation | None:
         frozenset(told["allowed"]),
         frozenset(told["tolerated"]),
         told["may_drop"],
+        told["slip"],
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .apps import served
 from .reports import write
-from .run import Outcome, Run
+from .run import EXAMPLES, Outcome, Run
 from .target import Target
 
 
@@ -31,6 +31,7 @@ class Suite:
         setup: Called before the run; a context manager that is left after it. Put your state here.
         strict: Whether warnings fail the run.
         seed: What everything drawn depends on; drawn itself if not given.
+        examples: How many examples are drawn for each operation; fewer are quicker.
         reports: A folder for reports; none are written if not given.
         settings: Further attributes of `Target`.
     """
@@ -46,6 +47,7 @@ class Suite:
         setup: Callable[[], AbstractContextManager[Any] | None] = nullcontext,
         strict: bool = False,
         seed: int | None = None,
+        examples: int = EXAMPLES,
         reports: str | Path | None = None,
         **settings: Any,
     ) -> None:
@@ -53,6 +55,7 @@ class Suite:
         self._app = app
         self._setup = setup
         self._seed = seed
+        self._examples = examples
         self._reports = None if reports is None else Path(reports)
         self._settings = settings | {
             "token": token,
@@ -73,7 +76,8 @@ class Suite:
         """
         seed = drawn_seed() if self._seed is None else self._seed
         with self._setup() or nullcontext(), self._url() as url:
-            outcome = Run(Target(url=url, **self._settings), seed=seed).go()
+            target = Target(url=url, **self._settings)
+            outcome = Run(target, seed=seed, examples=self._examples).go()
         if self._reports is not None:
             write(outcome, self._reports, strict=self.strict)
         return outcome

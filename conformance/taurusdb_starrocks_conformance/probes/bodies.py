@@ -11,7 +11,7 @@ from taurusdb_starrocks_conformance.exchange import UNKNOWN_TASK
 from taurusdb_starrocks_conformance.near_misses import other_names, wrong_names
 from taurusdb_starrocks_conformance.wire import Wire
 
-from .probe import ABSENT, ACCEPTED, ANOTHER_TYPE, EITHER, MALFORMED, Probe, probe
+from .probe import ABSENT, ACCEPTED, ANOTHER_TYPE, EITHER, FAILED, MALFORMED, Probe, probe
 
 
 def names(
@@ -81,10 +81,6 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
         "Latin-1": text[:-2].encode() + b'\xe9"}',
         "NUL at the front": b"\0" + text.encode(),
         "a control character in the name": f'{{"task_name": "{name}\x01"}}'.encode(),
-        "deep nesting for the name": f'{{"task_name": {"[" * 2000}{"]" * 2000}}}'.encode(),
-        "deep nesting that never ends": b'{"task_name": ' + b"[" * 20_000,
-        "deep objects that never end": b'{"a":' * 9_000,
-        "deep nesting for the body": b"[" * 20_000 + b"]" * 20_000,
         "a very long number": b'{"task_name": ' + b"9" * 20_000 + b"}",
     }
     for what, body in wrong.items():
@@ -100,12 +96,6 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
         "Infinity beside it": text[:-1].encode() + b', "x": -Infinity}',
         "comma at the end": text[:-1].encode() + b",}",
         "byte order mark": b"\xef\xbb\xbf" + text.encode(),
-        "deep nesting beside it": f'{text[:-1]}, "x": {"[" * 9000}{"]" * 9000}}}'.encode(),
-        "deep objects beside it": text[:-1].encode()
-        + b', "x": '
-        + b'{"a":' * 5000
-        + b"1"
-        + b"}" * 5001,
         "lone surrogate beside it": text[:-1].encode() + b', "x": "\\ud800"}',
         "NUL beside it": text[:-1].encode() + b', "x": "\\u0000", "\\u0000": 1}',
         "a very long number beside it": text[:-1].encode() + b', "x": ' + b"9" * 6_000 + b"}",
@@ -120,13 +110,23 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
     for what, body in open_ones.items():
         request = wire.request(operation, body=body)
         yield probe("negative_data_rejection", what, request, EITHER)
+    # Parsers that call themselves give up at some depth, and frameworks answer 500 by themselves.
+    front = text[:-1].encode() + b', "x": '
+    deep: dict[str, tuple[bytes, frozenset[int]]] = {
+        "for the name": (b'{"task_name": ' + b"[" * 2000 + b"]" * 2000 + b"}", MALFORMED),
+        "that never ends": (b'{"task_name": ' + b"[" * 20_000, MALFORMED),
+        "of objects that never ends": (b'{"a":' * 9_000, MALFORMED),
+        "for the body": (b"[" * 20_000 + b"]" * 20_000, MALFORMED),
+        "beside it": (front + b"[" * 9000 + b"]" * 9000 + b"}", EITHER),
+        "of objects beside it": (front + b'{"a":' * 5000 + b"1" + b"}" * 5001, EITHER),
+    }
+    check = "negative_data_rejection"
+    for depth, (body, allowed) in deep.items():
+        request = wire.request(operation, body=body)
+        what, slip = f"deep nesting {depth}", "deep nesting"
+        yield probe(check, what, request, allowed, tolerated=FAILED, slip=slip)
     # RFC 8259 has JSON in UTF-8 between programs. Python's own parser reads these all the same.
-    for encoding in ("utf-16", "utf-32"):
+    for encoding in ("UTF-16", "UTF-32"):
         request = wire.request(operation, body=text.encode(encoding))
-        yield probe(
-            "negative_data_rejection",
-            "JSON that is not in UTF-8",
-            request,
-            ANOTHER_TYPE,
-            tolerated=ACCEPTED,
-        )
+        what, slip = f"JSON in {encoding}", "JSON that is not in UTF-8"
+        yield probe(check, what, request, ANOTHER_TYPE, tolerated=ACCEPTED, slip=slip)

@@ -34,6 +34,8 @@ TOO_LONG = frozenset({400, 401, 403, 404, 405, 413, 414, 431})
 # Where JSON or HTTP leave it open how something is read: any documented response but a failure.
 EITHER = frozenset({200, 400})
 EITHER_TYPE = frozenset({200, 400, 415})
+# What a framework answers when something goes wrong in it.
+FAILED = frozenset({500})
 TOO_LONG_OR_FINE = frozenset({200, 400, 413})
 
 
@@ -53,6 +55,7 @@ def probe(
     *,
     tolerated: frozenset[int] = frozenset(),
     may_drop: bool = False,
+    slip: str = "",
 ) -> Probe:
     """A probe; see `Expectation` for what is given."""
-    return Probe(request, Expectation(check, what, allowed, tolerated, may_drop))
+    return Probe(request, Expectation(check, what, allowed, tolerated, may_drop, slip))

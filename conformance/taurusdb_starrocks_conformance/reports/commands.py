@@ -25,6 +25,7 @@ LEFT_OUT = {
     "accept-encoding",
     "connection",
     "content-length",
+    "x-schemathesis-testcaseid",
 }
 
 
@@ -102,6 +103,7 @@ class Commands:
                 "allowed": sorted(expect.allowed),
                 "tolerated": sorted(expect.tolerated),
                 "may_drop": expect.may_drop,
+                "slip": expect.slip,
             },
         }
 
@@ -125,7 +127,7 @@ def curl(request: Request, target: Target) -> str | None:
         return None
     words = ["curl", "-i", "-g", "--path-as-is", "-X", request.method]
     for name, value in request.headers:
-        if name.lower() not in LEFT_OUT:
+        if name.lower() not in LEFT_OUT and (name, value) != ("Accept", "*/*"):
             words += ["-H", _word(f"{name}: {value}" if value else f"{name};", secrets)]
     before = ""
     if request.body or request.method in ("POST", "PUT", "PATCH"):

@@ -87,8 +87,9 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> str:
 
 
 def _example(example: Example, command: str) -> str:
-    said = html.escape(printable(f"{example.where}: {example.message}"))
-    shown = f"<p>{said}</p>{_pre(command)}"
+    shown = f"<p>{html.escape(printable(f'{example.where}: {example.message}'))}</p>" + _pre(
+        command
+    )
     if example.exchange is not None and (reply := example.exchange.reply) is not None:
         heads = "\n".join(f"{name}: {value}" for name, value in reply.headers)
         shown += _pre(f"{reply.status}\n{heads}\n\n{reply.body[:2000].decode('utf-8', 'replace')}")

@@ -36,10 +36,11 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:
         f"   Seen {finding.times} time{'s' if finding.times != 1 else ''}: "
         + ", ".join(finding.operations),
     ]
-    for example, command in list(zip(finding.examples, commands, strict=True))[:SHOWN]:
+    most = SHOWN if finding.level is Level.FAULT else 1
+    for example, command in list(zip(finding.examples, commands, strict=True))[:most]:
         message = " ".join(example.message.split())[:LONGEST]
         lines += [f"   - {example.where}: {message}", f"     {command}"]
-    if (more := len(finding.examples) - SHOWN) and more > 0:
+    if (more := len(finding.examples) - most) > 0:
         lines.append(f"   - and {more} more kind{'s' if more != 1 else ''} of request")
     return lines
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from taurusdb_starrocks_conformance.__main__ import main
 
 said: list[str] = []
-status = main({"TARGET": "https://service.invalid"}, said.append)
+status = main(["https://service.invalid"], {}, said.append)
 assert status == 2, said
 assert "could not run" in said[-1], said

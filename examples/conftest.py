@@ -1,0 +1,10 @@
+"""Run the whole conformance suite on an app of your own, with pytest."""
+
+from my_stand_in import INSTANCE_ID, PROJECT_ID, TASK_NAME, TOKEN, app  # yours: ASGI or WSGI
+from taurusdb_starrocks_conformance import Suite
+
+
+def pytest_starrocks_conformance():
+    return Suite(
+        app, token=TOKEN, project_id=PROJECT_ID, instance_id=INSTANCE_ID, task_name=TASK_NAME
+    )

@@ -39,7 +39,7 @@ BREAKING: dict[str, Callable[[Any], Any]] = {
         type="integer"
     ),
     "a language goes": lambda s: schemas(s)["Language"]["enum"].remove("zh-cn"),
-    "the header becomes required": lambda s: s["components"]["parameters"]["Language"].update(
+    "the header becomes required": lambda s: s["components"]["parameters"]["LanguageHeader"].update(
         required=True
     ),
     "an operation of 1.2 goes": lambda s: s["paths"].pop(CONFIGURATION),

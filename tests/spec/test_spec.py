@@ -295,6 +295,13 @@ def test_schema_names_are_free_in_other_languages(language: str) -> None:
     assert not taken & {name.casefold() for name in RAW["components"]["schemas"]}
 
 
+def test_component_names_are_used_once() -> None:
+    """Some generators make a type of each, whatever kind of component it is."""
+    kinds = ("schemas", "parameters", "requestBodies", "responses", "headers")
+    names = [name for kind in kinds for name in RAW["components"][kind]]
+    assert len({name.casefold() for name in names}) == len(names)
+
+
 def test_errors_have_a_code_and_a_text() -> None:
     """By the contract; the client does without."""
     body = SPEC["components"]["schemas"]["ServiceErrorBody"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -60,6 +61,18 @@ def test_metadata_is_complete(metadata: Message) -> None:
     for part in ("Development Status", "Framework", "Intended Audience", "Operating System"):
         assert any(classifier.startswith(part + " :: ") for classifier in classifiers), part
     assert {"Typing :: Typed", "Programming Language :: Python :: 3.11"} <= set(classifiers)
+
+
+def test_description_has_no_relative_link(metadata: Message) -> None:
+    """Whoever reads it on an index can follow each link; the rest of the README is all there."""
+    description = metadata.get_payload()
+    assert isinstance(description, str)
+    links = re.findall(r"\]\(([^)]*)\)|^\[[^\]]+\]: *(\S+)", description, re.MULTILINE)
+    assert not [link for link in map("".join, links) if not link.startswith("https://")]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [line for line in description.splitlines() if line.startswith("#")] == [
+        line for line in readme.splitlines() if line.startswith("#")
+    ]
 
 
 def test_entry_points(wheel: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
-from wheels import ROOT, Environment, inside
+from wheels import ROOT, Environment, copy_checkout, inside
 
 USES = Path(__file__).parent / "uses"
 # Tests of the checkout that need nothing but the packages, the contract and the group "test".
@@ -48,6 +48,15 @@ def test_extra_alone(use: Path, wheel: Path, environment: Environment) -> None:
     extras = () if use.stem == "base" else (use.stem,)
     environment.install(with_extras(wheel, *extras))
     ran = environment.run("-I", shutil.copy(use, environment.folder))
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_installs_from_a_checkout(environment: Environment) -> None:
+    """As the README has it, while there is no release: with the stand-in, by pip alone."""
+    checkout = copy_checkout(environment.folder / "checkout")
+    environment.install(with_extras(checkout, "emulator"))
+    shutil.rmtree(checkout)
+    ran = environment.run("-I", shutil.copy(USES / "emulator.py", environment.folder))
     assert ran.returncode == 0, ran.stderr
 
 

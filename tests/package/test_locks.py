@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from wheels import BASE_PYTHON, ROOT, release, without_make
+from wheels import BASE_PYTHON, ROOT, copy_checkout, release, without_make
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PINNED = re.compile(r"^([\w.-]+)==\S+", re.MULTILINE)
-NOT_SOURCES = shutil.ignore_patterns(".*", "__pycache__", "dist", "node_modules", "reports", "site")
 
 
 def names(lock: Path) -> set[str]:
@@ -32,7 +30,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_lock_installs_beside_newer_releases(lock: Path, later: Path, tmp_path: Path) -> None:
     """With the pip that a new environment has, each version is the locked one."""
-    checkout = shutil.copytree(ROOT, tmp_path / "checkout", symlinks=True, ignore=NOT_SOURCES)
+    checkout = copy_checkout(tmp_path / "checkout")
     folder = ".venv" if lock.stem == "dev" else f".venv-{lock.stem}"
     links = f"{os.environ.get('PIP_FIND_LINKS', '')} {later}"
     made = subprocess.run(

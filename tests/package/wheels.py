@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -47,6 +48,16 @@ class Environment:
             cwd=self.folder,
             env=kept | {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | variables,
         )
+
+
+def copy_checkout(to: Path) -> Path:
+    """Copy the checkout without what is hidden, or built at its top."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        built = {"dist", "node_modules", "reports", "site"} if Path(folder) == ROOT else set()
+        return {name for name in names if name in {*built, "__pycache__"} or name.startswith(".")}
+
+    return shutil.copytree(ROOT, to, symlinks=True, ignore=ignored)
 
 
 def built(pattern: str) -> Path:

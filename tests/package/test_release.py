@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from taurusdb_starrocks import __version__ as VERSION  # noqa: N812 - a constant of these tests
 from wheels import ROOT
@@ -67,11 +69,13 @@ def test_sbom_lists_what_is_installed_with_the_package(metadata: Message) -> Non
     assert (subject["name"], subject["version"]) == ("taurusdb-starrocks", VERSION)
     locked = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
     names = {name.lower() for name in re.findall(r"^([\w.-]+)==[^;]*?\\$", locked, re.MULTILINE)}
-    listed = {component["name"].lower().replace("_", "-") for component in bom["components"]}
+    listed = {canonicalize_name(component["name"]) for component in bom["components"]}
     assert listed == names
     (depends,) = [entry for entry in bom["dependencies"] if entry["ref"] == subject["bom-ref"]]
-    direct = {re.match(r"[\w.-]+", text)[0] for text in metadata.get_all("Requires-Dist", [])}  # type: ignore[index]
-    assert {ref.partition("==")[0].lower() for ref in depends["dependsOn"]} == direct
+    direct = {
+        canonicalize_name(Requirement(text).name) for text in metadata.get_all("Requires-Dist", [])
+    }
+    assert {canonicalize_name(ref.partition("==")[0]) for ref in depends["dependsOn"]} == direct
     assert str(ROOT) not in json.dumps(bom)
 
 

@@ -32,14 +32,13 @@ def with_sync_client(emulator: Emulator) -> None:
         job = client.pause(instance, "orders_sync")
         say(f"pause   orders_sync   accepted as job {job.id}")
         task = client.wait_until_paused(instance, "orders_sync", poll=POLL)
-        say(f"look    orders_sync   stage {task.stage_text}")
-        job = client.resume(instance, "orders_sync", wait=True, poll=POLL)
-        say(f"resume  orders_sync   accepted as job {job.id}")
-        say(f"look    orders_sync   stage {client.task(instance, 'orders_sync').stage_text}")
+        say(f"list    orders_sync   stage {task.stage_text}")
+        task = client.ensure_running(instance, "orders_sync", poll=POLL)
+        say(f"resume  orders_sync   stage {task.stage_text}")
 
         with client.paused(instance, "orders_sync", poll=POLL) as paused:
             say(f"window  {paused.name}   stage {paused.stage_text}: safe to change the source")
-        say(f"look    orders_sync   stage {client.task(instance, 'orders_sync').stage_text}")
+        say(f"list    orders_sync   stage {client.task(instance, 'orders_sync').stage_text}")
 
         try:
             client.pause(instance, "no_such_task")
@@ -58,16 +57,14 @@ async def with_async_client(emulator: Emulator) -> None:
     async with AsyncClient(
         endpoint=emulator.url, project_id=emulator.project_id, auth=auth
     ) as client:
-        job = await client.pause(instance, "billing_sync", wait=True, poll=POLL)
-        say(f"pause   billing_sync  accepted as job {job.id} (async)")
-        task = await client.task(instance, "billing_sync")
-        say(f"look    billing_sync  stage {task.stage_text}")
-        job = await client.resume(instance, "billing_sync", wait=True, poll=POLL)
-        say(f"resume  billing_sync  accepted as job {job.id} (async)")
+        task = await client.ensure_paused(instance, "billing_sync", poll=POLL)
+        say(f"pause   billing_sync  stage {task.stage_text} (async)")
+        task = await client.ensure_running(instance, "billing_sync", poll=POLL)
+        say(f"resume  billing_sync  stage {task.stage_text} (async)")
 
 
 def main() -> None:
-    """Run the whole demo; every claim it prints was looked up at the emulator."""
+    """Run the whole demo; every claim it prints was read from the emulator."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "state.sqlite"
         with Emulator(db=database, delay=0.2) as emulator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from both_clients import OpenClient, open_async, open_sync
+from clients import OpenClient, open_async, open_sync
 
 
 @pytest.fixture(params=[open_sync, open_async], ids=["sync", "async"])

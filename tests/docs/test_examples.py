@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
@@ -11,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-from taurusdb_starrocks import _hosts
+from taurusdb_starrocks import _regions
 from taurusdb_starrocks_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def emulator() -> Iterator[Emulator]:
 def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulator in the place of the region, project and token that the pages name."""
     emulator.reset()
-    monkeypatch.setitem(_hosts.ENDPOINTS, "ap-southeast-3", emulator.url)
+    monkeypatch.setitem(_regions.ENDPOINTS, "ap-southeast-3", emulator.url)
     monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", emulator.token)
     monkeypatch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", emulator.project_id)
 
@@ -54,13 +54,13 @@ def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits are short: nothing is waited for that takes its time."""
-    sleep, asleep = time.sleep, anyio.sleep
+    sleep, asleep = time.sleep, asyncio.sleep
 
     async def shortly(seconds: float) -> Any:
         return await asleep(min(seconds, 0.02))
 
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.02)))
-    monkeypatch.setattr(anyio, "sleep", shortly)
+    monkeypatch.setattr(asyncio, "sleep", shortly)
 
 
 @pytest.mark.usefixtures("cloud", "quick")

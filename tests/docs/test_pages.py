@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from taurusdb_starrocks import Client, Poll, RetryPolicy, _attempts, _body, _reply
-from taurusdb_starrocks._waiting import Patience
+from taurusdb_starrocks import Client, Poll, RetryPolicy
+from taurusdb_starrocks._decisions.polling import Patience
+from taurusdb_starrocks._decisions.verdict import NOT_FOUND_CODES
+from taurusdb_starrocks._transport.body import LARGEST_BODY
 from taurusdb_starrocks_emulator import pytest_plugin
 from taurusdb_starrocks_emulator.__main__ import _parser
 
@@ -112,7 +114,7 @@ def test_every_code_has_an_anchor() -> None:
 def test_not_found_codes_stand_under_not_found() -> None:
     """The 400s that the client takes for "not found" are those that the page says."""
     table = [row for row in rows(read("guides/errors.md")) if row[0] == "400"]
-    assert set(re.findall(A_CODE, " ".join(row[1] for row in table))) == _reply.NOT_FOUND_CODES
+    assert set(re.findall(A_CODE, " ".join(row[1] for row in table))) == NOT_FOUND_CODES
 
 
 def test_defaults_of_waiting_and_trying_again() -> None:
@@ -121,11 +123,14 @@ def test_defaults_of_waiting_and_trying_again() -> None:
     table = {row[0]: row[1] for row in rows(read("guides/retries.md"))}
     for name in ("timeout", "connect_timeout", "read_timeout"):
         assert table[f"`{name}`"] == f"{settings[name].default:g}"
-    assert f"at most {_attempts.IN_FLIGHT} calls on the wire" in read("index.md")
-    assert f"At most {_body.LARGEST_BODY >> 20} MiB of a body" in read("security.md")
+    assert f"`max_connections` ({settings['max_connections'].default})" in read("guides/retries.md")
+    assert f"At most {LARGEST_BODY >> 20} MiB of a body" in read("security.md")
     policy, poll = RetryPolicy(), Poll()
     assert (policy.attempts, policy.first_delay, policy.budget) == (3, 0.5, 20)
     shown = f"`Poll(first={poll.first:g}, interval={poll.interval:g}, longest={poll.longest:g})`"
     table = {row[0]: row[1] for row in rows(read("guides/waiting.md"))}
     assert table["`poll`"] == shown
     assert table["`timeout`"] == f"{Patience().timeout:g} s"
+    assert table["`settle`"] == f"{Patience().settle:g} s"
+    assert settings["wait_timeout"].default == Patience().timeout
+    assert settings["settle"].default == Patience().settle

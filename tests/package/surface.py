@@ -15,7 +15,7 @@ import sys
 import textwrap
 from abc import ABC
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, get_overloads
 
 MODULES = (
     "taurusdb_starrocks",
@@ -75,38 +75,38 @@ def _describe(path: str, thing: Any) -> Iterator[str]:
 
 def _public_bases(kind: type) -> Iterator[type]:
     for base in kind.__bases__:
-        if base.__name__.startswith("_"):
+        if _internal(base):
             yield from _public_bases(base)
-        elif base not in {object, ABC}:
+        elif base not in {object, ABC, Generic}:
             yield base
 
 
 def _members(path: str, kind: type) -> Iterator[str]:
     if issubclass(kind, enum.Enum):
         yield from (f"{path}.{member.name} = {member.value!r}" for member in kind)
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for ancestor in reversed(kind.__mro__):
-        if ancestor is kind or (ancestor.__name__.startswith("_") and _ours(ancestor)):
+        if ancestor is kind or _internal(ancestor):
             found |= dict(_own_members(ancestor))
-    for name, text in sorted(found.items()):
-        yield f"{path}.{name}{text}"
+    for name, texts in sorted(found.items()):
+        yield from (f"{path}.{name}{text}" for text in texts)
 
 
-def _own_members(kind: type) -> Iterator[tuple[str, str]]:
+def _own_members(kind: type) -> Iterator[tuple[str, list[str]]]:
     for name in _assigned(kind):
-        yield name, ""
+        yield name, [""]
     for name, annotation in inspect.get_annotations(kind).items():
         if not name.startswith("_"):
             # A TypedDict wraps what stands in the source.
-            yield name, f": {getattr(annotation, '__forward_arg__', annotation)}"
+            yield name, [f": {getattr(annotation, '__forward_arg__', annotation)}"]
     for name, member in vars(kind).items():
         if name.startswith("_") and name not in {"__init__", "__enter__", "__aenter__"}:
             continue
         function = getattr(member, "__func__", member)
         if isinstance(member, property):
-            yield name, f": {inspect.get_annotations(member.fget).get('return', 'Any')}"  # type: ignore[arg-type]
+            yield name, [f": {inspect.get_annotations(member.fget).get('return', 'Any')}"]  # type: ignore[arg-type]
         elif inspect.isfunction(function):
-            yield name, _signature(function)
+            yield name, [_signature(one) for one in get_overloads(function) or [function]]
 
 
 def _assigned(kind: type) -> Iterator[str]:
@@ -133,8 +133,11 @@ def _plain(annotation: Any) -> Any:
     return Verbatim(annotation) if isinstance(annotation, str) else annotation
 
 
-def _ours(kind: type) -> bool:
-    return kind.__module__.startswith("taurusdb_starrocks")
+def _internal(kind: type) -> bool:
+    """Whether a class is ours and not exported: what it has counts as its subclasses'."""
+    package = sys.modules[kind.__module__.partition(".")[0]]
+    ours = package.__name__.startswith("taurusdb_starrocks")
+    return ours and kind.__name__ not in package.__all__
 
 
 if __name__ == "__main__":

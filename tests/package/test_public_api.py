@@ -34,6 +34,22 @@ def test_what_breaks_callers_is_noted() -> None:
     assert unnoted(lines(RELEASED), surface(), unreleased()) == []
 
 
+def test_members_of_a_base_that_is_not_exported_are_the_classs_own() -> None:
+    """Both clients show all they have, and every form in which it can be called."""
+    shown = surface()
+    bases = {
+        base for line in shown if "= class(" in line for base in line[:-1].split("(")[1].split(", ")
+    }
+    assert bases & {"Verbs", "BoughtToken", "_Window", "Generic"} == set()
+    for client in ("Client", "AsyncClient"):
+        of_client = [line for line in shown if line.startswith(f"taurusdb_starrocks.{client}.")]
+        assert (
+            sum(".__init__(self, *, region: str | None = None" in line for line in of_client) == 1
+        )
+        assert sum(".ensure_paused" in line for line in of_client) == 2
+        assert sum(".sources: Mapping[str, str]" in line for line in of_client) == 1
+
+
 BEFORE = [
     "pkg.Client = class()",
     "pkg.Client.__init__(self, *, timeout: float = 60.0) -> None",

@@ -7,6 +7,7 @@ about every token that the service gets.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ def service(keystone: Keystone) -> Iterator[Service]:
 
 @pytest.fixture
 def connect(open_client: Any, service: Service, user: User) -> Callable[..., Any]:
-    """Opens a client with an identity; ``project_id`` is the user's when it is not given."""
+    """Opens a client with credentials; ``project_id`` is the user's when it is not given."""
 
     def open_(auth: IamPasswordAuth, **settings: Any) -> Any:
         settings = {"project_id": user.project_id, "endpoint": service.url, **settings}
@@ -201,7 +202,7 @@ def test_disabled_user(keystone: Keystone, service: Service, user: User, connect
     with connect(auth) as client:
         client.pause(INSTANCE, TASK)
         keystone.disable(user)
-        with pytest.raises(AuthenticationError, match=r"The login at 127\.0\.0\.1 was refused"):
+        with pytest.raises(AuthenticationError, match=r"The login at 127\.0\.0\.1:\d+ was refused"):
             client.pause(INSTANCE, TASK)
     assert service.statuses == [200, 401]
     assert keystone.patient.logins() == [201, 401]
@@ -218,12 +219,12 @@ def test_wrong_password(keystone: Keystone, service: Service, user: User, connec
     for error in replies:
         assert isinstance(error, AuthenticationError)
         assert error.status == 401
-        assert "The login at 127.0.0.1 was refused" in str(error)
+        assert re.search(r"The login at 127\.0\.0\.1:\d+ was refused", str(error))
         assert "Nothing else was sent" in str(error)
         shown = "".join(
             traceback.TracebackException.from_exception(error, capture_locals=True).format()
         )
-        assert "_auth.py" in shown
+        assert "bridge.py" in shown
         for text in (repr(error), str(error), shown, repr(auth)):
             assert wrong not in text
 
@@ -247,7 +248,7 @@ def test_project_lookup(keystone: Keystone) -> None:
     admin = TokenAuth(keystone.admin_token)
     found = find_project_id(REGION, auth=admin, iam_endpoint=keystone.patient.url, trust_env=False)
     assert found == keystone.project_id
-    with pytest.raises(NotFoundError, match="IAM knows 0 projects named cn-north-4"):
+    with pytest.raises(NotFoundError, match="IAM has no project named cn-north-4"):
         find_project_id(
             "cn-north-4", auth=admin, iam_endpoint=keystone.patient.url, trust_env=False
         )

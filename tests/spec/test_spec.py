@@ -336,13 +336,13 @@ def test_operations_generated_modules_and_verbs_are_the_same() -> None:
     used = {
         node.module.rpartition(".")[2]
         for node in ast.walk(
-            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text())
+            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_generated.py").read_text())
         )
         if isinstance(node, ast.ImportFrom) and node.module and ".api." in f"{node.module}."
     } | {
         alias.name
         for node in ast.walk(
-            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_client.py").read_text())
+            ast.parse((ROOT / "wrapper/taurusdb_starrocks/_generated.py").read_text())
         )
         if isinstance(node, ast.ImportFrom) and node.module and ".api" in node.module
         for alias in node.names

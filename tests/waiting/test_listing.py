@@ -19,7 +19,7 @@ from taurusdb_starrocks import (
     Task,
     TokenAuth,
 )
-from taurusdb_starrocks._paging import MOST_PAGES
+from taurusdb_starrocks._decisions.paging import MOST_PAGES
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
@@ -214,7 +214,7 @@ def test_a_task_is_paused_wherever_it_is_listed(
     """Waiting for it works, whatever is wrong with the pages, or with other tasks on them."""
     parameters = {"misses": {"task": "task_70"}, "repeats": {"task": "task_7"}}.get(kind, {})
     with emulated(open_client, many, Fault(kind, **parameters)) as client:
-        client.pause(INSTANCE, name, wait=True, timeout=30, poll=Poll(first=0, interval=0.01))
+        client.ensure_paused(INSTANCE, name, timeout=30, poll=Poll(first=0, interval=0.01))
         assert many.task(INSTANCE, name).stage == "Paused"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from both_clients import open_async, open_sync
+from clients import open_async, open_sync
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -23,7 +23,6 @@ from taurusdb_starrocks import (
     ServerError,
     Stage,
     TokenAuth,
-    WaitTimeoutError,
 )
 from taurusdb_starrocks_emulator import Emulator, Fault
 
@@ -70,6 +69,8 @@ class Machine(RuleBasedStateMachine):
             auth=TokenAuth("machine-token"),
             timeout=10.0,
             retry=RetryPolicy(first_delay=0.001, longest_delay=0.002, budget=1e9),
+            poll=POLL,
+            settle=0.3,
         )
         self.client = self.opened.__enter__()
         self.instance = self.emulator.instance_id
@@ -93,30 +94,40 @@ class Machine(RuleBasedStateMachine):
         self.stop()
         self.folder.cleanup()
 
-    @rule(name=TASKS, verb=st.sampled_from(["pause", "resume"]), wait=st.booleans())
-    def change(self, name: str, verb: str, wait: bool) -> None:
-        """A job means it is so; a refusal means it is not; otherwise it may be either."""
+    @rule(name=TASKS, verb=st.sampled_from(["pause", "resume"]))
+    def change(self, name: str, verb: str) -> None:
+        """A job means it will be so; a refusal means it is not; otherwise it may be either."""
         goal = "Paused" if verb == "pause" else RUNNING[name]
-        options = {"wait": True, "poll": POLL, "timeout": 1.0} if wait else {}
         try:
-            job = getattr(self.client, verb)(self.instance, name, **options)
-        except (OutcomeUnknownError, ServerError, WaitTimeoutError):
+            job = getattr(self.client, verb)(self.instance, name)
+        except (OutcomeUnknownError, ServerError):
             self.may_be[name] = self.may_be[name] | {goal}
         except ReplicationError:
-            if wait:  # It may have been asked for before a look was refused.
-                self.may_be[name] = self.may_be[name] | {goal}
+            pass
         else:
             assert isinstance(job, Job)
             self.may_be[name] = {goal}
-            if wait:
-                assert self.emulator.task(self.instance, name).stage == goal
+
+    @rule(name=TASKS, paused=st.booleans())
+    def ensure(self, name: str, paused: bool) -> None:
+        """What ends well saw the truth, and it stays so; otherwise it may be either."""
+        goal = "Paused" if paused else RUNNING[name]
+        time.sleep(0.03)  # What was requested before has taken effect: a resume cannot be seen.
+        try:
+            verb = self.client.ensure_paused if paused else self.client.ensure_running
+            verb(self.instance, name, timeout=1.0)
+        except ReplicationError:
+            self.may_be[name] = self.may_be[name] | {goal}
+        else:
+            assert self.emulator.task(self.instance, name).stage == goal
+            self.may_be[name] = {goal}
 
     @rule(name=TASKS, paused=st.booleans())
     def wait(self, name: str, paused: bool) -> None:
         """A wait that ends well saw the truth; one that does not says so in time."""
         verb = self.client.wait_until_paused if paused else self.client.wait_until_running
         try:
-            task = verb(self.instance, name, poll=POLL, timeout=0.1)
+            task = verb(self.instance, name, timeout=0.1)
         except ReplicationError:
             return
         assert (task.stage is Stage.PAUSED) if paused else task.stage.running
@@ -125,12 +136,12 @@ class Machine(RuleBasedStateMachine):
     def window(self, name: str) -> None:
         """Inside it nothing runs; after it the task is as it was, or the error is told."""
         before = self.may_be[name]
-        time.sleep(0.03)  # What was asked for before has taken effect: it is one or the other.
+        time.sleep(0.03)  # What was requested before has taken effect: it is one or the other.
         was_paused = self.emulator.task(self.instance, name).stage == "Paused"
         try:
-            with self.client.paused(self.instance, name, poll=POLL, timeout=1.0):
+            with self.client.paused(self.instance, name, timeout=1.0):
                 assert self.emulator.task(self.instance, name).stage == "Paused"
-        except (ReplicationError, BaseExceptionGroup):
+        except ReplicationError:
             self.may_be[name] = before | {"Paused", RUNNING[name]}
         else:
             self.may_be[name] = {"Paused"} if was_paused else {RUNNING[name]}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from faces import Maker
+from clients import Maker
 from taurusdb_starrocks import AsyncClient, Client
 
 
@@ -27,7 +27,7 @@ def make(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[Mak
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy and no identity from where the tests happen to run."""
+    """No proxy and no credentials from where the tests happen to run."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith(("OS_", "HUAWEICLOUD_", "TAURUSDB_")):
             monkeypatch.delenv(name)

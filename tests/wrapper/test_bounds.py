@@ -1,4 +1,4 @@
-"""What a server or a network may not do to a caller: fill memory, redirect, read along."""
+"""What a server or a network may not do to a caller: fill memory, redirect, see a token."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 import trustme
-from faces import PROJECT, TOKEN, Maker
+from clients import PROJECT, TOKEN, Maker
 from loopback import Server, always, closed_port, read_request, reply
 from taurusdb_starrocks import (
     ConfigurationError,
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
+    ReplicationError,
     RetryPolicy,
 )
 
@@ -65,7 +66,7 @@ ENCODED = [
 @pytest.mark.parametrize(("encoding", "body"), ENCODED, ids=range(len(ENCODED)))
 @pytest.mark.parametrize("chunked", [False, True])
 def test_encodings(make: Maker, encoding: str, body: bytes, chunked: bool) -> None:
-    """Nothing packed is asked for; what comes packed all the same is unpacked."""
+    """Nothing compressed is requested; what comes compressed all the same is decoded."""
     with Server(always(wire_reply(body, chunked=chunked, encoding=encoding))) as server:
         assert make(endpoint=server.url).pause().id == "job-1"
 
@@ -79,7 +80,7 @@ BROKEN = [
     ("deflate", zlib.compress(JOB)[:-1], "ends before its encoding does"),
     ("gzip", gzip.compress(JOB) + b"more", "goes on after its encoding has ended"),
     ("gzip", gzip.compress(padded(MEGABYTE + 1)), "is larger than 1048576 bytes"),
-    ("gzip", b"", "without a JSON object"),
+    ("gzip", b"", "has no JSON object"),
 ]
 
 
@@ -226,12 +227,18 @@ def test_redirect_carries_no_token_elsewhere(make: Maker) -> None:
 
 
 class Proxy(Server):
-    """A forward proxy that notes what it is asked, and tunnels when asked to CONNECT."""
+    """A forward proxy that keeps the requests it gets, and tunnels on CONNECT.
+
+    Attributes:
+        asked: The requests.
+        environ: Variables that name it for everything.
+    """
 
     def __init__(self, refuse: bytes | None = None) -> None:
         super().__init__(self._carry)
         self._refuse = refuse
         self.asked: list[bytes] = []
+        self.environ = {"ALL_PROXY": self.url.removeprefix("http://")}
 
     def _carry(self, sock: socket.socket) -> None:
         request = read_request(sock)
@@ -263,36 +270,60 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy that the environment names for everything."""
+def proxy() -> Iterator[Proxy]:
+    """A proxy that works."""
     with Proxy() as proxy:
-        monkeypatch.setenv("ALL_PROXY", proxy.url.removeprefix("http://"))
         yield proxy
 
 
-def test_proxy_of_the_environment(make: Maker, proxy: Proxy) -> None:
-    """A proxy in the environment is used, for the whole URL."""
+def test_proxy_of_the_environment(
+    make: Maker, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in the environment is used, for the whole URL; it is read when a client is made."""
     with Server(always(reply())) as server:
-        assert make(endpoint=server.url).pause().id == "by proxy"
+        given = make(endpoint=server.url, environ=proxy.environ)
+        for name, value in proxy.environ.items():
+            monkeypatch.setenv(name, value)
+        own = make(endpoint=server.url, environ=None)
+        elsewhere = make(endpoint=server.url, environ={})
+        for name in proxy.environ:
+            monkeypatch.delenv(name)
+        assert given.pause().id == own.pause().id == "by proxy"
         assert server.connections == 0
+        assert elsewhere.pause().id == "job-1"
+    assert len(proxy.asked) == 2
     assert proxy.asked[0].startswith(f"POST {server.url}/v3/".encode())
 
 
-@pytest.mark.parametrize("excepted", ["127.0.0.1", "127.0.0.1:{port}", "*", "x.org, 127.0.0.1"])
-def test_exceptions_from_the_proxy(
-    make: Maker, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, excepted: str
-) -> None:
-    """NO_PROXY is heeded, with and without a port."""
+@pytest.mark.parametrize(
+    "excepted",
+    [
+        *("127.0.0.1", "127.0.0.1:{port}", "*", "x.org, 127.0.0.1", "127.0.0.0/8", "127.0.0.1/32"),
+        *("http://127.0.0.1", "all://127.0.0.1:{port}"),
+    ],
+)
+def test_exceptions_from_the_proxy(make: Maker, proxy: Proxy, excepted: str) -> None:
+    """NO_PROXY is heeded: addresses, blocks of them, and hosts, with and without a port."""
     with Server(always(reply())) as server:
-        monkeypatch.setenv("NO_PROXY", excepted.format(port=server.port))
-        assert make(endpoint=server.url).pause().id == "job-1"
+        environ = proxy.environ | {"NO_PROXY": excepted.format(port=server.port)}
+        assert make(endpoint=server.url, environ=environ).pause().id == "job-1"
     assert proxy.connections == 0
+
+
+@pytest.mark.parametrize(
+    "excepted", ["", "127.0.0.2", "127.0.0.1:1", "128.0.0.0/8", "x.org", "https://127.0.0.1"]
+)
+def test_what_is_no_exception(make: Maker, proxy: Proxy, excepted: str) -> None:
+    """Another address, port, block, host or scheme is not an exception."""
+    environ = proxy.environ | {"NO_PROXY": excepted}
+    assert make(endpoint="http://127.0.0.1:2", environ=environ).pause().id == "by proxy"
 
 
 def test_environment_is_not_trusted_when_told(make: Maker, proxy: Proxy) -> None:
     """trust_env=False goes straight to the endpoint."""
     with Server(always(reply())) as server:
-        assert make(endpoint=server.url, trust_env=False).pause().id == "job-1"
+        client = make(endpoint=server.url, trust_env=False, environ=proxy.environ)
+        assert client.pause().id == "job-1"
     assert proxy.connections == 0
 
 
@@ -306,12 +337,10 @@ def test_environment_is_not_trusted_when_told(make: Maker, proxy: Proxy) -> None
         "http://a..b:1",
     ],
 )
-def test_proxy_that_cannot_be_used(
-    make: Maker, monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_proxy_that_cannot_be_used(make: Maker, address: str) -> None:
     """A proxy of a kind that is not supported is a ConfigurationError that does not show it."""
-    monkeypatch.setenv("HTTP_PROXY", address.replace("127.0.0.1", "user:hunter2@127.0.0.1"))
-    client = make(endpoint="http://127.0.0.1:1")
+    environ = {"HTTP_PROXY": address.replace("127.0.0.1", "user:hunter2@127.0.0.1")}
+    client = make(endpoint="http://127.0.0.1:1", environ=environ)
     with pytest.raises(ConfigurationError, match="proxy that the environment names") as caught:
         client.pause()
     assert "hunter2" not in str(caught.value)
@@ -371,7 +400,8 @@ def test_client_certificate(make: Maker, authority: Authority) -> None:
 def test_tunnel_through_the_proxy(make: Maker, proxy: Proxy, authority: Authority) -> None:
     """HTTPS goes through the proxy as a tunnel, in which the proxy sees no token."""
     with Server(always(reply()), authority.server()) as server:
-        client = make(endpoint=server.url, ssl_context=authority.client())
+        context = authority.client()
+        client = make(endpoint=server.url, ssl_context=context, environ=proxy.environ)
         assert client.pause().id == "job-1"
         assert client.pause().id == "job-1"
         client.close()
@@ -379,30 +409,51 @@ def test_tunnel_through_the_proxy(make: Maker, proxy: Proxy, authority: Authorit
     assert TOKEN.encode() not in proxy.asked[0]
 
 
+ECHO = "Basic dXNlcjpodW50ZXIyaHVudGVyMg=="
+
+
 @pytest.mark.parametrize("status", [403, 407, 502])
-def test_refused_tunnel_is_not_sent(
-    make: Maker, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    """A proxy that refuses the tunnel: nothing was sent, so it is tried again."""
-    with Proxy(refuse=reply(status, {})) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        client = make(endpoint="https://127.0.0.1:1", retry=RetryPolicy(first_delay=0))
-        with pytest.raises(NotSentError, match=f"ProxyError: {status}") as caught:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_refusal_by_a_proxy_is_not_sent(make: Maker, status: int, scheme: str) -> None:
+    """A proxy that refuses a tunnel, or wants credentials: nothing was sent, and it is retried.
+
+    Its words are not shown: they may repeat the credentials that it was given.
+    """
+    said = {"error_msg": f"{ECHO} hunter2hunter2"}
+    headers = (f"Proxy-Authenticate: {ECHO}", f"X-Request-Id: {ECHO}", "Connection: close")
+    answer = reply(status, said, headers).replace(b"Whatever", f"no {ECHO} hunter2hunter2".encode())
+    with Proxy(refuse=answer) as proxy:
+        address = proxy.url.replace("//", "//user:hunter2hunter2@")
+        environ = {"HTTPS_PROXY": address, "HTTP_PROXY": address}
+        client = make(
+            endpoint=f"{scheme}://127.0.0.1:1", environ=environ, retry=RetryPolicy(first_delay=0)
+        )
+        kind = NotSentError if scheme == "https" or status == 407 else ReplicationError
+        with pytest.raises(kind) as caught:
             client.pause()
-        assert caught.value.attempts == len(proxy.asked) == 3
+        assert ECHO.encode() in proxy.asked[0]
+        error: BaseException | None = caught.value
+        assert isinstance(error, ReplicationError)
+        if kind is NotSentError:
+            words = f"The proxy 127.0.0.1:{proxy.port} refused to connect to 127.0.0.1:1: status"
+            assert str(error).startswith(f"{words} {status}. ")
+            assert error.attempts == len(proxy.asked) == 3
+        while error is not None:
+            assert "hunter2" not in f"{error!s} {error!r} {vars(error)}"
+            assert ECHO not in f"{error!s} {error!r} {vars(error)}"
+            error = error.__cause__ or error.__context__
 
 
-def test_lost_tunnel_is_not_sent(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_tunnel_is_not_sent(make: Maker) -> None:
     """A proxy that hangs up on CONNECT has not passed anything on."""
     with Proxy(refuse=b"") as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(NotSentError):
-            make(endpoint="https://127.0.0.1:1").pause()
+            make(endpoint="https://127.0.0.1:1", environ=proxy.environ).pause()
 
 
-def test_unreachable_proxy_is_not_sent(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_proxy_is_not_sent(make: Maker) -> None:
     """A proxy that is down: nothing was sent."""
     with closed_port() as port:
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
-        with pytest.raises(NotSentError):
-            make(endpoint="http://127.0.0.1:1").pause()
+        environ = {"HTTP_PROXY": f"http://127.0.0.1:{port}"}
+        with pytest.raises(NotSentError, match=f"the proxy 127.0.0.1:{port}: connection refused"):
+            make(endpoint="http://127.0.0.1:1", environ=environ).pause()

@@ -1,4 +1,4 @@
-"""Where an identity is found when none is given."""
+"""Where credentials are found when none are given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from faces import PROJECT, Maker, Wire
+from clients import PROJECT, Maker, Wire
 from taurusdb_starrocks import Client, ConfigurationError, TokenAuth
 
 OTHER_PROJECT = "f" * 32
@@ -39,7 +39,7 @@ def write(path: Path, text: str | bytes, mode: int = 0o600) -> None:
 
 
 def asked(make: Maker, environ: dict[str, str], **settings: Any) -> httpx.Request:
-    """The first request of a client with the identity that it finds."""
+    """The first request of a client with the credentials that it finds."""
     expires = {"token": {"expires_at": "2999-01-01T00:00:00Z"}}
     login = httpx.Response(201, json=expires, headers={"X-Subject-Token": "of-iam"})
     job = httpx.Response(200, json={"job_id": "j"})
@@ -67,7 +67,7 @@ def test_order_of_discovery(make: Maker, home: Path) -> None:
 
 
 def test_argument_comes_before_all(make: Maker, home: Path) -> None:
-    """An identity that is passed is the one that is used."""
+    """Credentials that are passed are those that are used."""
     wire = Wire()
     environ = {"HOME": str(home)} | LOGIN | KEYS | TOKEN
     make(auth=TokenAuth("mine"), environ=environ, transport=wire).pause()
@@ -113,6 +113,14 @@ def test_half_an_openstack_login(make: Maker, missing: str) -> None:
         make(auth=None, environ=environ)
 
 
+def test_two_parts_of_a_login_that_are_missing(make: Maker) -> None:
+    """They are named like any two things."""
+    environ = {"OS_AUTH_URL": LOGIN["OS_AUTH_URL"], "OS_PASSWORD": "p"}
+    words = r"OS_USERNAME and OS_USER_DOMAIN_NAME are missing\.$"
+    with pytest.raises(ConfigurationError, match=words):
+        make(auth=None, environ=environ)
+
+
 @pytest.mark.parametrize("kept", KEYS)
 def test_half_an_access_key(make: Maker, kept: str) -> None:
     """Half an access key says which half is missing, and is not passed over."""
@@ -144,7 +152,7 @@ def test_profile_without_a_key(make: Maker, home: Path, text: str) -> None:
     """A profile that has no key is as good as none; the error says where it was looked for."""
     path = home / ".huaweicloud" / "credentials"
     write(path, text)
-    with pytest.raises(ConfigurationError, match="No identity") as caught:
+    with pytest.raises(ConfigurationError, match="No credentials") as caught:
         make(auth=None, environ={"HOME": str(home)})
     for name in [*TOKEN, *KEYS, *LOGIN, "HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(path)]:
         assert name in str(caught.value)
@@ -176,6 +184,16 @@ def test_profile_that_is_none(make: Maker, home: Path, text: str | bytes) -> Non
         make(auth=None, environ={"HOME": str(home)})
     assert str(path) in str(caught.value)
     assert "hunter2" not in repr((caught.value, caught.value.__context__, caught.value.__cause__))
+
+
+def test_profile_that_is_named_and_missing(make: Maker, home: Path, tmp_path: Path) -> None:
+    """A file that a variable names and that is not there is an error, with both their names."""
+    missing = tmp_path / "missing"
+    environ = {"HOME": str(home), "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(missing)}
+    with pytest.raises(ConfigurationError, match="does not exist") as caught:
+        make(auth=None, environ=environ)
+    assert "HUAWEICLOUD_SDK_CREDENTIALS_FILE" in str(caught.value)
+    assert str(missing) in str(caught.value)
 
 
 def test_profile_that_cannot_be_read(make: Maker, home: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from faces import INSTANCE, TASK, TOKEN, Maker, Wire
+from clients import INSTANCE, TASK, TOKEN, Maker, Wire
 from taurusdb_starrocks import (
     BadRequestError,
     Configuration,
@@ -194,7 +194,7 @@ def test_right_id_gets_no_advice(make: Maker) -> None:
     answer = httpx.Response(400, json={"error_code": "DBS.200022", "error_msg": "Not found."})
     with pytest.raises(NotFoundError) as caught:
         make(transport=Wire(answer)).pause()
-    assert str(caught.value) == "400 DBS.200022 Not found."
+    assert str(caught.value) == "400 DBS.200022 Not found. (pause orders_sync)"
 
 
 def test_instances_warns_of_a_starrocks_id(make: Maker) -> None:
@@ -204,7 +204,7 @@ def test_instances_warns_of_a_starrocks_id(make: Maker) -> None:
     with pytest.warns(UserWarning, match="does not end in in07") as caught:
         assert client.do("instances", INSTANCE) == []
     assert len(wire.sent) == 1
-    assert caught[0].filename.endswith(("faces.py", "test_instances.py"))
+    assert caught[0].filename.endswith(("clients.py", "test_instances.py"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         client.do("instances", SOURCE)

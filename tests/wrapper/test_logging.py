@@ -2,46 +2,132 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import Any
 
 import httpx
 import pytest
-from faces import INSTANCE, PROJECT, TASK, Maker, Wire
-from taurusdb_starrocks import Client, ConfigurationError, ReplicationError
+from clients import INSTANCE, PROJECT, SETTINGS, TASK, TOKEN, Maker, Wire
+from loopback import Server, always, reply
+from taurusdb_starrocks import (
+    AsyncClient,
+    Client,
+    ConfigurationError,
+    IamPasswordAuth,
+    ReplicationError,
+    TokenAuth,
+)
 
+ABOUT = f"host=gaussdb.example.com instance={INSTANCE} task={TASK}"
 OK = httpx.Response(200, json={"job_id": "j"}, headers={"X-Request-Id": "r-1"})
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged under the package's name, all of it at INFO."""
-    records = [record for record in caplog.records if record.name == "taurusdb_starrocks"]
-    assert {record.levelno for record in records} <= {logging.INFO}
-    return [re.sub(r"duration=\d+\.\d{3}s", "duration=*", one.getMessage()) for one in records]
+    """What was logged under the package's name, each with its level before it."""
+    return [
+        f"{record.levelname} " + re.sub(r"duration=\d+\.\d{3}s", "duration=*", record.getMessage())
+        for record in caplog.records
+        if record.name == "taurusdb_starrocks"
+    ]
 
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.INFO, logger="taurusdb_starrocks")
+    caplog.set_level(logging.DEBUG, logger="taurusdb_starrocks")
     return caplog
 
 
 def test_one_line_a_call(make: Maker, log: pytest.LogCaptureFixture) -> None:
-    """Operation, instance, task, status, attempts, duration and request ID, on one line."""
+    """Operation, host, instance, task, status, attempts, duration and request ID, at INFO."""
     client = make(transport=Wire(OK))
     client.pause()
     client.resume()
     assert lines(log) == [
-        f"{verb} instance={INSTANCE} task={TASK} status=200 attempts=1 duration=* request_id=r-1"
+        f"INFO {verb} {ABOUT} status=200 attempts=1 duration=* request_id=r-1"
         for verb in ("pause", "resume")
     ]
 
 
-def test_line_of_a_look(make: Maker, log: pytest.LogCaptureFixture) -> None:
-    """A look at the tasks names no task."""
-    make(transport=Wire(httpx.Response(200, json={"replications": []}))).tasks()
-    expected = f"list instance={INSTANCE} task=- status=200 attempts=1 duration=* request_id=-"
+def test_line_of_a_reading_call(make: Maker, log: pytest.LogCaptureFixture) -> None:
+    """What only reads is for DEBUG; the list names no task, the configuration does."""
+    client = make(transport=Wire(httpx.Response(200, json={"replications": []})))
+    client.tasks()
+    client.do("configuration", INSTANCE, TASK)
+    rest = "status=200 attempts=1 duration=* request_id=-"
+    assert lines(log) == [
+        f"DEBUG list {ABOUT.replace(TASK, '-')} {rest}",
+        f"DEBUG configuration {ABOUT} {rest}",
+    ]
+
+
+def test_line_of_a_login(make: Maker, log: pytest.LogCaptureFixture) -> None:
+    """A login is a part of its call and leaves no line; one that was retried makes it a WARNING."""
+    good = httpx.Response(
+        201,
+        json={"token": {"expires_at": "2999-01-01T00:00:00Z"}},
+        headers={"X-Subject-Token": "t"},
+    )
+    for answers, level in (([good, OK], "INFO"), ([httpx.Response(429), good, OK], "WARNING")):
+        log.clear()
+        auth = IamPasswordAuth("u", "pass-word", "a", project_id=PROJECT)
+        make(transport=Wire(*answers), auth=auth).pause()
+        expected = f"{level} pause {ABOUT} status=200 attempts=1 duration=* request_id=r-1"
+        assert lines(log) == [expected]
+
+
+def test_line_of_a_retried_call(make: Maker, log: pytest.LogCaptureFixture) -> None:
+    """A call that succeeds after a retry is a WARNING, of a reading call as well."""
+    empty = httpx.Response(200, json={"replications": []})
+    make(transport=Wire(httpx.Response(429), OK)).pause()
+    make(transport=Wire(httpx.ReadTimeout("x"), empty)).tasks()
+    assert lines(log) == [
+        f"WARNING pause {ABOUT} status=200 attempts=2 duration=* request_id=r-1",
+        f"WARNING list {ABOUT.replace(TASK, '-')} status=200 attempts=2 duration=* request_id=-",
+    ]
+
+
+def test_line_of_a_cancelled_call(log: pytest.LogCaptureFixture) -> None:
+    """A change that is cancelled may have been made: a WARNING. What only reads cannot."""
+
+    async def cancelled() -> None:
+        async def hang(_: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        settings = SETTINGS | {"auth": TokenAuth("t"), "transport": httpx.MockTransport(hang)}
+        async with AsyncClient(**settings) as client:
+            for call in (client.pause(INSTANCE, TASK), client.task(INSTANCE, TASK)):
+                task = asyncio.ensure_future(call)
+                await asyncio.sleep(0.01)
+                task.cancel()
+                await asyncio.wait([task])
+
+    asyncio.run(cancelled())
+    rest = "status=- CancelledError attempts=1 duration=* request_id=-"
+    assert lines(log) == [
+        f"WARNING pause {ABOUT} {rest}",
+        f"DEBUG list {ABOUT.replace(TASK, '-')} {rest}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_id", "shown"),
+    [
+        (f"r {TOKEN} {TOKEN[:12]}", "r [hidden] [hidden]"),
+        ("a\x9b31m\u2028é".encode(), "a 31m é"),
+        ("r" * 50_000, "r" * 128 + "…"),
+    ],
+    ids=["secret", "unprintable", "long"],
+)
+def test_request_id_in_a_line(
+    make: Maker, log: pytest.LogCaptureFixture, request_id: Any, shown: str
+) -> None:
+    """It is the service's own text: bounded, printable, on one line, and free of secrets."""
+    reply = httpx.Response(200, json={"job_id": "j"}, headers={b"X-Request-Id": request_id})
+    assert make(transport=Wire(reply)).pause().request_id == shown
+    expected = f"INFO pause {ABOUT} status=200 attempts=1 duration=* request_id={shown}"
     assert lines(log) == [expected]
 
 
@@ -71,7 +157,7 @@ def test_line_of_a_failure(
     """A call that fails leaves the same line, with the error's name."""
     with pytest.raises(ReplicationError):
         make(transport=Wire(answer)).pause()
-    assert lines(log) == [f"pause instance={INSTANCE} task={TASK} {words}"]
+    assert lines(log) == [f"WARNING pause {ABOUT} {words}"]
 
 
 def test_no_line_without_a_call(make: Maker, log: pytest.LogCaptureFixture) -> None:
@@ -81,12 +167,23 @@ def test_no_line_without_a_call(make: Maker, log: pytest.LogCaptureFixture) -> N
     assert lines(log) == []
 
 
-def test_quiet_unless_asked(make: Maker, caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing is written above INFO, whatever happens."""
+def test_quiet_while_all_is_well(make: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that shows warnings sees the calls that failed or were retried, and no others."""
     caplog.set_level(logging.WARNING)
-    with pytest.raises(ReplicationError):
-        make(transport=Wire(httpx.Response(500))).pause()
+    client = make(transport=Wire(OK, httpx.Response(400)))
+    client.pause()
     assert caplog.records == []
+    with pytest.raises(ReplicationError):
+        client.pause()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_one_logger(make: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    """All records are the package's: nothing else logs what goes over the wire."""
+    caplog.set_level(logging.DEBUG)
+    with Server(always(reply())) as server:
+        make(endpoint=server.url).pause()
+    assert {record.name for record in caplog.records} - {"asyncio"} == {"taurusdb_starrocks"}
 
 
 @pytest.mark.parametrize(
@@ -104,20 +201,26 @@ def test_line_of_a_call_by_hand(log: pytest.LogCaptureFixture, content: bytes) -
         by_hand = client.api.get_httpx_client()
         by_hand.post("/v3/p/instances/i/starrocks/databases/replication/pause", content=content)
         by_hand.get("/other")
+        by_hand.get("/v3/p/instances/i/starrocks/databases/replication/configuration?task_name=abc")
+    rest = "status=200 attempts=1 duration=* request_id=r-1"
     assert lines(log) == [
-        "pause instance=i task=- status=200 attempts=1 duration=* request_id=r-1",
-        "GET instance=- task=- status=200 attempts=1 duration=* request_id=r-1",
+        f"INFO pause host=e.com instance=i task=- {rest}",
+        f"DEBUG GET host=e.com instance=- task=- {rest}",
+        f"DEBUG configuration host=e.com instance=i task=abc {rest}",
     ]
 
 
 def test_line_of_a_streamed_call_by_hand(log: pytest.LogCaptureFixture) -> None:
-    """A body that can be read only once is not read for the log."""
+    """A body that can be read only once is sent whole, and leaves the same line."""
+    sent = Wire(OK)
     with Client(
         endpoint="https://e.com",
         project_id=PROJECT,
-        transport=httpx.MockTransport(lambda _: OK),
+        transport=sent,
         environ={"TAURUSDB_STARROCKS_AUTH_TOKEN": "t"},
     ) as client:
         path = "/v3/p/instances/i/starrocks/databases/replication/pause"
         client.api.get_httpx_client().post(path, content=iter([b"{", b"}"]))
-    assert [line.split(" status")[0] for line in lines(log)] == ["pause instance=i task=-"]
+    assert sent.sent[0].content == b"{}"
+    expected = ["INFO pause host=e.com instance=i task=-"]
+    assert [line.split(" status")[0] for line in lines(log)] == expected

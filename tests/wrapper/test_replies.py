@@ -10,10 +10,11 @@ import pickle
 import time
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 import taurusdb_starrocks as package
-from faces import INSTANCE, TASK, Maker, Wire
+from clients import INSTANCE, TASK, Maker, Wire
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from taurusdb_starrocks import (
@@ -36,7 +37,7 @@ from taurusdb_starrocks import (
     WaitTimeoutError,
     _errors,
 )
-from taurusdb_starrocks._reply import NOT_FOUND_CODES, retry_after
+from taurusdb_starrocks._decisions.verdict import NOT_FOUND_CODES, retry_after
 
 ONCE = RetryPolicy(attempts=1)
 HTML = b"<html><body>Bad Gateway</body></html>"
@@ -146,7 +147,7 @@ def test_refusal_by_the_service(make: Maker, status: int, kind: type[ServiceErro
     assert isinstance(error, ServiceError)
     assert (error.status, error.code, error.message) == (status, "DBS.999", "No.")
     assert (error.request_id, error.retry_after) == ("r", None)
-    assert str(error) == f"{status} DBS.999 No. (request r)"
+    assert str(error) == f"{status} DBS.999 No. (pause orders_sync, request r)"
 
 
 @pytest.mark.parametrize("status", [status for status, _ in CLASSES])
@@ -160,8 +161,7 @@ def test_refusal_without_the_services_shape(make: Maker, status: int, body: byte
         assert type(error) is dict(CLASSES)[status]
         assert isinstance(error, ServiceError)
         assert error.code is None
-        # Words for the status, where it has any.
-        assert str(error).startswith(str(status))
+        assert str(error) == f"{status} {NO_REASON} (pause orders_sync)"
     assert "html" not in str(error)
 
 
@@ -197,6 +197,9 @@ def test_status_comes_before_code(make: Maker) -> None:
     assert type(refusal(make, 409, json={"error_code": "DBS.200022"})) is ConflictError
 
 
+NO_REASON = "The response gives no reason."
+
+
 @pytest.mark.parametrize(
     ("document", "code", "message", "request_id"),
     [
@@ -212,9 +215,9 @@ def test_status_comes_before_code(make: Maker) -> None:
         ({"errorCode": "DBS.1", "errorMsg": "a"}, "DBS.1", "a", None),
         ({"code": "DBS.1", "message": "a"}, "DBS.1", "a", None),
         ({"code": 17, "message": "a"}, "17", "a", None),
-        ({"error_code": None, "error_msg": None, "code": "c"}, "c", "Unauthorized", None),
-        ({"error_code": ["x"], "error_msg": {"y": 1}}, None, "Unauthorized", None),
-        ({"error_code": True, "error_msg": " "}, None, "Unauthorized", None),
+        ({"error_code": None, "error_msg": None, "code": "c"}, "c", NO_REASON, None),
+        ({"error_code": ["x"], "error_msg": {"y": 1}}, None, NO_REASON, None),
+        ({"error_code": True, "error_msg": " "}, None, NO_REASON, None),
         ({"error_code": "c", "error_msg": " two\r\n lines\x1b[31m\u2028"}, "c", None, None),
         ({"error_code": "c", "error_msg": "a\ud800x"}, "c", "a x", None),
     ],
@@ -232,6 +235,39 @@ def test_shapes_of_an_error_body(
     else:
         assert error.message == message
     assert str(error).isprintable()
+
+
+HOSTILE = "a\n\r\t\x1b[31m\x00\x7f\x9b\u202e\u2028\ud800b"
+
+
+def test_texts_of_the_service_are_fit_to_be_shown(make: Maker) -> None:
+    """Jobs, tasks, instances and configurations hold nothing that a terminal would act on."""
+    names = ("task_name", "stage", "status", "source_database", "target_database")
+    task = dict.fromkeys(names, HOSTILE)
+    instance = {"id": HOSTILE, "name": HOSTILE, "engine_name": HOSTILE, "engine_version": HOSTILE}
+    document = {
+        "job_id": HOSTILE,
+        "total_count": 1,
+        "replications": [task],
+        "instances": [{**instance, "instance_state": {"instance_status": HOSTILE}}],
+        "source_instance_id": HOSTILE,
+        "database_info": {"database_name": HOSTILE, "db_config_check_results": []},
+        "target_database_name": HOSTILE,
+        "last_error_of_alter_table": HOSTILE,
+    }
+    content = json.dumps(document).encode()
+    client = make(transport=Wire(httpx.Response(200, content=content)))
+    given = [
+        client.pause(),
+        *client.tasks(),
+        *client.do("instances", INSTANCE.replace("in17", "in07")),
+        client.do("configuration", INSTANCE, TASK),
+    ]
+    assert len(given) == 4
+    for one in given:
+        texts = [text for text in attrs.asdict(one).values() if isinstance(text, str)]
+        assert any(text.startswith("a") and text.endswith("b") for text in texts)
+        assert all(text.isprintable() for text in texts)
 
 
 def test_header_wins_for_the_request_id(make: Maker) -> None:
@@ -253,6 +289,10 @@ def test_long_message_is_cut(make: Maker) -> None:
         ("7", 7.0),
         (" 7 ", 7.0),
         ("999999999999999", 999999999999999.0),
+        ("99999999999999999999", 1e20),
+        ("0" * 100, 0.0),
+        ("9" * 100, 1e100),
+        ("9" * 101, None),
         ("-5", None),
         ("1.5", None),
         ("soon", None),
@@ -280,6 +320,31 @@ def test_retry_after_date(make: Maker) -> None:
     assert isinstance(error, RateLimitError)
     assert error.retry_after is not None
     assert 95 < error.retry_after <= 100
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "UTC"])
+@pytest.mark.parametrize("suffix", [" GMT", "", " -0000"])
+def test_retry_after_date_is_in_gmt(
+    monkeypatch: pytest.MonkeyPatch, zone: str, suffix: str
+) -> None:
+    """A date of HTTP is in GMT wherever the program runs, whether or not it says so."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        noon = 1_795_608_000.0  # 2026-11-25 12:00 UTC.
+        assert retry_after(f"Wed, 25 Nov 2026 12:00:07{suffix}", noon) == 7.0
+        assert retry_after(f"Wed Nov 25 12:00:07 2026{suffix}", noon) == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_long_retry_after_is_not_ignored(make: Maker) -> None:
+    """A number of seconds that nobody waits for ends the call with the refusal, at once."""
+    wire = Wire(httpx.Response(429, headers={"Retry-After": "9" * 20}))
+    with pytest.raises(RateLimitError) as caught:
+        make(transport=wire).pause()
+    assert (caught.value.retry_after, len(wire.sent)) == (1e20, 1)
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9 ]{1,9} [A-Z][a-z]{2} [-+0-9: GMT]{1,30}"))
@@ -353,7 +418,9 @@ def test_tree_is_the_documented_one() -> None:
 A_TASK = Task(TASK, Stage.PAUSED, "Paused", "Yes", None, None, None)
 SAMPLES = [
     package.ConfigurationError("x"),
-    package.NotSentError("x"),
+    package.NotSentError("x", lasting=True),
+    package.AlreadyPausedError(INSTANCE, [TASK]),
+    package.UnsupportedOperationError("x", status=404),
     OutcomeUnknownError("x", status=500, code="c", request_id="r", harmless=True),
     WaitTimeoutError("x", task=A_TASK),
     TaskFailedError("x", task=A_TASK),
@@ -370,11 +437,43 @@ SAMPLES = [
 def test_errors_pickle_and_copy(error: ReplicationError, again: Any) -> None:
     """An error crosses to another process with all that it says."""
     error.attempts, error.elapsed = 3, 1.25
+    error.operation, error.host, error.task_name = "pause", "e.com", TASK
     twin = again(error)
     assert type(twin) is type(error)
     assert str(twin) == str(error)
     assert vars(twin) == vars(error)
     assert twin.args == error.args
+
+
+def test_what_ended_the_block_is_not_pickled() -> None:
+    """It is the program's own, and may not pickle; the rest of the error crosses."""
+    error = NotResumedError("x", instance_id=INSTANCE, task_names=[TASK])
+    error.block_error = OSError(lambda: None)
+    twin = pickle.loads(pickle.dumps(error))
+    assert (twin.task_names, twin.block_error) == ((TASK,), None)
+    assert error.block_error is not None
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(400), httpx.ConnectError("x"), httpx.Response(200)]
+)
+def test_what_an_error_is_about(make: Maker, answer: Any) -> None:
+    """Every error of a call knows operation, host, instance and task, and names the task."""
+    client = make(transport=Wire(answer), retry=ONCE)
+    for call, operation, task in (
+        (client.pause, "pause", TASK),
+        (client.resume, "resume", TASK),
+        (client.tasks, "list", None),
+        (lambda: client.do("configuration", INSTANCE, TASK), "configuration", TASK),
+    ):
+        if operation == "configuration" and getattr(answer, "status_code", 0) == 200:
+            continue  # It is made of whatever there is.
+        with pytest.raises(ReplicationError) as caught:
+            call()
+        error = caught.value
+        assert (error.operation, error.host) == (operation, "gaussdb.example.com")
+        assert (error.instance_id, error.task_name) == (INSTANCE, task)
+        assert str(error).endswith(f" ({operation} {task or INSTANCE})")
 
 
 def test_words_of_an_error() -> None:
@@ -383,8 +482,12 @@ def test_words_of_an_error() -> None:
     assert str(error) == "400 DBS.1 No. (request 1f3c)"
     error.attempts, error.elapsed = 3, 1.26
     assert str(error) == "400 DBS.1 No. (request 1f3c, 3 attempts in 1.3 s)"
+    error.operation, error.instance_id = "list", INSTANCE
+    assert str(error) == f"400 DBS.1 No. (list {INSTANCE}, request 1f3c, 3 attempts in 1.3 s)"
+    error.operation, error.task_name = "pause", TASK
+    assert str(error) == f"400 DBS.1 No. (pause {TASK}, request 1f3c, 3 attempts in 1.3 s)"
     assert str(ServiceError("", status=499)) == "499"
-    unknown = OutcomeUnknownError("ReadTimeout: timed out")
+    unknown = OutcomeUnknownError("Timed out.")
     assert str(unknown) == (
-        "ReadTimeout: timed out. The task may have changed: look at its stage before asking again."
+        "Timed out. The task may have changed: read its stage before you repeat it."
     )

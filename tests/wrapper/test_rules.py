@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from faces import INSTANCE, PROJECT, TASK, Maker, Wire
+from clients import INSTANCE, PROJECT, TASK, Maker, Wire
 from hypothesis import given
 from hypothesis import strategies as st
 from taurusdb_starrocks import (
@@ -18,11 +18,11 @@ from taurusdb_starrocks import (
     Client,
     ConfigurationError,
     TokenAuth,
-    _hosts,
+    _regions,
     _rules,
     spec,
 )
-from taurusdb_starrocks._reply import CHANGES
+from taurusdb_starrocks._operations import OPERATIONS
 
 CONTRACT = yaml.safe_load(spec())
 PARAMETERS = CONTRACT["components"]["parameters"]
@@ -243,13 +243,19 @@ def test_regions_are_the_contracts() -> None:
         region: server["url"].format(region=region)
         for server in CONTRACT["servers"]
         for region in server["variables"]["region"]["enum"]
-    } == _hosts.ENDPOINTS
+    } == _regions.ENDPOINTS
 
 
-def test_paths_of_changing_calls_are_the_contracts() -> None:
-    """What the wrapper takes for a call that answers with a job is such a call, and all of them."""
-    posts = {path for path, item in CONTRACT["paths"].items() if "post" in item}
-    assert {path for path in CONTRACT["paths"] if path.endswith(CHANGES)} == posts
+def test_operations_are_the_contracts() -> None:
+    """The wrapper knows every call of the contract by method and path, and which may change."""
+    of_iam = {("POST", "/v3/auth/tokens"), ("GET", "/v3/projects")}
+    known = {(one.method, one.template): one.changes for one in OPERATIONS}
+    assert {call: changes for call, changes in known.items() if call not in of_iam} == {
+        (method.upper(), path): method == "post"
+        for path, item in CONTRACT["paths"].items()
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}
+    }
+    assert not any(known[call] for call in of_iam)
 
 
 @pytest.mark.parametrize(

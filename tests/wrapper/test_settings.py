@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from faces import INSTANCE, PROJECT, TASK, TOKEN, Maker, Wire
-from taurusdb_starrocks import AsyncClient, Client, ConfigurationError, TokenAuth
+from clients import INSTANCE, PROJECT, SETTINGS, TASK, TOKEN, Maker, Wire
+from taurusdb_starrocks import AsyncClient, Client, ConfigurationError, IamPasswordAuth, TokenAuth
+from taurusdb_starrocks_api.api.data_synchronization import pause_star_rocks_data_replication
+from taurusdb_starrocks_api.models import Language, SyncTask
 
 HOME = {"HOME": "/nonexistent"}
 REGION = {"TAURUSDB_STARROCKS_REGION": "ap-southeast-3"}
 ENDPOINT = {"TAURUSDB_STARROCKS_ENDPOINT": "https://elsewhere.example.com"}
 PROJECT_ID = {"HUAWEICLOUD_SDK_PROJECT_ID": PROJECT}
-IDENTITY = {"TAURUSDB_STARROCKS_AUTH_TOKEN": TOKEN}
+CREDENTIALS = {"TAURUSDB_STARROCKS_AUTH_TOKEN": TOKEN}
 
 
 def host(make: Maker, **settings: Any) -> str:
@@ -35,7 +38,7 @@ def test_region_names_the_host(make: Maker) -> None:
 def test_everything_from_the_environment(make: Maker) -> None:
     """A client without arguments takes its settings from the environment given."""
     wire = Wire()
-    environ = HOME | REGION | PROJECT_ID | IDENTITY
+    environ = HOME | REGION | PROJECT_ID | CREDENTIALS
     make(environ=environ, endpoint=None, project_id=None, auth=None, transport=wire).pause()
     (request,) = wire.sent
     assert request.url.host == "gaussdb.ap-southeast-3.myhuaweicloud.com"
@@ -47,7 +50,7 @@ def test_everything_from_the_process_environment(
     make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no environment given, it is the process's own, read when the client is made."""
-    for name, value in (ENDPOINT | PROJECT_ID | IDENTITY).items():
+    for name, value in (ENDPOINT | PROJECT_ID | CREDENTIALS).items():
         monkeypatch.setenv(name, value)
     wire = Wire()
     make(environ=None, endpoint=None, project_id=None, auth=None, transport=wire).pause()
@@ -56,7 +59,7 @@ def test_everything_from_the_process_environment(
 
 def test_argument_comes_before_environment(make: Maker) -> None:
     """An argument wins over the variable for the same thing."""
-    environ = HOME | ENDPOINT | REGION | {"HUAWEICLOUD_SDK_PROJECT_ID": "f" * 32} | IDENTITY
+    environ = HOME | ENDPOINT | REGION | {"HUAWEICLOUD_SDK_PROJECT_ID": "f" * 32} | CREDENTIALS
     wire = Wire()
     make(environ=environ, endpoint=None, region="cn-north-4", transport=wire).pause()
     assert wire.sent[0].url.host == "gaussdb.cn-north-4.myhuaweicloud.com"
@@ -85,11 +88,71 @@ def test_missing_setting_names_argument_and_variable(
     environ = dict(HOME)
     environ |= {} if missing == "region" else REGION
     environ |= {} if missing == "project" else PROJECT_ID
-    environ |= {} if missing == "auth" else IDENTITY
+    environ |= {} if missing == "auth" else CREDENTIALS
     with pytest.raises(ConfigurationError) as caught:
         make(environ=environ, endpoint=None, project_id=None, auth=None)
     for name in named:
         assert name in str(caught.value)
+
+
+def test_sources_say_where_each_setting_was_found(make: Maker, tmp_path: Path) -> None:
+    """The names of arguments and variables, or the profile's file; never a value."""
+    environ = HOME | REGION | PROJECT_ID | CREDENTIALS
+    assert make().client.sources == {
+        "endpoint": "endpoint=",
+        "project_id": "project_id=",
+        "auth": "auth=",
+    }
+    found = make(environ=environ, endpoint=None, project_id=None, auth=None).client.sources
+    assert found == {
+        "endpoint": "TAURUSDB_STARROCKS_REGION",
+        "project_id": "HUAWEICLOUD_SDK_PROJECT_ID",
+        "auth": "TAURUSDB_STARROCKS_AUTH_TOKEN",
+    }
+    assert make(region="cn-north-4", endpoint=None).client.sources["endpoint"] == "region="
+    found = make(environ=HOME | ENDPOINT, endpoint=None).client.sources
+    assert found["endpoint"] == "TAURUSDB_STARROCKS_ENDPOINT"
+    profile = tmp_path / ".huaweicloud" / "credentials"
+    profile.parent.mkdir()
+    profile.write_text(f"[basic]\nak = A\nsk = S\nproject_id = {PROJECT}\n")
+    profile.chmod(0o600)
+    found = make(environ={"HOME": str(tmp_path)}, project_id=None, auth=None).client.sources
+    assert (found["project_id"], found["auth"]) == (str(profile), str(profile))
+    login = IamPasswordAuth("me", "pass-word", "acme", project_id=PROJECT)
+    found = make(auth=login, project_id=None).client.sources
+    assert (found["project_id"], found["auth"]) == ("the credentials", "auth=")
+
+
+def test_project_of_the_credentials_is_the_clients(make: Maker) -> None:
+    """A login for a project gives it to a client that is given none, after all other places."""
+    login = IamPasswordAuth("me", "pass-word", "acme", project_id=PROJECT)
+    assert PROJECT in repr(make(auth=login, project_id=None).client)
+    other = {"HUAWEICLOUD_SDK_PROJECT_ID": "f" * 32}
+    assert "f" * 32 in repr(make(auth=login, project_id=None, environ=HOME | other).client)
+    assert "e" * 32 in repr(make(auth=login, project_id="e" * 32).client)
+    without = IamPasswordAuth("me", "pass-word", "acme", region="cn-north-4")
+    with pytest.raises(ConfigurationError, match="No project"):
+        make(auth=without, project_id=None)
+
+
+@pytest.mark.parametrize(
+    ("region", "near"),
+    [
+        ("ap-southeast3", "ap-southeast-3"),
+        ("AP-SOUTHEAST-3", "ap-southeast-3"),
+        ("cn-north4", "cn-north-4"),
+        ("somewhere", None),
+        (3, None),
+    ],
+)
+def test_region_with_a_slip_is_told_the_near_one(
+    make: Maker, region: Any, near: str | None
+) -> None:
+    """A region that looks like a known one is answered with that one."""
+    with pytest.raises(ConfigurationError) as caught:
+        make(region=region, endpoint=None)
+    suggestion = "" if near is None else f" (did you mean {near!r}?)"
+    assert str(caught.value).startswith(f"Unknown region {region!r}{suggestion}. Known are ")
 
 
 @pytest.mark.parametrize("region", ["", "nowhere-1", "AP-SOUTHEAST-3", 3, ["cn-north-4"]], ids=repr)
@@ -148,8 +211,19 @@ BAD_ENDPOINTS = [
     "https://example.com:0",
     "https://example.com:65536",
     "https://example.com:port",
-    "https://[::1",
     "https://a..b",
+    "https://1..2",
+    "https://example.com ",
+    " https://example.com",
+    "https://exam ple.com",
+    "https://example.com\t/a",
+    "https://example.com\\@evil.example",
+    "https://example.com/v3",
+    "https://example.com/v3/",
+    "https://example.com/gateway/v3",
+    "https://[fe80::1%25eth0]",
+    "https://[::1",
+    "https://[v1.a]",
     f"https://{'a' * 64}.example.com",
     "https://xn--a.example",
     "https://" + "a" * 70_000,
@@ -205,6 +279,27 @@ class Sync(httpx.BaseTransport):
 
 class Async(httpx.AsyncBaseTransport):
     pass
+
+
+def test_arguments_are_named(make: Maker) -> None:
+    """A region or a token in the first place is told what is wanted."""
+    with pytest.raises(ConfigurationError, match=f"{make.kind.__name__} takes keyword arguments"):
+        make.kind("ap-southeast-3")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "8", True, None], ids=repr)
+def test_most_connections_are_a_number(make: Maker, number: Any) -> None:
+    """A client has one connection at least."""
+    with pytest.raises(ConfigurationError, match="max_connections must be a number from 1"):
+        make.kind(**SETTINGS, auth=TokenAuth("t"), max_connections=number)
+
+
+@pytest.mark.parametrize("argument", ["wait_timeout", "settle"])
+@pytest.mark.parametrize("value", [0, -1, "5", None, float("nan"), True], ids=repr)
+def test_bad_time_to_wait_is_refused(make: Maker, argument: str, value: Any) -> None:
+    """The defaults of all waiting are numbers of seconds, and the error names the argument."""
+    with pytest.raises(ConfigurationError, match=f"^{argument} must be a number of seconds"):
+        make.kind(**SETTINGS, auth=TokenAuth("t"), **{argument: value})
 
 
 def test_transport_of_the_other_kind_is_refused(make: Maker) -> None:
@@ -272,28 +367,142 @@ def test_request_is_the_contracts(make: Maker) -> None:
     assert pause.headers["X-Language"] == "en-us"
     assert pause.headers["User-Agent"].startswith("taurusdb-starrocks/")
     assert set(pause.headers) == {
-        *("host", "accept", "accept-encoding", "connection", "content-length", "content-type"),
+        *("host", "accept", "accept-encoding", "content-length", "content-type"),
         *("user-agent", "x-auth-token", "x-language"),
     }
 
 
-def test_low_level_client_is_the_same_client(make: Maker) -> None:
-    """Generated functions run over ``api`` with the same identity, endpoint and errors."""
-    from taurusdb_starrocks_api.api.data_synchronization import (  # noqa: PLC0415
-        pause_star_rocks_data_replication as call,
-    )
-    from taurusdb_starrocks_api.models import SyncTask  # noqa: PLC0415
+class Low:
+    """The generated functions over ``api``, in the way of either client."""
 
-    wire = Wire()
-    client = make(transport=wire)
-    arguments: dict[str, Any] = {"project_id": PROJECT, "instance_id": INSTANCE}
-    arguments |= {"client": client.client.api, "body": SyncTask(task_name=TASK)}
-    if make.kind is Client:
-        reply = call.sync_detailed(**arguments)
-    else:
-        reply = make.runner.run(call.asyncio_detailed(**arguments))
-    assert reply.parsed.job_id == "job-1"
-    assert wire.sent[0].headers["X-Auth-Token"] == TOKEN
+    def __init__(self, make: Maker) -> None:
+        self._make = make
+        self.wire = Wire(lambda _: httpx.Response(200, json={"job_id": "job-1"}))
+        self.face = make(transport=self.wire)
+        self.api = self.face.client.api
+
+    def pause(self, api: Any = None, *, other: bool = False) -> Any:
+        """The parsed job; by the function for the other client, if told so."""
+        arguments: dict[str, Any] = {"project_id": PROJECT, "instance_id": INSTANCE}
+        arguments |= {"client": api or self.api, "body": SyncTask(task_name=TASK)}
+        arguments |= {"x_language": Language.EN_US}
+        if (self._make.kind is Client) != other:
+            return pause_star_rocks_data_replication.sync(**arguments)
+        return self._make.runner.run(pause_star_rocks_data_replication.asyncio(**arguments))
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        """A request by hand."""
+        if self._make.kind is Client:
+            response: httpx.Response = self.api.get_httpx_client().get(url, **options)
+            return response
+        return self._make.runner.run(self._get(url, options))
+
+    async def _get(self, url: str, options: Any) -> httpx.Response:
+        response: httpx.Response = await self.api.get_async_httpx_client().get(url, **options)
+        return response
+
+
+def test_low_level_client_is_the_same_client(make: Maker) -> None:
+    """Generated functions run over ``api`` with the same credentials, endpoint and errors."""
+    low = Low(make)
+    assert low.pause().job_id == "job-1"
+    assert low.wire.sent[0].headers["X-Auth-Token"] == TOKEN
+    low.face.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        low.pause()
+
+
+def test_low_level_client_of_the_other_kind(make: Maker) -> None:
+    """A function for coroutines over a ``Client``'s api, and the other way round, is told so."""
+    low = Low(make)
+    with pytest.raises(ConfigurationError, match="This is the api of a"):
+        low.pause(other=True)
+    assert low.wire.sent == []
+
+
+def test_copies_with_headers_and_cookies(make: Maker) -> None:
+    """They send them over the same connections; the client that they are of does not."""
+    low = Low(make)
+    copy = low.api.with_headers({"X-Tenant": "a"}).with_cookies({"b": "c"})
+    copy = copy.with_headers({"x-tenant": "d"}).with_cookies({"e": "f"})
+    assert low.pause(copy).job_id == low.pause().job_id == "job-1"
+    first, second = low.wire.sent
+    assert first.headers.get_list("X-Tenant") == ["d"]
+    assert first.headers["Cookie"] == "b=c; e=f"
+    assert first.headers["X-Auth-Token"] == TOKEN
+    assert not {"x-tenant", "cookie"} & set(second.headers)
+    low.face.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        low.pause(copy)
+
+
+def test_copy_with_a_header_that_the_call_has_too(make: Maker) -> None:
+    """It is sent once: the call's own wins, whatever the case of its name."""
+    low = Low(make)
+    low.pause(low.api.with_headers({"x-language": "zh-cn", "x-auth-token": "mine"}))
+    (request,) = low.wire.sent
+    assert request.headers.get_list("X-Language") == ["en-us"]
+    assert request.headers.get_list("X-Auth-Token") == [TOKEN]
+
+
+@pytest.mark.parametrize("value", ["é", "a\nb", " a", 5])
+def test_copy_with_a_header_that_cannot_be_sent(make: Maker, value: Any) -> None:
+    """It is refused when it is given, and not shown."""
+    low = Low(make)
+    for copy in (lambda: low.api.with_headers({"X-A": value}),):
+        with pytest.raises(ConfigurationError, match="header 'X-A' must be a non-empty text"):
+            copy()
+    with pytest.raises(ConfigurationError, match="header 'Cookie' must be a non-empty text"):
+        low.api.with_cookies({"a": f"{value}\n"})
+
+
+def test_limits_are_the_clients(make: Maker) -> None:
+    """A copy with another timeout is refused: the call's deadline is the client's."""
+    with pytest.raises(ConfigurationError, match="another with timeout="):
+        Low(make).api.with_timeout(httpx.Timeout(5))
+
+
+def test_request_by_hand(make: Maker) -> None:
+    """Any path of the endpoint can be read, with the headers of every call and credentials."""
+    low = Low(make)
+    response = low.get("/v3/p/other?a=b", params={"c": "ä ö"}, headers={"x-a": "b"})
+    assert response.json() == {"job_id": "job-1"}
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    assert str(response.request.url) == str(low.wire.sent[0].url)
+    (request,) = low.wire.sent
+    assert str(request.url) == "https://gaussdb.example.com/v3/p/other?c=%C3%A4+%C3%B6"
+    assert request.headers["User-Agent"].startswith("taurusdb-starrocks/")
+    assert request.headers["Accept"] == "application/json"
+    assert request.headers["X-A"] == "b"
+    assert request.headers["X-Auth-Token"] == TOKEN
+    low.get("https://gaussdb.example.com/ä b")
+    assert low.wire.sent[1].url.raw_path == b"/%C3%A4%20b"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example.com/v3",
+        "http://gaussdb.example.com/",
+        "https://gaussdb.example.com:1/",
+    ],
+)
+def test_request_by_hand_to_another_place(make: Maker, url: str) -> None:
+    """Credentials are for the client's endpoint: nothing is sent to any other."""
+    low = Low(make)
+    with pytest.raises(ConfigurationError, match="does not go to the client's endpoint"):
+        low.get(url)
+    assert low.wire.sent == []
+
+
+def test_job_is_fit_to_be_shown(make: Maker) -> None:
+    """A job's ID and the request's hold nothing that a terminal would act on."""
+    job = "a\nb\x1b[31m\x00\u202ec"
+    content = json.dumps({"job_id": job + "\ud800"}).encode()
+    wire = Wire(httpx.Response(200, content=content, headers={b"X-Request-Id": b"r\x1b\xe9"}))
+    made = make(transport=wire).pause()
+    assert made.id == "a b [31m  c "
+    assert made.request_id == "r é"
 
 
 def test_cookies_of_the_service_are_not_sent_back(make: Maker) -> None:

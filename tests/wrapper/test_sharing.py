@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faces import INSTANCE, PROJECT, SETTINGS, TASK
+from clients import INSTANCE, PROJECT, SETTINGS, TASK
 from loopback import Server, read_request, reply
 from taurusdb_starrocks import AsyncClient, Client, TokenAuth
 
@@ -109,7 +109,7 @@ def test_timeout_of_the_callers_own() -> None:
 
 FORK = """
 import asyncio, json, os, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(":")
 from loopback import Server
 from test_sharing import echo_name, settings
 from taurusdb_starrocks import AsyncClient, Client
@@ -169,9 +169,10 @@ print("done")
 
 def test_fork() -> None:
     """A client works in the children of a fork, made before or after its first call."""
+    here = Path(__file__).parent
     with Server(echo_name) as server:
         done = subprocess.run(
-            [sys.executable, "-c", FORK, str(Path(__file__).parent), server.url],
+            [sys.executable, "-c", FORK, f"{here}:{here.parent}", server.url],
             capture_output=True,
             text=True,
             timeout=60,

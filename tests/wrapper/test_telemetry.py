@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from faces import INSTANCE, PROJECT, TASK, Maker, Wire
+from clients import INSTANCE, PROJECT, TASK, Maker, Wire
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from taurusdb_starrocks import AsyncClient, Client, ReplicationError, _telemetry
+from taurusdb_starrocks import AsyncClient, Client, ReplicationError
+from taurusdb_starrocks._transport import report
 
 EXPORTER = InMemorySpanExporter()
 PROVIDER = TracerProvider()
@@ -58,6 +59,9 @@ def test_span_of_a_call(make: Maker, spans: InMemorySpanExporter) -> None:
         "server.address": "e.com",
         "server.port": 443,
         "http.response.status_code": 200,
+        "taurusdb_starrocks.operation": "pause",
+        "taurusdb_starrocks.instance_id": INSTANCE,
+        "taurusdb_starrocks.task_name": TASK,
     }
 
 
@@ -137,9 +141,9 @@ def test_no_span_without_opentelemetry(
 ) -> None:
     """Where its API cannot be imported, nothing is reported."""
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
-    _telemetry._trace_api.cache_clear()
+    report._trace_api.cache_clear()
     make(transport=Wire()).pause()
-    _telemetry._trace_api.cache_clear()
+    report._trace_api.cache_clear()
     assert spans.get_finished_spans() == ()
 
 

@@ -1,297 +1,145 @@
-"""The clients: the one module that touches generated code."""
+"""The client for threads."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-import anyio
-import attrs
-import httpx
-from taurusdb_starrocks_api import AuthenticatedClient
-from taurusdb_starrocks_api.api.data_synchronization import (
-    pause_star_rocks_data_replication as pause_call,
-)
-from taurusdb_starrocks_api.api.data_synchronization import (
-    resume_star_rocks_data_replication as resume_call,
-)
-from taurusdb_starrocks_api.api.instances import list_htap_instance_info as instances_call
-from taurusdb_starrocks_api.api.task_status import (
-    list_star_rocks_data_replication_config as configuration_call,
-)
-from taurusdb_starrocks_api.api.task_status import list_star_rocks_data_replications as list_call
-from taurusdb_starrocks_api.models import Job as WireJob
-from taurusdb_starrocks_api.models import Language as WireLanguage
-from taurusdb_starrocks_api.models import ReplicationList, SyncTask
-from taurusdb_starrocks_api.types import Response
-
-from taurusdb_starrocks import _credentials, _hosts, _http, _rules, _waiting
-from taurusdb_starrocks._errors import ConfigurationError, NotFoundError
-from taurusdb_starrocks._instances import (
-    Configuration,
-    Instance,
-    ReadConfiguration,
-    ReadInstances,
-    advice,
-    read_configuration,
-    read_instances,
-)
-from taurusdb_starrocks._paging import Found, Reading, following, read
-from taurusdb_starrocks._retry import RetryPolicy
+from taurusdb_starrocks._decisions import convergence
+from taurusdb_starrocks._decisions.paging import Found, Reading, following
+from taurusdb_starrocks._decisions.polling import Waiting
+from taurusdb_starrocks._decisions.steps import ReadPage, Sleep, Steps, run
+from taurusdb_starrocks._decisions.window import AlreadyPaused
+from taurusdb_starrocks._instances import Configuration, Instance
+from taurusdb_starrocks._operations import PAUSE, RESUME
 from taurusdb_starrocks._tasks import Job, Task
-from taurusdb_starrocks._waiting import Ask, Look, Patience, Sleep, Waiting, Window
+from taurusdb_starrocks._verbs import Names, Verbs
+from taurusdb_starrocks._windows import Window
 
 if TYPE_CHECKING:
-    import ssl
-
-REGION = "TAURUSDB_STARROCKS_REGION"
-ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
+    from taurusdb_starrocks._generated import AuthenticatedClient
+    from taurusdb_starrocks._transport.plan import Plan
 
 T = TypeVar("T")
 
 
-class _Client(ABC):
-    """What both clients are made of, resolved from arguments and the environment.
-
-    Args:
-        region: Region of the instance, like ``ap-southeast-3``; or ``TAURUSDB_STARROCKS_REGION``.
-        endpoint: Base URL in place of a region, ``https://`` (``http://`` for loopback only); or
-            ``TAURUSDB_STARROCKS_ENDPOINT``.
-        project_id: Project in that region; or ``HUAWEICLOUD_SDK_PROJECT_ID``.
-        auth: Who asks: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or an ``httpx.Auth``
-            of your own. Not given, it is looked for in the environment and in the profile file of
-            the official client, never on the network.
-        language: Language of the service's messages.
-        timeout: Longest time of a call in seconds, all attempts and waits between them included.
-        connect_timeout: Longest time to connect, in seconds.
-        read_timeout: Longest time to wait for the next bytes, in seconds.
-        retry: When to try again.
-        ssl_context: TLS settings, for a private CA or a client certificate. The default verifies
-            against certifi's list.
-        trust_env: Whether proxies come from the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
-        transport: Carries the requests in place of the network, for tests.
-        environ: Environment variables, in place of the process's own.
-
-    Raises:
-        ConfigurationError: An argument is missing or malformed. Nothing was sent.
-    """
-
-    @_rules.discreet
-    def __init__(
-        self,
-        *,
-        region: str | None = None,
-        endpoint: str | None = None,
-        project_id: str | None = None,
-        auth: httpx.Auth | None = None,
-        language: _rules.Language = "en-us",
-        timeout: float = 60.0,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 30.0,
-        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # Frozen.
-        ssl_context: ssl.SSLContext | None = None,
-        trust_env: bool = True,
-        transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
-        environ = os.environ if environ is None else environ
-        if region is not None and endpoint is not None:
-            raise ConfigurationError("Give region or endpoint, not both.")
-        if region is None and endpoint is None:
-            endpoint = environ.get(ENDPOINT) or None
-            region = None if endpoint else environ.get(REGION) or None
-        if endpoint is not None:
-            endpoint = _hosts.endpoint("endpoint", endpoint)
-        elif region is not None:
-            endpoint = _hosts.service(region)
-        else:
-            raise ConfigurationError(
-                f"No region. Pass region= or endpoint=, or set {REGION} or {ENDPOINT}."
-            )
-        if auth is None:
-            found = _credentials.find(environ, region, project_id)
-            auth, project_id = found.auth, project_id or found.project_id
-            if auth is None:
-                raise _credentials.nothing_found(environ)
-        project_id = project_id or environ.get(_credentials.PROJECT) or None
-        if project_id is None:
-            raise ConfigurationError(
-                f"No project. Pass project_id= or set {_credentials.PROJECT}; find_project_id() "
-                "looks it up."
-            )
-        self._project_id = _rules.project_id(project_id)
-        self._language = WireLanguage(_rules.language(language))
-        # Without a base URL and a token of its own: it only works with the HTTP client below.
-        self._api = AuthenticatedClient(base_url="", token="")
-        self._connect(
-            _http.plan(
-                endpoint,
-                auth,
-                timeout=timeout,
-                connect_timeout=connect_timeout,
-                read_timeout=read_timeout,
-                retry=retry,
-                ssl_context=ssl_context,
-                trust_env=trust_env,
-                transport=transport,
-            )
-        )
-        self._endpoint = endpoint
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(endpoint={self._endpoint!r}, project_id={self._project_id!r})"
-        )
-
-    @property
-    def api(self) -> AuthenticatedClient:
-        """The low-level client: pass it to the functions of ``taurusdb_starrocks_api``.
-
-        They then have this client's identity, endpoint and limits, and raise its errors.
-        """
-        return self._api
-
-    @abstractmethod
-    def _connect(self, plan: _http.Plan) -> None: ...
-
-    # What the verbs of both clients do, as steps that either can carry out. Arguments are checked
-    # when the steps are made, before anything is sent.
-
-    def _check(self, instance_id: object, *task_names: object) -> None:
-        _rules.instance_id(instance_id)
-        for name in task_names:
-            _rules.task_name(name)
-
-    def _changing(
-        self, verb: _waiting.Verb, instance_id: str, task_name: str, wait: bool, options: Waiting
-    ) -> _waiting.Steps[Job]:
-        self._check(instance_id, task_name)
-        if wait:
-            return _waiting.change(verb, instance_id, task_name, Patience(**options))
-        if options:
-            raise ConfigurationError(f"{', '.join(options)}: only together with wait=True.")
-        return _waiting.ask(verb, instance_id, task_name)
-
-    def _reaching(
-        self, verb: _waiting.Verb, instance_id: str, task_name: str, options: Waiting
-    ) -> _waiting.Steps[Task]:
-        self._check(instance_id, task_name)
-        return _waiting.reach(verb, instance_id, task_name, Patience(**options))
-
-    def _finding(self, instance_id: str, task_name: str) -> _waiting.Steps[Task]:
-        self._check(instance_id, task_name)
-        return _waiting.find(instance_id, task_name)
-
-    def _listing(self, instance_id: str) -> Reading:
-        self._check(instance_id)
-        return read()
-
-    def _pausing(
-        self, instance_id: str, task_name: str | list[str] | tuple[str, ...], options: Waiting
-    ) -> Callable[[], Window]:
-        names = [task_name] if isinstance(task_name, str) else list(task_name)
-        if not names:
-            raise ConfigurationError("A window needs at least one task_name.")
-        self._check(instance_id, *names)
-        # A window is for one use; as a decorator, what is returned here is used many times.
-        return partial(Window, instance_id, names, Patience(**options))
-
-    def _reading_instances(self, instance_id: str) -> ReadInstances:
-        return ReadInstances(_rules.source_instance_id(instance_id))
-
-    def _reading_configuration(self, instance_id: str, task_name: str) -> ReadConfiguration:
-        self._check(instance_id, task_name)
-        return ReadConfiguration(instance_id, task_name)
-
-    def _request(
-        self, effect: Ask | Look | ReadConfiguration | ReadInstances
-    ) -> tuple[Any, dict[str, Any], Callable[[Any], Any]]:
-        """The generated module that has an effect, its arguments, and what reads its reply."""
-        arguments = {
-            "client": self._api,
-            "project_id": self._project_id,
-            "instance_id": _rules.plain(effect.instance_id),
-            "x_language": self._language,
-        }
-        if isinstance(effect, Look):
-            return list_call, {**arguments, **attrs.asdict(effect.page)}, _page
-        if isinstance(effect, ReadInstances):
-            return instances_call, arguments, _instances
-        if isinstance(effect, ReadConfiguration):
-            arguments["task_name"] = _rules.plain(effect.task_name)
-            return configuration_call, arguments, _configuration
-        call = pause_call if effect.verb == "pause" else resume_call
-        return call, {**arguments, "body": SyncTask(task_name=_rules.plain(effect.task_name))}, _job
-
-
-class Client(_Client):
+class Client(Verbs):
     """Pauses and resumes synchronization tasks. May be shared by threads, and used after a fork."""
 
-    def _connect(self, plan: _http.Plan) -> None:
-        self._http = _http.HTTPClient(plan)
-        self._api.set_httpx_client(self._http)
+    def _connect(self, plan: Plan) -> AuthenticatedClient:
+        from taurusdb_starrocks import _generated  # noqa: PLC0415  # As in Verbs.
+        from taurusdb_starrocks._transport.bridge import connect  # noqa: PLC0415  # As in Verbs.
 
-    def pause(
-        self, instance_id: str, task_name: str, *, wait: bool = False, **options: Unpack[Waiting]
-    ) -> Job:
-        """Ask for one synchronization task to stop; return the job that stops it.
+        self._http, self._within = connect(plan)
+        api = _generated.connected()
+        api.set_httpx_client(self._http)
+        return api
 
-        The service answers when the job is accepted, not when it is done: with ``wait`` this
-        returns only once the task is seen paused.
+    def pause(self, instance_id: str, task_name: str) -> Job:
+        """Request that one synchronization task stops; return the job that stops it.
+
+        The service responds when the job is accepted, not when it is done. ``ensure_paused``
+        waits until it is.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``), not the TaurusDB
                 instance it replicates from.
             task_name: 3 to 128 ASCII letters, digits or underscores.
-            wait: Whether to wait until the task is paused. A request whose answer was lost is then
-                settled by looking, and repeated only when the stage shows that nothing happened.
-            **options: How to wait, see ``Waiting``.
 
         Raises:
             ConfigurationError: An argument is malformed. Nothing was sent.
             NotSentError: The service was not reached. Nothing changed.
-            OutcomeUnknownError: The request left and no usable answer came. The task may be
-                stopping: look at its stage before asking again.
+            OutcomeUnknownError: The request left and no usable response came. The task may be
+                stopping: read its stage before you repeat it.
             ServiceError: The service refused; ``code`` says why. Nothing changed, but after a
                 ``ServerError`` the task may be stopping.
-            WaitTimeoutError: The task was not seen paused in time. It may still become so.
-            TaskFailedError: The task turned abnormal or was cancelled while it was waited for.
         """
-        return self._run(self._changing("pause", instance_id, task_name, wait, options))
+        return self._run(self._changing(PAUSE, instance_id, task_name))
 
-    def resume(
-        self, instance_id: str, task_name: str, *, wait: bool = False, **options: Unpack[Waiting]
-    ) -> Job:
-        """Ask for one paused synchronization task to go on; return the job that restores it.
+    def resume(self, instance_id: str, task_name: str) -> Job:
+        """Request that one paused synchronization task goes on; return the job that restores it.
 
-        The mirror image of ``pause``, in its arguments and errors: with ``wait`` this returns
-        only once the task is seen running, in stage ``FULL`` or ``INCREMENTAL``.
+        The mirror image of ``pause``, in its arguments and errors. ``ensure_running`` waits until
+        the task runs.
         """
-        return self._run(self._changing("resume", instance_id, task_name, wait, options))
+        return self._run(self._changing(RESUME, instance_id, task_name))
+
+    @overload
+    def ensure_paused(
+        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
+    ) -> Task: ...
+
+    @overload
+    def ensure_paused(
+        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
+    ) -> list[Task]: ...
+
+    def ensure_paused(self, instance_id: str, task_name: Names, **options: Unpack[Waiting]) -> Any:
+        """Pause tasks that are not paused yet and wait until all are; return them as last seen.
+
+        It is safe to repeat: a task that is paused is left alone. A request whose response was
+        lost, or that was refused, is settled by polling, and a lost one is repeated for ``settle``
+        seconds when the stage shows that nothing happened.
+
+        Args:
+            instance_id: StarRocks instance.
+            task_name: One name or several; for several, the result is a list in the same order.
+            **options: How to wait, see ``Waiting``.
+
+        Raises:
+            ConfigurationError: An argument is malformed. Nothing was sent.
+            WaitTimeoutError: A task was not seen paused in time. It may still become so.
+            TaskFailedError: A task is or turned abnormal, or was cancelled.
+            NotFoundError: The instance does not exist, or lists no such task.
+            OutcomeUnknownError: A request's response was lost and could not be settled in time.
+            ServiceError: The service refused. Tasks that were named before may be paused.
+        """
+        return self._run(self._ensuring(convergence.ensure_paused, instance_id, task_name, options))
+
+    @overload
+    def ensure_running(
+        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
+    ) -> Task: ...
+
+    @overload
+    def ensure_running(
+        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
+    ) -> list[Task]: ...
+
+    def ensure_running(self, instance_id: str, task_name: Names, **options: Unpack[Waiting]) -> Any:
+        """Resume tasks and wait until all run; return them as last seen.
+
+        It is safe to repeat, and it always sends a request: that a task runs proves nothing while
+        a pause may be under way. It ends when each request was accepted and the task seen running,
+        or refused and the task seen running twice. It cannot know of a pause that somebody else
+        requests at the same time: such a task may still become paused afterwards.
+
+        Args:
+            instance_id: StarRocks instance.
+            task_name: One name or several; for several, the result is a list in the same order.
+            **options: How to wait, see ``Waiting``.
+
+        Raises:
+            ReplicationError: As for ``ensure_paused``. The tasks may still be paused.
+        """
+        return self._run(
+            self._ensuring(convergence.ensure_running, instance_id, task_name, options)
+        )
 
     def tasks(self, instance_id: str) -> Iterator[Task]:
-        """All synchronization tasks of an instance, each once, page by page as they are taken.
+        """An iterator over all synchronization tasks of an instance, each once.
 
-        A task that the service shows in two ways that contradict each other has the stage
-        ``UNKNOWN``.
+        It reads a page when the tasks of the one before are used up: nothing is sent before the
+        first is taken, and errors come from taking the next. A task that the service shows in two
+        ways that contradict each other has the stage ``UNKNOWN``.
 
         Raises:
             ConfigurationError: The instance ID is malformed. Nothing was sent.
             ServiceError: The service refused; ``code`` says why.
             NotSentError: The service was not reached.
-            OutcomeUnknownError: No usable answer came, or the list could not be read as a whole:
-                it does not end, or shows fewer tasks than it counts. What it does show was taken.
+            OutcomeUnknownError: No usable response came, or the list could not be read as a whole:
+                it does not end, or shows fewer tasks than it counts. What it shows was given.
         """
         return self._all(instance_id, self._listing(instance_id))
 
@@ -302,7 +150,8 @@ class Client(_Client):
                 yield from step.tasks
                 step = following(reading)
             else:
-                step = following(reading, self._perform(Look(instance_id, step)))
+                page = self._perform(ReadPage(instance_id, step.offset, step.limit))
+                step = following(reading, page)
 
     def task(self, instance_id: str, task_name: str) -> Task:
         """One synchronization task as it is now.
@@ -327,7 +176,7 @@ class Client(_Client):
             NotFoundError: The TaurusDB instance does not exist.
             ReplicationError: As for ``tasks``. Nothing changes by reading.
         """
-        return self._perform(self._reading_instances(instance_id))  # type: ignore[no-any-return]  # What the effect says.
+        return self._run(self._reading_instances(instance_id))
 
     def configuration(self, instance_id: str, task_name: str) -> Configuration:
         """How a synchronization task is configured, and what became of it.
@@ -345,14 +194,14 @@ class Client(_Client):
             NotFoundError: The instance or the task does not exist.
             ReplicationError: As for ``tasks``. Nothing changes by reading.
         """
-        return self._perform(self._reading_configuration(instance_id, task_name))  # type: ignore[no-any-return]  # As above.
+        return self._run(self._reading_configuration(instance_id, task_name))
 
     def wait_until_paused(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
     ) -> Task:
-        """Look until a task is paused; return it as last seen. Asks for nothing.
+        """Poll until a task is paused; return it as last seen. Changes nothing.
 
-        A look that fails in a way that may pass does not end the wait.
+        A poll that fails in a way that may pass does not end the wait.
 
         Args:
             instance_id: StarRocks instance.
@@ -363,77 +212,87 @@ class Client(_Client):
             ConfigurationError: An argument is malformed. Nothing was sent.
             WaitTimeoutError: It was not seen so in time; ``task`` is how it was last seen.
             TaskFailedError: The task turned abnormal or was cancelled.
-            NotFoundError: The task is not in the list, in two looks one after the other.
-            ServiceError: A look was refused in a way that does not pass.
+            NotFoundError: The task is not in the list, in two polls one after the other.
+            ServiceError: A poll was refused in a way that does not pass.
         """
-        return self._run(self._reaching("pause", instance_id, task_name, options))
+        return self._run(self._reaching(PAUSE, instance_id, task_name, options))
 
     def wait_until_running(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
     ) -> Task:
-        """Look until a task is ``FULL`` or ``INCREMENTAL``; otherwise as ``wait_until_paused``."""
-        return self._run(self._reaching("resume", instance_id, task_name, options))
+        """Poll until a task runs, in stage ``FULL`` or ``INCREMENTAL``; otherwise as above."""
+        return self._run(self._reaching(RESUME, instance_id, task_name, options))
 
     @overload
     def paused(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
-    ) -> AbstractContextManager[Task]: ...
+        self,
+        instance_id: str,
+        task_name: str,
+        *,
+        already_paused: AlreadyPaused = "keep",
+        **options: Unpack[Waiting],
+    ) -> Window[Task]: ...
 
     @overload
     def paused(
-        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
-    ) -> AbstractContextManager[list[Task]]: ...
+        self,
+        instance_id: str,
+        task_name: list[str] | tuple[str, ...],
+        *,
+        already_paused: AlreadyPaused = "keep",
+        **options: Unpack[Waiting],
+    ) -> Window[list[Task]]: ...
 
     def paused(
         self,
         instance_id: str,
-        task_name: str | list[str] | tuple[str, ...],
+        task_name: Names,
+        *,
+        already_paused: AlreadyPaused = "keep",
         **options: Unpack[Waiting],
-    ) -> AbstractContextManager[Any]:
-        """A block in which a task is paused, and after which it runs again.
+    ) -> Window[Any]:
+        """A block in which tasks are paused, and after which they run again.
 
-        The block begins once the task is seen paused; ``as`` gives it as it was seen (for several
-        names, a list). Whatever ends the block, an exception, Ctrl-C or cancellation included,
-        the task is resumed and waited for until it runs. Several tasks are paused and resumed
-        together; those that were paused before are left paused. If one of several cannot be
-        paused, the others are resumed and the block never begins.
+        The block begins once every task is seen paused; ``as`` gives the task as it was seen (for
+        several names, a list). Whatever ends the block, an exception or Ctrl-C included, the tasks
+        are resumed and waited for until they run. If one of several cannot be paused, the others
+        are resumed and the block never begins. A task whose pause was requested and never seen may
+        be paused late: it is resumed again once it is, or named after ``settle`` seconds.
 
-        Nothing resumes the tasks when the process itself is killed: look at them then.
+        Ctrl-C while the tasks are being resumed does not stop that, but bounds it to ``settle``
+        seconds; a second one ends it. In the main thread, where Python's own handler for SIGINT is
+        installed, it is held back in the instants between the window's first and last step and the
+        block. Elsewhere, an exception that a signal handler raises in just these instants leaves
+        the tasks paused.
+
+        Nothing resumes the tasks when the process is killed (SIGKILL, SIGTERM or SIGHUP without a
+        handler, loss of power): read their stages then.
 
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several.
-            **options: How to wait, see ``Waiting``; once for pausing all, and again for resuming.
+            already_paused: What to do about tasks that are found paused: ``keep`` leaves them
+                paused afterwards, ``resume`` resumes them with the others, ``error`` does not open
+                the window. They are logged as a warning, and in the window's ``found_paused``.
+            **options: How to wait, see ``Waiting``: once for pausing all, and again for resuming.
 
         Raises:
-            ReplicationError: As for ``pause``; the block did not begin, and the tasks run.
-            NotResumedError: The block is over and tasks may still be paused; the error names them.
-            ExceptionGroup: The block, or pausing, failed and so did resuming: holds both.
+            ReplicationError: As for ``ensure_paused``; the block did not begin, and the tasks run.
+            AlreadyPausedError: ``already_paused`` is ``error``, and one was. Nothing changed.
+            NotResumedError: The window is over and tasks may still be paused; the error names
+                them, and has what ended the block as its ``block_error``.
         """
-        return self._window(self._pausing(instance_id, task_name, options), task_name)
+        make = self._pausing(instance_id, task_name, already_paused, options)
+        return Window(make, self._perform, single=isinstance(task_name, str))
 
-    @contextmanager
-    def _window(self, make: Callable[[], Window], task_name: object) -> Iterator[Any]:
-        window = make()
-        try:
-            tasks = self._run(window.open())
-            yield tasks[0] if isinstance(task_name, str) else tasks
-        except BaseException as error:
-            try:
-                self._run(window.close())
-            except BaseException as failure:  # noqa: BLE001  # Raised again, with the first.
-                raise _waiting.both(error, failure) from None
-            raise
-        self._run(window.close())
+    def _run(self, steps: Steps[T]) -> T:
+        return run(steps, self._perform)
 
-    def _run(self, steps: _waiting.Steps[T]) -> T:
-        return _waiting.run(steps, self._perform)
-
-    def _perform(self, effect: _waiting.Effect) -> Any:
-        if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
-        call, arguments, read = self._request(effect)
-        with _advised(effect.instance_id):
+    def _perform(self, step: Any) -> Any:
+        if isinstance(step, Sleep):
+            return time.sleep(step.seconds)
+        call, arguments, read = self._call(step)
+        with self._within(step.deadline):
             return read(call.sync_detailed(**arguments))
 
     def close(self) -> None:
@@ -445,155 +304,3 @@ class Client(_Client):
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-
-class AsyncClient(_Client):
-    """The same verbs for coroutines. May be shared by coroutines of one event loop."""
-
-    def _connect(self, plan: _http.Plan) -> None:
-        self._http = _http.AsyncHTTPClient(plan)
-        self._api.set_async_httpx_client(self._http)
-
-    async def pause(
-        self, instance_id: str, task_name: str, *, wait: bool = False, **options: Unpack[Waiting]
-    ) -> Job:
-        """As ``Client.pause``."""
-        return await self._run(self._changing("pause", instance_id, task_name, wait, options))
-
-    async def resume(
-        self, instance_id: str, task_name: str, *, wait: bool = False, **options: Unpack[Waiting]
-    ) -> Job:
-        """As ``Client.resume``."""
-        return await self._run(self._changing("resume", instance_id, task_name, wait, options))
-
-    def tasks(self, instance_id: str) -> AsyncIterator[Task]:
-        """As ``Client.tasks``, for ``async for``."""
-        return self._all(instance_id, self._listing(instance_id))
-
-    async def _all(self, instance_id: str, reading: Reading) -> AsyncIterator[Task]:
-        step = following(reading)
-        while step is not None:
-            if isinstance(step, Found):
-                for task in step.tasks:
-                    yield task
-                step = following(reading)
-            else:
-                step = following(reading, await self._perform(Look(instance_id, step)))
-
-    async def task(self, instance_id: str, task_name: str) -> Task:
-        """As ``Client.task``."""
-        return await self._run(self._finding(instance_id, task_name))
-
-    async def instances(self, instance_id: str) -> list[Instance]:
-        """As ``Client.instances``."""
-        return await self._perform(self._reading_instances(instance_id))  # type: ignore[no-any-return]  # What the effect says.
-
-    async def configuration(self, instance_id: str, task_name: str) -> Configuration:
-        """As ``Client.configuration``."""
-        return await self._perform(self._reading_configuration(instance_id, task_name))  # type: ignore[no-any-return]  # As above.
-
-    async def wait_until_paused(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
-    ) -> Task:
-        """As ``Client.wait_until_paused``."""
-        return await self._run(self._reaching("pause", instance_id, task_name, options))
-
-    async def wait_until_running(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
-    ) -> Task:
-        """As ``Client.wait_until_running``."""
-        return await self._run(self._reaching("resume", instance_id, task_name, options))
-
-    @overload
-    def paused(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
-    ) -> AbstractAsyncContextManager[Task]: ...
-
-    @overload
-    def paused(
-        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
-    ) -> AbstractAsyncContextManager[list[Task]]: ...
-
-    def paused(
-        self,
-        instance_id: str,
-        task_name: str | list[str] | tuple[str, ...],
-        **options: Unpack[Waiting],
-    ) -> AbstractAsyncContextManager[Any]:
-        """As ``Client.paused``, for ``async with``.
-
-        What cancels the block does not cancel the resuming. A further ``cancel()`` of the task
-        while it resumes does: an exception group then holds it and the ``NotResumedError``.
-        """
-        return self._window(self._pausing(instance_id, task_name, options), task_name)
-
-    @asynccontextmanager
-    async def _window(self, make: Callable[[], Window], task_name: object) -> AsyncIterator[Any]:
-        window = make()
-        try:
-            tasks = await self._run(window.open())
-            yield tasks[0] if isinstance(task_name, str) else tasks
-        except BaseException as error:
-            try:
-                with anyio.CancelScope(shield=True):
-                    await self._run(window.close())
-            except BaseException as failure:  # noqa: BLE001  # Raised again, with the first.
-                raise _waiting.both(error, failure) from None
-            raise
-        with anyio.CancelScope(shield=True):
-            await self._run(window.close())
-
-    async def _run(self, steps: _waiting.Steps[T]) -> T:
-        return await _waiting.arun(steps, self._perform)
-
-    async def _perform(self, effect: _waiting.Effect) -> Any:
-        if isinstance(effect, Sleep):
-            return await anyio.sleep(effect.seconds)
-        call, arguments, read = self._request(effect)
-        with _advised(effect.instance_id):
-            return read(await call.asyncio_detailed(**arguments))
-
-    async def aclose(self) -> None:
-        """Close the connections. A later call is a ``ConfigurationError``."""
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        await self.aclose()
-
-
-@contextmanager
-def _advised(instance_id: str) -> Iterator[None]:
-    """What is not found under a TaurusDB instance's ID says how to find what was meant."""
-    try:
-        yield
-    except NotFoundError as error:
-        error.message += advice(instance_id)
-        raise
-
-
-def _job(reply: Response[Any]) -> Job:
-    # A reply without a usable job_id has been judged an error.
-    assert isinstance(reply.parsed, WireJob)
-    assert isinstance(reply.parsed.job_id, str)
-    return Job(id=reply.parsed.job_id, request_id=reply.headers.get("X-Request-Id"))
-
-
-def _page(reply: Response[Any]) -> tuple[object, list[dict[str, Any]]]:
-    parsed = reply.parsed
-    assert isinstance(parsed, ReplicationList)
-    return parsed.total_count, [entry.to_dict() for entry in parsed.replications or []]
-
-
-# What these two hold is read from the body itself: generated models cannot give back what is of
-# another type than the contract says.
-
-
-def _instances(reply: Response[Any]) -> list[Instance]:
-    return read_instances(json.loads(reply.content))
-
-
-def _configuration(reply: Response[Any]) -> Configuration:
-    return read_configuration(json.loads(reply.content))

@@ -3,9 +3,10 @@
 ReplicationError                   catch this for everything
 ├── ConfigurationError             before any I/O (also a ValueError)
 ├── NotSentError                   the request never left; safe to repeat
-├── OutcomeUnknownError            it left and no usable answer came; the task may have changed
+├── OutcomeUnknownError            it left and no usable response came; the task may have changed
 ├── WaitTimeoutError               the task did not get there in time (also a TimeoutError)
 ├── TaskFailedError                the task turned abnormal or was cancelled
+├── AlreadyPausedError             a window did not open, because tasks were paused before it
 ├── NotResumedError                tasks that were paused may still be: resume them by hand
 └── ServiceError                   status, code, message, request_id, retry_after
     ├── BadRequestError            400
@@ -15,7 +16,7 @@ ReplicationError                   catch this for everything
     ├── ConflictError              409
     ├── RateLimitError             429
     ├── UnsupportedOperationError  the service does not have this call
-    └── ServerError                5xx with an answer of the service's own
+    └── ServerError                5xx with a response of the service's own
 """
 
 from __future__ import annotations
@@ -40,17 +41,26 @@ class ReplicationError(Exception):
     """Everything that this package raises on purpose.
 
     Attributes:
+        operation: The call that failed, like ``pause`` or ``list``; None before there was one.
+        host: Host that it went to, or None.
+        instance_id: Instance that it was about, or None.
+        task_name: Task that it was about, or None.
         attempts: How often the request was sent or tried to be sent; 0 before any I/O.
         elapsed: Seconds from the start of the call to its end, waiting included.
-        request_id: ID of the request at the service, if an answer had one.
+        request_id: ID of the request at the service, if a response had one.
     """
+
+    operation: str | None = None
+    host: str | None = None
+    instance_id: str | None = None
+    task_name: str | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.request_id = request_id
-        self.attempts = 0
-        self.elapsed = 0.0
 
     def __str__(self) -> str:
         return self._headline() + self._footnote()
@@ -62,7 +72,10 @@ class ReplicationError(Exception):
         return self.message
 
     def _footnote(self) -> str:
-        notes = [f"request {self.request_id}"] if self.request_id else []
+        about = self.task_name or self.instance_id or ""
+        notes = [f"{self.operation} {about}".rstrip()] if self.operation else []
+        if self.request_id:
+            notes.append(f"request {self.request_id}")
         if self.attempts > 1:
             notes.append(f"{self.attempts} attempts in {self.elapsed:.1f} s")
         return f" ({', '.join(notes)})" if notes else ""
@@ -75,20 +88,28 @@ class ConfigurationError(ReplicationError, ValueError):
 class NotSentError(ReplicationError):
     """The request never left this machine, or not as far as the service. Safe to repeat.
 
-    The service could not be reached, or an identity could not be had in time.
+    The service could not be reached, or a token could not be had in time.
+
+    Attributes:
+        lasting: Whether another attempt would fail in the same way, as with a certificate that is
+            not trusted. Such a request is not retried.
     """
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.lasting = lasting
 
 
 class OutcomeUnknownError(ReplicationError):
-    """The request left and no usable answer came: **the task may have changed**.
+    """The request left and no usable response came: **the task may have changed**.
 
-    Look at the task's stage before asking again: a second pause of a task that is pausing may
-    be refused.
+    Read the task's stage before you repeat it, or call ``ensure_paused`` or ``ensure_running``,
+    which do: a second pause of a task that is pausing may be refused.
 
     Attributes:
-        status: HTTP status of the answer, or None when there was none.
-        code: Error code in the answer, or None.
-        harmless: Whether the request was one that changes nothing, a look at the tasks.
+        status: HTTP status of the response, or None when there was none.
+        code: Error code in the response, or None.
+        harmless: Whether the request only reads, so that nothing can have changed.
     """
 
     def __init__(
@@ -101,11 +122,11 @@ class OutcomeUnknownError(ReplicationError):
         harmless: bool = False,
     ) -> None:
         advice = (
-            "Nothing changes by looking: it is safe to repeat."
+            "The request only reads: it is safe to repeat."
             if harmless
-            else "The task may have changed: look at its stage before asking again."
+            else "The task may have changed: read its stage before you repeat it."
         )
-        super().__init__(f"{message}. {advice}", request_id=request_id)
+        super().__init__(f"{message.rstrip('.')}. {advice}", request_id=request_id)
         self.status = status
         self.code = code
         self.harmless = harmless
@@ -115,7 +136,7 @@ class WaitTimeoutError(ReplicationError, TimeoutError):
     """The task did not reach the stage in time. The job may still bring it there.
 
     Attributes:
-        task: The task as it was last seen, or None if no look succeeded.
+        task: The task as it was last seen, or None if no poll succeeded.
     """
 
     def __init__(self, message: str, *, task: Task | None = None) -> None:
@@ -135,20 +156,51 @@ class TaskFailedError(ReplicationError):
         self.task = task
 
 
-class NotResumedError(ReplicationError):
-    """Tasks that were paused for a while may still be paused: resume them by hand.
+class AlreadyPausedError(ReplicationError):
+    """A window with ``already_paused="error"`` found tasks paused and did not open.
 
-    Its ``__cause__`` says what went wrong with the first of them.
+    Nothing changed. Somebody else may have paused them, or an earlier window that was never closed.
+
+    Attributes:
+        instance_id: Instance of the tasks.
+        task_names: The tasks that were paused already.
+    """
+
+    def __init__(self, instance_id: str, task_names: Sequence[str]) -> None:
+        super().__init__(
+            f"Paused already, so the window did not open: {', '.join(task_names)}. Nothing changed."
+        )
+        self.args = (instance_id, tuple(task_names))
+        self.instance_id = instance_id
+        self.task_name = task_names[0]
+        self.task_names = tuple(task_names)
+
+
+class NotResumedError(ReplicationError):
+    """Tasks that a window paused **may still be paused**: resume them by hand.
+
+    It takes the place of whatever ended the window, an interrupt or a cancellation included, so
+    that nobody who handles that misses the tasks. Its ``__cause__`` says what went wrong with the
+    first of them.
 
     Attributes:
         instance_id: Instance of the tasks.
         task_names: The tasks that are not known to run again.
+        block_error: What ended the block, or kept it from beginning; None if it ended normally.
+            Raise it once the tasks are taken care of, if it is an interrupt or a cancellation.
     """
+
+    block_error: BaseException | None = None
 
     def __init__(self, message: str, *, instance_id: str, task_names: Sequence[str]) -> None:
         super().__init__(message)
         self.instance_id = instance_id
         self.task_names = tuple(task_names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What ended the block is the program's own, and may not pickle.
+        state = {name: value for name, value in self.__dict__.items() if name != "block_error"}
+        return _rebuild, (type(self), self.args, state)
 
 
 class ServiceError(ReplicationError):
@@ -157,8 +209,9 @@ class ServiceError(ReplicationError):
     Attributes:
         status: HTTP status.
         code: The service's own code, like ``DBS.200022``, or None.
-        message: What the service says, in the language asked for; free of secrets.
-        retry_after: Seconds after which the service wants to be asked again, or None.
+        message: What the service says, in the client's language; free of secrets.
+        retry_after: Seconds after which the service accepts the next request, or None.
+        harmless: Whether nothing can have changed by the request.
     """
 
     def __init__(
@@ -169,11 +222,13 @@ class ServiceError(ReplicationError):
         code: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        harmless: bool = True,
     ) -> None:
         super().__init__(message, request_id=request_id)
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.harmless = harmless
 
     def _headline(self) -> str:
         # What a good list lacks is not found either, and 200 would only puzzle.
@@ -190,14 +245,14 @@ class NotFoundError(BadRequestError):
 
 
 class AuthenticationError(ServiceError):
-    """401: the identity is wrong, expired, or of another project or region."""
+    """401: the credentials are wrong, expired, or of another project or region."""
 
 
 class PermissionDeniedError(ServiceError):
-    """403: the identity may not do this, or the thing is absent; the service does not tell.
+    """403: the user may not do this, or the instance is absent; the service does not tell which.
 
     The permission is ``gaussdbformysql:htapInstance:modifyDataSync`` to pause and resume, and
-    ``gaussdbformysql:htapInstance:getReplication`` to look.
+    ``gaussdbformysql:htapInstance:getReplication`` to list tasks.
     """
 
 
@@ -212,14 +267,15 @@ class RateLimitError(ServiceError):
 class UnsupportedOperationError(ServiceError):
     """The service does not have this call: it follows an older contract. Nothing changed.
 
-    Contract 1.0 has ``pause`` and ``resume``; 1.1 added the list of tasks, which ``tasks``,
-    ``task``, ``wait`` and a window need; 1.2 added ``instances`` and ``configuration``. Whatever
-    the service does have goes on working.
+    Contract 1.0 has ``pause`` and ``resume``; 1.1 added the list of tasks, which every verb that
+    waits and a window need; 1.2 added ``instances`` and ``configuration``. Whatever the service
+    does have goes on working.
     """
 
 
 class ServerError(ServiceError):
-    """5xx with an answer of the service's own: **the task may have changed**.
+    """5xx with a response of the service's own: **the task may have changed**, if it was a change.
 
-    Only a 503 with ``retry_after`` says that nothing was done.
+    Only a 503 with ``retry_after`` says that nothing was done; ``harmless`` is then true, as it is
+    for a request that only reads.
     """

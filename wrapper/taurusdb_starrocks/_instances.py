@@ -73,21 +73,6 @@ class Configuration:
     last_error_of_alter_table: str
 
 
-@attrs.frozen
-class ReadInstances:
-    """Read the instances of a TaurusDB instance; the result is a list of ``Instance``."""
-
-    instance_id: str
-
-
-@attrs.frozen
-class ReadConfiguration:
-    """Read the configuration of a task; the result is a ``Configuration``."""
-
-    instance_id: str
-    task_name: str
-
-
 def read_instances(document: Mapping[str, Any]) -> list[Instance]:
     """The instances in a response, each once, without those that have no ID."""
     found: dict[str, Instance] = {}

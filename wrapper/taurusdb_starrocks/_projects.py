@@ -1,61 +1,67 @@
-"""The ID of a region's project, asked of IAM when somebody wants it to be."""
+"""The ID of a region's project, requested from IAM when somebody wants it to be."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from taurusdb_starrocks import _credentials, _hosts, _http, _rules
+from taurusdb_starrocks import _regions, _rules, _settings
+from taurusdb_starrocks._credentials import chain
 from taurusdb_starrocks._errors import ConfigurationError, NotFoundError, OutcomeUnknownError
+from taurusdb_starrocks._operations import PROJECTS
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks._credentials import Credentials
 
 
 @_rules.discreet
 def find_project_id(
     region: str,
     *,
-    auth: httpx.Auth | None = None,
+    auth: Credentials | None = None,
     iam_endpoint: str | None = None,
     environ: Mapping[str, str] | None = None,
     **options: Any,
 ) -> str:
     """The ID of the caller's project in a region, as IAM knows it.
 
-    One request to IAM, and a login before it where the identity needs one. Ask once, when a
-    program starts, and pass the result to the clients.
+    It takes one request to IAM, and a login before it where the credentials need one. Call it once,
+    when a program starts, and pass the result to the clients.
 
     Args:
         region: Region, like ``ap-southeast-3``. The project of a region has its name.
-        auth: Who asks, as for ``Client``; not given, it is looked for in the same places.
+        auth: The credentials, as for ``Client``; not given, they are looked for in the same places.
         iam_endpoint: IAM host, in place of the region's.
         environ: Environment variables, in place of the process's own.
         **options: ``timeout``, ``ssl_context`` and the like, as for ``Client``.
 
     Raises:
-        NotFoundError: IAM knows no such project, or several.
+        NotFoundError: IAM has no such project, or several.
         ReplicationError: As for ``Client.pause``; nothing changed in any case.
     """
     environ = os.environ if environ is None else environ
-    auth = _credentials.find(environ, region).auth if auth is None else auth
+    auth = chain.find(environ, region).auth if auth is None else auth
     if auth is None:
-        raise _credentials.nothing_found(environ)
-    endpoint = _hosts.iam(region) if iam_endpoint is None else iam_endpoint
-    plan = _http.plan(
-        _hosts.endpoint("iam_endpoint", endpoint).removesuffix("/v3"), auth, **options
+        raise chain.nothing_found(environ)
+    endpoint = (
+        _regions.iam(region)
+        if iam_endpoint is None
+        else _regions.iam_endpoint("iam_endpoint", iam_endpoint)
     )
-    with _http.HTTPClient(plan) as iam:
-        found = iam.get("/v3/projects", params={"name": region}).json().get("projects")
-    projects = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    plan = _settings.plan(endpoint, auth, environ=environ, **options)
+    from taurusdb_starrocks._transport.bridge import connect  # noqa: PLC0415  # It imports httpx.
+
+    client, _within = connect(plan)
+    with client as iam:
+        found = iam.request(PROJECTS.method, PROJECTS.template, params={"name": region})
+    projects = found.json().get("projects") or []
     if len(projects) != 1:
-        raise NotFoundError(
-            f"IAM knows {len(projects)} projects named {region}, not one. Pass project_id=.",
-            status=200,
-        )
+        many = f"{len(projects)} projects" if projects else "no project"
+        raise NotFoundError(f"IAM has {many} named {region}. Pass project_id=.", status=200)
     try:
         return _rules.project_id(projects[0].get("id"))
     except ConfigurationError as error:
         raise OutcomeUnknownError(
-            "IAM gave the project an ID that is none", status=200, harmless=True
+            "IAM gave the project an ID that no project can have", status=200, harmless=True
         ) from error

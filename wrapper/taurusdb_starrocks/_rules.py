@@ -5,6 +5,7 @@ The rules themselves are facts of openapi.yaml; tests/wrapper/test_rules.py prov
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import warnings
@@ -49,6 +50,29 @@ def discreet(function: Callable[P, T]) -> Callable[P, T]:
     return quiet
 
 
+def warn(message: str) -> None:
+    """Warn at the line outside of this package that called it."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_back and frame.f_globals.get("__name__", "").startswith(package):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)
+
+
+def keywords_only(init: Callable[P, None]) -> Callable[P, None]:
+    """The constructor, which refuses anything else in words that help."""
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        if len(args) > 1:
+            raise ConfigurationError(
+                f"{type(args[0]).__name__} takes keyword arguments only: region=, auth= and so on."
+            )
+        init(*args, **kwargs)
+
+    return checked
+
+
 def _check(argument: str, value: object, pattern: str, rule: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         shown = repr(value) if len(repr(value)) <= 200 else f"{repr(value)[:200]}…"
@@ -70,17 +94,15 @@ def instance_id(value: object) -> str:
     """The ID, if it is one an instance can have; warns when it is not a StarRocks instance's."""
     checked = _check("instance_id", value, INSTANCE_ID, INSTANCE_ID_RULE)
     if checked.endswith("in07"):
-        warnings.warn(
+        warn(
             f"instance_id {checked} looks like the parent TaurusDB instance (in07), not a "
             f"StarRocks instance (in17): client.instances({checked!r}) lists its StarRocks "
             "instances. The call goes out all the same.",
-            stacklevel=5,
         )
     elif not checked.endswith("in17"):
-        warnings.warn(
+        warn(
             f"instance_id {checked} does not end in in17: it looks like another kind of instance, "
             "not a StarRocks instance. The call goes out all the same.",
-            stacklevel=5,
         )
     return checked
 
@@ -89,10 +111,9 @@ def source_instance_id(value: object) -> str:
     """The ID, if it is one an instance can have; warns when it is not a TaurusDB instance's."""
     checked = _check("instance_id", value, INSTANCE_ID, INSTANCE_ID_RULE)
     if not checked.endswith("in07"):
-        warnings.warn(
+        warn(
             f"instance_id {checked} does not end in in07: instances() takes the TaurusDB instance "
             "that StarRocks instances replicate from. The call goes out all the same.",
-            stacklevel=4,
         )
     return checked
 
@@ -110,13 +131,13 @@ def language(value: object) -> Language:
     raise ConfigurationError(f"language must be one of {', '.join(LANGUAGES)}, not {value!r}.")
 
 
-def seconds(argument: str, value: object) -> float:
-    """The number of seconds, if it is one that can pass."""
+def seconds(argument: str, value: object, *, zero: bool = False) -> float:
+    """The number of seconds, if it is one that can pass; 0 only where it makes sense."""
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
-    if not 0 < number <= LONGEST_TIME:
+    if not 0 <= number <= LONGEST_TIME or (number == 0 and not zero):
         raise ConfigurationError(
-            f"{argument} must be a number of seconds above 0 and up to {LONGEST_TIME}, not "
-            f"{value!r}."
+            f"{argument} must be a number of seconds {'from' if zero else 'above'} 0 and up to "
+            f"{LONGEST_TIME}, not {value!r}."
         )
     return float(number)
 

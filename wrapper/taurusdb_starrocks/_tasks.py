@@ -13,6 +13,8 @@ from typing import Any
 
 import attrs
 
+from taurusdb_starrocks._redaction import printable
+
 # What is kept of a text. Names have 128 characters at most, stages far fewer.
 LONGEST_TEXT = 256
 
@@ -39,9 +41,8 @@ class Job:
     """A job of the service that pauses or resumes a task: accepted, not necessarily done.
 
     Attributes:
-        id: ID of the job. Empty only where ``wait`` settled, by looking, a request whose answer
-            had been lost.
-        request_id: ID of the request, for the vendor's support; None if the answer had none.
+        id: ID of the job, printable.
+        request_id: ID of the request, for the vendor's support; None if the response had none.
     """
 
     id: str
@@ -50,7 +51,9 @@ class Job:
 
 @attrs.frozen
 class Task:
-    """A synchronization task at the moment it was looked at.
+    """A synchronization task at the moment it was listed.
+
+    Texts are as the service wrote them, but printable and cut after 256 characters.
 
     Attributes:
         name: Name of the task.
@@ -84,8 +87,8 @@ class Task:
 
 def read(entry: Mapping[str, Any]) -> Task | None:
     """The task that an entry of the list describes; None if the entry names none."""
-    name = entry.get("task_name")
-    if not isinstance(name, str) or not name:
+    name = text(entry.get("task_name"))
+    if not name:
         return None
     stage = text(entry.get("stage")) or ""
     try:
@@ -106,8 +109,8 @@ def read(entry: Mapping[str, Any]) -> Task | None:
 
 
 def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
-    """The value if it is a text, cut where it is too long to be one of these."""
-    return value[:longest] if isinstance(value, str) else None
+    """The value if it is a text: printable, and cut where it is too long to be one of these."""
+    return printable(value[:longest]) if isinstance(value, str) else None
 
 
 def flag(value: object) -> bool | None:

@@ -1,0 +1,299 @@
+"""Bringing tasks of one instance to where they should be, and knowing that they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from taurusdb_starrocks._decisions.listing import (
+    PASSING,
+    about,
+    absent,
+    failed,
+    failure,
+    find_all,
+    read,
+)
+from taurusdb_starrocks._decisions.outcome import Outcome, may_have_changed
+from taurusdb_starrocks._decisions.polling import Chances, Patience
+from taurusdb_starrocks._decisions.steps import Change, Sleep, Steps
+from taurusdb_starrocks._errors import (
+    ReplicationError,
+    WaitTimeoutError,
+)
+from taurusdb_starrocks._operations import PAUSE, RESUME, RUNNING, Operation
+from taurusdb_starrocks._tasks import Job, Stage, Task
+
+# How many polls must show no change before a request is repeated, and how many must show a task
+# running before a refusal to resume it is taken for "it runs already".
+POLLS_UNTIL_LOST = 2
+
+
+class Convergence:
+    """Brings tasks to where an operation's goal is.
+
+    Args:
+        operation: ``PAUSE`` or ``RESUME``.
+        instance_id: Instance of the tasks.
+        names: The tasks.
+        patience: How long to wait for all of them together.
+        chances: Where time and chance come from.
+        stubborn: Whether to go on with the other tasks when one fails, and to repeat a request
+            that failed in a way that may pass until the time is over.
+        unseen: Tasks whose pause was requested and never seen. That they run proves nothing until
+            they were seen paused, because the pause may come later. They have ``settle`` seconds,
+            of which the first half is left to the pause: a resume might hide that it came.
+        late: Until when a second pause of a task may come, so that it proves nothing that the task
+            runs; for half of the time at most.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        instance_id: str,
+        names: Sequence[str],
+        patience: Patience,
+        chances: Chances,
+        *,
+        stubborn: bool = False,
+        unseen: Collection[str] = (),
+        late: Mapping[str, float] | None = None,
+    ) -> None:
+        self._operation = operation
+        self._goal = operation.verified_goal
+        self._instance_id = instance_id
+        self._patience = patience
+        self._chances = chances
+        self._stubborn = stubborn
+        self._began = chances.clock()
+        self.deadline = self._began + patience.timeout
+        self._unseen = set(unseen)
+        # When these are resumed without having been seen paused.
+        self._blind = self._began + min(patience.timeout, patience.settle) / 2
+        half = self._began + patience.timeout / 2
+        self._late = {name: min(until, half) for name, until in (late or {}).items()}
+        self.pending = dict.fromkeys(names)
+        self.seen: dict[str, Task] = {}
+        self.reached: set[str] = set()
+        # When requests were sent that may have changed a task, by task.
+        self.sent: dict[str, list[float]] = {name: [] for name in names}
+        self.failed: dict[str, ReplicationError] = {}  # Filled by the stubborn; others raise.
+        self._outcomes = dict.fromkeys(names, Outcome())
+        self._there = set(unseen)  # Tasks that were at the goal when they were last seen.
+        self._missed: set[str] = set()  # Tasks that the last poll did not show.
+
+    @property
+    def left(self) -> list[str]:
+        """The tasks that are not known to be at the goal."""
+        return [*self.failed, *self.pending]
+
+    def skip(self, before: Mapping[str, Task]) -> None:
+        """Leave alone the tasks that are at the goal already.
+
+        Raises:
+            TaskFailedError: Another one will not get there by itself. Nothing was sent.
+        """
+        self.seen.update(before)
+        for name, task in before.items():
+            if self._goal.reached(task):
+                self.pending.pop(name)
+            elif failed(task):
+                raise failure(self._instance_id, task, self._goal)
+
+    def hurry(self) -> None:
+        """Take no longer than ``settle`` seconds from now."""
+        self.deadline = min(self.deadline, self._chances.clock() + self._patience.settle)
+
+    def request_all(self) -> Steps[None]:
+        """Send a request for each task that needs one and for which none was accepted."""
+        yield from self._request_each(
+            [
+                name
+                for name in self.pending
+                if name not in self._unseen and self._outcomes[name].state != "accepted"
+            ]
+        )
+
+    def wait(self) -> Steps[dict[str, Task]]:
+        """Poll until every task is there, and return them as last seen.
+
+        Raises:
+            WaitTimeoutError: One did not get there in time.
+            TaskFailedError: One turned abnormal or was cancelled.
+            NotFoundError: One is not in the list any more.
+            ReplicationError: A request failed and could not be settled in time, or a poll was
+                refused in a way that does not pass.
+        """
+        pause = self._patience.poll.first
+        while self.pending:
+            left = min(self._next(name) for name in self.pending) - self._chances.clock()
+            yield Sleep(max(0.0, min(pause, left)))
+            if self._chances.clock() < self.deadline:
+                pause = yield from self._poll(pause)
+            now = self._chances.clock()
+            for name in [name for name in self.pending if self._limit(name) <= now]:
+                self._give_up(name)
+            yield from self._request_each(
+                [name for name in self.pending if self._needs_request(name, self._outcomes[name])]
+            )
+        return self.seen
+
+    def _request_each(self, names: Sequence[str]) -> Steps[None]:
+        """Send requests; of the stubborn, each gets its share of the time that is left."""
+        for number, name in enumerate(names):
+            now = self._chances.clock()
+            left = self._limit(name) - now
+            if left > 0:
+                share = left / (len(names) - number) if self._stubborn else left
+                yield from self._request(name, now + share)
+            else:
+                self._give_up(name)
+
+    def _request(self, name: str, deadline: float) -> Steps[None]:
+        """Send one request. One without a usable response is left to the polls to settle."""
+        before, sent = self._outcomes[name], self.sent[name]
+        now = self._chances.clock()
+        # Noted before it is sent: an interrupt may come instead of the response.
+        sent.append(now)
+        self._outcomes[name] = before.lost(now)
+        try:
+            _job: Job = yield Change(self._operation, self._instance_id, name, deadline)
+        except ReplicationError as error:
+            if not may_have_changed(error):
+                sent.pop()
+            after = before.failed(error, self._chances.clock())
+            self._outcomes[name] = after
+            # What changed nothing is raised, unless a request before it leaves the task in doubt.
+            repeatable = isinstance(error, PASSING) and (self._stubborn or bool(sent))
+            if after.state == "lost" and not (may_have_changed(error) or repeatable):
+                self._fail(name, error)
+        else:
+            self._outcomes[name] = Outcome("accepted", self._chances.clock())
+
+    def _poll(self, pause: float) -> Steps[float]:
+        """Poll once; return how long to wait until the next time."""
+        poll = self._patience.poll
+        try:
+            found = yield from read(self._instance_id, self.pending, self.deadline)
+        except PASSING as error:
+            return poll.after(error, pause, self._chances.chance())
+        for name in list(self.pending):
+            if name in found:
+                self._missed.discard(name)
+                self.seen[name] = found[name]
+                if self._patience.progress is not None:
+                    self._patience.progress(found[name])
+                self._look_at(found[name])
+            elif name in self._missed:
+                self._fail(name, absent(self._instance_id, [name]))
+            else:  # A list that changes while it is read may leave a task out once.
+                self._missed.add(name)
+        return poll.after(None, pause, self._chances.chance())
+
+    def _look_at(self, task: Task) -> None:
+        name = task.name
+        self._outcomes[name] = outcome = self._outcomes[name].polled()
+        if self._goal.reached(task):
+            self.reached.add(name)
+            self._there.add(name)
+            if self._proves(name, outcome):
+                self.pending.pop(name)
+        elif failed(task):
+            self._fail(name, failure(self._instance_id, task, self._goal))
+        elif task.stage is Stage.PAUSED and name in self._there:
+            # A pause came late, maybe after a resume that was accepted before it.
+            self._there.discard(name)
+            self._unseen.discard(name)
+            self._outcomes[name] = Outcome("lost", self._chances.clock(), polls=POLLS_UNTIL_LOST)
+
+    def _proves(self, name: str, outcome: Outcome) -> bool:
+        """Whether it proves that a task stays at its goal that it was seen there.
+
+        A task that runs may have a pause under way, and a list may lag behind: it proves nothing
+        until a request to resume it was accepted, or was refused while it kept running.
+        """
+        if name in self._unseen or self._chances.clock() < self._late.get(name, 0.0):
+            return False
+        if self._goal is not RUNNING or not outcome.open:
+            return True
+        return outcome.state == "refused" and outcome.polls >= POLLS_UNTIL_LOST
+
+    def _needs_request(self, name: str, outcome: Outcome) -> bool:
+        """Whether the polls show that a request had no effect, or none was sent for long enough."""
+        if outcome.state == "none":
+            return name in self._unseen and self._chances.clock() >= self._blind
+        if outcome.polls < POLLS_UNTIL_LOST:
+            return False
+        if outcome.state == "accepted" and self._stubborn and name not in self._there:
+            return self._chances.clock() - outcome.since >= self._patience.settle
+        return outcome.open
+
+    def _next(self, name: str) -> float:
+        """When there is something to do about a task, whatever the polls show."""
+        limit = self._limit(name)
+        if name in self._unseen and self._outcomes[name].state == "none":
+            return min(self._blind, limit)
+        return limit
+
+    def _limit(self, name: str) -> float:
+        """When a task is given up."""
+        outcome = self._outcomes[name]
+        if name in self._unseen:
+            return min(self.deadline, self._began + self._patience.settle)
+        if outcome.open and not self._stubborn:
+            return min(self.deadline, outcome.since + self._patience.settle)
+        return self.deadline
+
+    def _give_up(self, name: str) -> None:
+        """Fail a task whose time is over."""
+        now, error = self._chances.clock(), self._outcomes[name].error
+        if error is None or name in self._unseen or now >= self.deadline:
+            error = self._overdue(name, f"{now - self._began:.1f} s")
+        self._fail(name, error)
+
+    def _fail(self, name: str, error: ReplicationError) -> None:
+        if not self._stubborn:
+            raise error
+        self.failed[name] = error
+        self.pending.pop(name)
+
+    def _overdue(self, name: str, waited: str) -> WaitTimeoutError:
+        task = self.seen.get(name)
+        last = f"last seen in stage {task.stage_text!r}" if task else "and no poll succeeded"
+        error = WaitTimeoutError(
+            f"A pause of the task {name} was requested and not seen to take effect within "
+            f"{waited}, {last}. It may still come."
+            if name in self._unseen
+            else f"The task {name} is not {self._goal.name} after {waited}, {last}. The job may "
+            "still bring it there: read its stage before you do anything that depends on it.",
+            task=task,
+        )
+        error.__cause__ = self._outcomes[name].error
+        return about(error, self._instance_id, name)
+
+
+def ensure_paused(
+    instance_id: str, names: Sequence[str], patience: Patience, chances: Chances
+) -> Steps[dict[str, Task]]:
+    """Pause the tasks that are not paused yet, and wait until all are."""
+    effort = Convergence(PAUSE, instance_id, names, patience, chances)
+    before = yield from find_all(instance_id, names, patience, chances, effort.deadline)
+    effort.skip(before)
+    yield from effort.request_all()
+    return (yield from effort.wait())
+
+
+def ensure_running(
+    instance_id: str, names: Sequence[str], patience: Patience, chances: Chances
+) -> Steps[dict[str, Task]]:
+    """Resume the tasks, whatever they are, and wait until all run."""
+    effort = Convergence(RESUME, instance_id, names, patience, chances)
+    yield from effort.request_all()
+    return (yield from effort.wait())
+
+
+def wait_until(
+    operation: Operation, instance_id: str, name: str, patience: Patience, chances: Chances
+) -> Steps[Task]:
+    """Wait for one task to be where an operation would bring it. Requests nothing."""
+    seen = yield from Convergence(operation, instance_id, [name], patience, chances).wait()
+    return seen[name]

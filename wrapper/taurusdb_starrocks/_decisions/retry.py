@@ -1,0 +1,254 @@
+"""When a request is sent again: the policy, and the attempts of one call as steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from taurusdb_starrocks._decisions.steps import Send, Sleep, Steps
+from taurusdb_starrocks._decisions.verdict import judge
+from taurusdb_starrocks._errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ReplicationError,
+    ServerError,
+)
+from taurusdb_starrocks._instances import advice
+from taurusdb_starrocks._messages import Reply, Request, Unanswered
+from taurusdb_starrocks._operations import LOGIN, Call, Document, Operation
+from taurusdb_starrocks._redaction import clean, secrets
+from taurusdb_starrocks._rules import plain
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks._credentials import Credentials
+
+
+@attrs.frozen
+class RetryPolicy:
+    """Says how long to wait before the next attempt, or that there is none.
+
+    Only what cannot have changed a task is tried again: a request that never left (but not a
+    failure of TLS, which does not heal), 429, 409, 503 with ``Retry-After``, and a read-only
+    request without a usable response. To decide otherwise, pass an object of a subclass with its
+    own ``delay``.
+
+    Attributes:
+        attempts: Most attempts of a call, the first included.
+        first_delay: Longest wait before the second attempt, in seconds; doubles from there.
+        longest_delay: Where the doubling ends, in seconds.
+        budget: Retries that a client may make in a row over all its calls. Every call that
+            succeeds gives back a tenth of one, so that an outage is not multiplied by retries.
+    """
+
+    attempts: int = 3
+    first_delay: float = 0.5
+    longest_delay: float = 8.0
+    budget: float = 20.0
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.attempts) is not int or self.attempts < 1:
+            raise ConfigurationError(f"attempts must be a number from 1, not {self.attempts!r}.")
+        for name in ("first_delay", "longest_delay", "budget"):
+            value = getattr(self, name)
+            if type(value) not in {int, float} or not 0 <= value < math.inf:
+                raise ConfigurationError(f"{name} must be a number from 0, not {value!r}.")
+
+    def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
+        """Seconds to wait after a failed attempt, or None to raise the error.
+
+        Args:
+            error: What the attempt came to.
+            attempt: Which attempt that was, from 1.
+            chance: A random number from 0 to 1, which spreads the waits of many callers.
+        """
+        if attempt >= self.attempts or not _repeatable(error):
+            return None
+        asked = getattr(error, "retry_after", None)
+        if isinstance(asked, float):
+            return asked
+        return chance * min(self.longest_delay, self.first_delay * 2.0 ** min(attempt - 1, 60))
+
+
+def _repeatable(error: ReplicationError) -> bool:
+    match error:
+        case NotSentError():
+            return not error.lasting
+        case ConflictError() | RateLimitError():
+            return True
+        case OutcomeUnknownError():
+            return error.harmless
+        case ServerError():
+            return error.harmless
+        case _:
+            return False
+
+
+class Attempts:
+    """The attempts of the calls of one client, with the budget that they share.
+
+    Args:
+        policy: When to try again.
+        credentials: What each attempt is authenticated with.
+        clock: Seconds on a monotonic clock.
+        wall_clock: Seconds since the epoch.
+        chance: Gives a random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
+        self._policy = policy
+        self._credentials = credentials
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._chance = chance
+        self._budget = policy.budget
+
+    def of(self, call: Call, request: Request) -> Steps[tuple[Reply, Document]]:
+        """Send a request until a usable response comes, or until no attempt is left.
+
+        Each attempt is authenticated as it is sent: a signature has a date. A refused token is
+        renewed once. Once an attempt at a change ended unknown, so does the call, whatever a later
+        attempt came to.
+        """
+        doubts: list[ReplicationError] = []
+        try:
+            return (yield from self._until_final(call, request, doubts))
+        except ReplicationError as error:
+            final = _final(error, doubts, call)
+        raise final
+
+    def _until_final(
+        self, call: Call, request: Request, doubts: list[ReplicationError]
+    ) -> Steps[tuple[Reply, Document]]:
+        headers = yield from self._authenticated(call, request, None)
+        renewed = False
+        attempt = 0
+        while True:
+            attempt += 1
+            call.attempts += 1
+            result = yield from self._once(call, call.operation, request.with_headers(headers))
+            if isinstance(result, tuple):
+                return result
+            if _unknown(result):
+                doubts.append(result)
+            if isinstance(result, AuthenticationError) and not renewed:
+                renewed = True
+                other = yield from self._authenticated(call, request, headers)
+                if other:
+                    headers = other
+                    continue
+            delay = self._delay(result, attempt, call)
+            if delay is None:
+                raise result
+            yield Sleep(delay)
+            headers = yield from self._authenticated(call, request, None)
+
+    def login(
+        self, call: Call, request: Request, hidden: list[str]
+    ) -> Steps[tuple[Reply, Document]]:
+        """Send a login on the way of a call, as often as the policy allows."""
+        call.secrets += hidden
+        attempt = 0
+        while True:
+            attempt += 1
+            call.logins += 1
+            result = yield from self._once(call, LOGIN, request)
+            if isinstance(result, tuple):
+                return result
+            delay = self._delay(result, attempt, call)
+            if delay is None:
+                raise result
+            yield Sleep(delay)
+
+    def _authenticated(
+        self, call: Call, request: Request, rejected: dict[str, str] | None
+    ) -> Steps[dict[str, str]]:
+        """The headers that authenticate an attempt; none if there are only those rejected."""
+        try:
+            headers = yield from self._credentials.authenticate(
+                request, rejected, lambda login, hidden: self.login(call, login, hidden)
+            )
+            found = {plain(name): plain(value) for name, value in dict(headers or {}).items()}
+            call.secrets += [secret for secret in secrets(found) if secret not in call.secrets]
+        except ReplicationError:
+            raise
+        except Exception as error:  # Anything: credentials may be the user's own.
+            raise NotSentError(
+                f"{type(self._credentials).__name__} failed with {type(error).__name__}. Nothing "
+                "was sent."
+            ) from error
+        return found
+
+    def _once(
+        self, call: Call, operation: Operation, request: Request
+    ) -> Steps[tuple[Reply, Document] | ReplicationError]:
+        """One attempt: what came of it."""
+        try:
+            reply: Reply = yield Send(request)
+        except Unanswered as failure:
+            return unanswered(call, operation, failure)
+        verdict = judge(operation, reply, call.secrets, self._wall_clock())
+        if isinstance(verdict, ReplicationError):
+            return verdict
+        self._budget = min(self._policy.budget, self._budget + 0.1)
+        return reply, verdict
+
+    def _delay(self, error: ReplicationError, attempt: int, call: Call) -> float | None:
+        delay = self._policy.delay(error, attempt, self._chance())
+        if delay is None or delay >= call.deadline - self._clock() or self._budget < 1:
+            return None
+        self._budget -= 1
+        return delay
+
+
+def unanswered(call: Call, operation: Operation, failure: Unanswered) -> ReplicationError:
+    """The error of an attempt without a response: whether it left decides."""
+    what = clean(failure.what, call.secrets)
+    error: ReplicationError
+    if failure.sent:
+        error = OutcomeUnknownError(what, harmless=not operation.changes)
+    else:
+        error = NotSentError(
+            f"{what}. The request did not leave: it is safe to repeat.", lasting=failure.lasting
+        )
+    error.__cause__ = failure
+    return error
+
+
+def _unknown(error: ReplicationError) -> bool:
+    """Whether a task may have changed by the attempt that came to this."""
+    return isinstance(error, (OutcomeUnknownError, ServerError)) and not error.harmless
+
+
+def _final(
+    error: ReplicationError, doubts: Sequence[ReplicationError], call: Call
+) -> ReplicationError:
+    """What the last attempt comes to, with what the call knows beside it."""
+    if isinstance(error, NotFoundError) and call.instance_id:
+        error.message += advice(call.instance_id)
+    if not doubts or _unknown(error):
+        return error
+    unknown = OutcomeUnknownError(
+        f"An earlier attempt ended unknown ({doubts[-1].message.split('.')[0]}), and the last one "
+        f"failed: {error.message.rstrip('.')}",
+        status=getattr(error, "status", None),
+        code=getattr(error, "code", None),
+        request_id=error.request_id,
+    )
+    unknown.__cause__ = error
+    return unknown

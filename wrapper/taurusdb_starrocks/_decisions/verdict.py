@@ -1,0 +1,188 @@
+"""What a response means: an error, or a document that can be used. Judged once, here.
+
+The HTTP status comes first; codes only refine it, since the same number means other things
+elsewhere in the vendor's services.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from taurusdb_starrocks._errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReplicationError,
+    ServerError,
+    ServiceError,
+    UnsupportedOperationError,
+)
+from taurusdb_starrocks._messages import Reply
+from taurusdb_starrocks._operations import Document, Operation
+from taurusdb_starrocks._redaction import LONGEST_ID, Cleaned, clean, clean_document, mentions
+
+# Answered with status 400: the first on the vendor's pages of the two calls (and, there, in the
+# example), the others in the code of its Terraform provider.
+NOT_FOUND_CODES = frozenset({"DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05000091"})
+GATEWAY_PREFIXES = ("APIGW.", "APIG.")
+# What a server answers that does not have a path, or not with this method.
+UNKNOWN_PATH = frozenset({404, 405, 501})
+ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    429: RateLimitError,
+}
+
+
+def judge(
+    operation: Operation, reply: Reply, hidden: Collection[str], now: float
+) -> Document | ReplicationError:
+    """The document of a response that is usable; otherwise the error that it stands for.
+
+    Args:
+        operation: What was asked for.
+        reply: The response.
+        hidden: Secrets that were sent and that no message and no document may repeat.
+        now: Seconds since the epoch.
+    """
+    document = _document(reply, hidden)
+    wrong = _unusable(operation, reply, document)
+    if document is not None and wrong is None:
+        return document
+    code, message, request_id = _shape(document or {})
+    request_id = reply.headers.get("x-request-id") or request_id
+    code = code and clean(code, hidden, LONGEST_ID)
+    message = message and clean(message, hidden)
+    request_id = request_id and clean(request_id, hidden, LONGEST_ID)
+    wait = retry_after(reply.headers.get("retry-after"), now)
+
+    if _missing(operation, reply.status, code):
+        return UnsupportedOperationError(
+            f"{message or 'The response gives no reason.'} This service does not have the call "
+            f"{operation.name}: it follows an older contract than {operation.since}, or it is "
+            "another service. What it does have goes on working.",
+            status=reply.status,
+            code=code,
+            request_id=request_id,
+        )
+    kind = _kind(reply.status, code, wait)
+    if kind is not None:
+        return kind(
+            message or "The response gives no reason.",
+            status=reply.status,
+            code=code,
+            request_id=request_id,
+            retry_after=wait,
+            # A 5xx may come after the work was done; a 503 with Retry-After says that it was not.
+            harmless=reply.status < 500
+            or not operation.changes
+            or (reply.status == 503 and wait is not None),
+        )
+    said = f": {code or ''} {message or ''}".rstrip(" .") if code or message else ""
+    return OutcomeUnknownError(
+        clean(f"The response with status {reply.status} {wrong}", hidden) + said,
+        status=reply.status,
+        code=code,
+        request_id=request_id,
+        harmless=not operation.changes,
+    )
+
+
+def _unusable(operation: Operation, reply: Reply, document: Document | None) -> str | None:
+    """What is wrong with a response, as the end of a sentence; None for one that can be used."""
+    if 300 <= reply.status < 400:
+        return "is a redirect, which is never followed; check the endpoint"
+    if reply.status != operation.status:
+        return "is not one of the service's own"
+    if reply.unread is not None:
+        return f"has a body that {reply.unread}"
+    media_type = reply.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json" or document is None:
+        return "has no JSON object"
+    return operation.lacks(document)
+
+
+def _missing(operation: Operation, status: int, code: str | None) -> bool:
+    """Whether a response says that the service lacks a call of a later contract."""
+    return operation.since is not None and status in UNKNOWN_PATH and not _own(code)
+
+
+def _own(code: str | None) -> bool:
+    """Whether a code is one of the service, and not of the gateway in front of it."""
+    return code is not None and not code.startswith(GATEWAY_PREFIXES)
+
+
+def _kind(status: int, code: str | None, wait: float | None) -> type[ServiceError] | None:
+    """The class of a refusal; None where the outcome is unknown."""
+    if 400 <= status < 500:
+        kind = ERRORS_BY_STATUS.get(status, ServiceError)
+        return NotFoundError if kind is BadRequestError and code in NOT_FOUND_CODES else kind
+    if 500 <= status < 600:
+        return ServerError if _own(code) or (status == 503 and wait is not None) else None
+    return None
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait by a ``Retry-After`` header: seconds or a date; None for anything else."""
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,100}", value.strip()):
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+        # A date of HTTP is in GMT, whether or not it says so.
+        return max(0.0, when.replace(tzinfo=when.tzinfo or UTC).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _document(reply: Reply, hidden: Collection[str]) -> dict[str, Any] | None:
+    """The JSON object in a response, without the secrets that it repeats; None if there is none."""
+    try:
+        text = reply.body.decode("utf-8-sig")  # As JSON must be; json.loads would guess.
+        document: Any = json.loads(text)
+        if not isinstance(document, dict):
+            return None
+        # Some servers escape characters of tokens that need no escape.
+        if "\\/" in text or "\\u00" in text or mentions(text, hidden):
+            return Cleaned(clean_document(document, hidden))
+    except (ValueError, RecursionError):  # Not JSON, not Unicode, or nested without end.
+        return None
+    return document
+
+
+def _shape(body: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Code, message and request ID in any of the shapes an error body has.
+
+    The service and the gateway say ``error_code``/``error_msg``, IAM nests them under
+    ``error``, siblings of this service say ``errorCode``/``errorMsg`` or ``code``/``message``.
+    """
+    nested = body.get("error")
+    if isinstance(nested, dict):
+        return None, _text(nested.get("message")), _text(body.get("request_id"))
+    code = _first(body, "error_code", "errorCode", "code")
+    message = _first(body, "error_msg", "errorMsg", "message")
+    return code, message, _text(body.get("request_id"))
+
+
+def _first(body: Mapping[str, Any], *names: str) -> str | None:
+    return next((text for name in names if (text := _text(body.get(name)))), None)
+
+
+def _text(value: object) -> str | None:
+    """The value, if it is a text with something in it or a whole number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None

@@ -1,0 +1,152 @@
+"""What a client is set up with: from arguments and the environment, and where each was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from taurusdb_starrocks import _regions, _rules
+from taurusdb_starrocks._credentials import Credentials, IamPasswordAuth, chain
+from taurusdb_starrocks._decisions.retry import RetryPolicy
+from taurusdb_starrocks._errors import ConfigurationError
+from taurusdb_starrocks._regions import Endpoint
+from taurusdb_starrocks._transport.plan import Plan, Transport
+from taurusdb_starrocks._version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+
+REGION = "TAURUSDB_STARROCKS_REGION"
+ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
+
+
+@attrs.frozen
+class Settings:
+    """Where a client sends its requests, and on whose behalf.
+
+    Attributes:
+        endpoint: Where the service is.
+        project_id: Project of the instances.
+        auth: The credentials.
+        sources: Where each of them was found: the name of an argument or a variable, or a file.
+    """
+
+    endpoint: Endpoint
+    project_id: str
+    auth: Credentials
+    sources: Mapping[str, str]
+
+
+def resolve(
+    *,
+    region: str | None,
+    endpoint: str | None,
+    project_id: str | None,
+    auth: Credentials | None,
+    environ: Mapping[str, str] | None,
+) -> Settings:
+    """The settings: an argument first, then the environment, then what stands beside credentials.
+
+    Raises:
+        ConfigurationError: One is missing or malformed.
+    """
+    environ = os.environ if environ is None else environ
+    place, region, place_source = _place(region, endpoint, environ)
+    _check_auth(auth)
+    if auth is None:
+        found = chain.find(environ, region, project_id)
+        if found.auth is None:
+            raise chain.nothing_found(environ)
+        auth, auth_source = found.auth, found.source
+        project_id, project_source = found.project_id, found.project_source
+    else:
+        auth_source = "auth="
+        project_id, project_source = chain.project(environ, project_id)
+    if project_id is None and isinstance(auth, IamPasswordAuth) and auth.project_id:
+        project_id, project_source = auth.project_id, "the credentials"
+    if project_id is None:
+        raise ConfigurationError(
+            f"No project. Pass project_id= or set {chain.PROJECT}; find_project_id() looks it up."
+        )
+    return Settings(
+        place,
+        _rules.project_id(project_id),
+        auth,
+        {"endpoint": place_source, "project_id": project_source, "auth": auth_source},
+    )
+
+
+def _place(
+    region: str | None, endpoint: str | None, environ: Mapping[str, str]
+) -> tuple[Endpoint, str | None, str]:
+    if region is not None and endpoint is not None:
+        raise ConfigurationError("Give region or endpoint, not both.")
+    if endpoint is not None:
+        return _regions.endpoint("endpoint", endpoint), None, "endpoint="
+    if region is not None:
+        return _regions.service(region), region, "region="
+    if environ.get(ENDPOINT):
+        return _regions.endpoint(f"endpoint ({ENDPOINT})", environ[ENDPOINT]), None, ENDPOINT
+    if environ.get(REGION):
+        return _regions.service(environ[REGION]), environ[REGION], REGION
+    raise ConfigurationError(
+        f"No region. Pass region= or endpoint=, or set {REGION} or {ENDPOINT}."
+    )
+
+
+def _check_auth(auth: object) -> None:
+    if not isinstance(auth, Credentials | None):
+        raise ConfigurationError("auth must be credentials like TokenAuth(…), not a bare value.")
+
+
+def plan(  # The arguments are those of the clients, and described there.
+    endpoint: Endpoint,
+    auth: Credentials,
+    *,
+    timeout: float = 60.0,
+    connect_timeout: float = 5.0,
+    read_timeout: float = 30.0,
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # Frozen.
+    max_connections: int = 100,
+    ssl_context: ssl.SSLContext | None = None,
+    trust_env: bool = True,
+    transport: Transport | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Plan:
+    """What a client's transport is built from, checked.
+
+    Raises:
+        ConfigurationError: An argument is malformed.
+    """
+    _check_auth(auth)
+    if not isinstance(retry, RetryPolicy):
+        raise ConfigurationError("retry must be a RetryPolicy.")
+    if ssl_context is not None:
+        import ssl  # noqa: PLC0415  # Only TLS needs it, and it takes 10 ms.
+
+        if not isinstance(ssl_context, ssl.SSLContext):
+            raise ConfigurationError("ssl_context must be an ssl.SSLContext.")
+    if type(max_connections) is not int or max_connections < 1:
+        raise ConfigurationError(
+            f"max_connections must be a number from 1, not {max_connections!r}."
+        )
+    return Plan(
+        endpoint=endpoint,
+        auth=auth,
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"taurusdb-starrocks/{__version__}",
+        },
+        timeout=_rules.seconds("timeout", timeout),
+        connect_timeout=_rules.seconds("connect_timeout", connect_timeout),
+        read_timeout=_rules.seconds("read_timeout", read_timeout),
+        retry=retry,
+        max_connections=max_connections,
+        ssl_context=ssl_context,
+        proxies=dict(os.environ if environ is None else environ) if trust_env else {},
+        transport=transport,
+    )

@@ -1,0 +1,1 @@
+"""How calls are carried: connections, deadlines, bounds, attempts as performed, log and trace."""

@@ -1,0 +1,52 @@
+"""How much of a response is read: never more than a megabyte, decoded, whatever comes."""
+
+from __future__ import annotations
+
+import zlib
+
+LARGEST_BODY = 1024 * 1024
+
+
+class Body:
+    """Collects a response's body, decoding as it comes and never holding more than the limit.
+
+    A decoder without a bound unpacks a chunk whole: 64 KiB of gzip can become 64 MB.
+
+    Attributes:
+        unread: Why the body cannot be read, as the end of a sentence that begins "a body that".
+    """
+
+    def __init__(self, encoding: str) -> None:
+        """Begin to collect; ``encoding`` is the value of ``Content-Encoding``, or empty."""
+        encoding = encoding.strip().lower() or "identity"
+        self._decoder = (
+            zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in {"gzip", "deflate"} else None
+        )
+        self.unread = (
+            None
+            if self._decoder or encoding == "identity"
+            else f"has the unknown encoding {encoding[:40]!r}"
+        )
+        self._content = bytearray()
+
+    def takes(self, chunk: bytes | bytearray) -> bool:
+        """Whether more is wanted after this chunk."""
+        room = LARGEST_BODY + 1 - len(self._content)
+        if self._decoder is None:
+            self._content += chunk[:room]
+        else:
+            try:
+                self._content += self._decoder.decompress(chunk, room)
+            except zlib.error:
+                self.unread = "cannot be decoded"
+            if self._decoder.unused_data:  # The decoder would keep all that follows.
+                self.unread = "goes on after its encoding has ended"
+        if len(self._content) > LARGEST_BODY:
+            self.unread = f"is larger than {LARGEST_BODY} bytes"
+        return self.unread is None
+
+    def end(self) -> bytes:
+        """The content; empty if it cannot be read."""
+        if self._decoder and not self._decoder.eof and self._content and not self.unread:
+            self.unread = "ends before its encoding does"
+        return b"" if self.unread else bytes(self._content)

@@ -1,0 +1,145 @@
+"""What a call leaves behind: one line in the log, and a span where OpenTelemetry is installed.
+
+Names and attributes of spans follow OpenTelemetry's semantic conventions for HTTP clients.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from typing import Any, Self
+
+from taurusdb_starrocks._errors import ReplicationError
+from taurusdb_starrocks._messages import Reply, Request
+from taurusdb_starrocks._operations import Call
+from taurusdb_starrocks._redaction import LONGEST_ID, clean
+
+logger = logging.getLogger("taurusdb_starrocks")
+
+Outcome = Reply | BaseException | None
+
+
+@cache
+def _trace_api() -> Any:
+    """opentelemetry.trace, imported on the first call and not before; None without it."""
+    try:
+        return import_module("opentelemetry.trace")
+    except ImportError:
+        return None
+
+
+class Report:
+    """Surrounds one call; what it came to is set as ``reply``, or is the exception that ends it."""
+
+    def __init__(self, call: Call, request: Request, clock: Callable[[], float]) -> None:
+        self._call = call
+        self._request = request
+        self._clock = clock
+        self.reply: Reply | None = None
+
+    def __enter__(self) -> Self:
+        trace = _trace_api()
+        self._span = None if trace is None else _span(trace, self._call, self._request)
+        self._set = None if self._span is None else self._span.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        elapsed = self._clock() - self._call.started
+        if isinstance(error, ReplicationError) and error.host is None:
+            _stamp(error, self._call, elapsed)
+        outcome: Outcome = error or self.reply
+        if self._span is not None and self._set is not None:
+            self._set(outcome, self._call.attempts)
+            self._span.__exit__(None, None, None)
+        level = _level(self._call, outcome)
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s", _line(self._call, outcome, elapsed))
+
+
+def bare(error: ReplicationError) -> ReplicationError:
+    """The error without the tracebacks behind it: the variables of their frames hold secrets."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
+
+
+def _stamp(error: ReplicationError, call: Call, elapsed: float) -> None:
+    """Tell an error what it is about, how many attempts were made and how long they took."""
+    error.operation = call.operation.name
+    error.host = call.host
+    error.instance_id = call.instance_id
+    error.task_name = call.task_name
+    error.attempts = call.attempts or call.logins
+    error.elapsed = elapsed
+
+
+def _level(call: Call, outcome: Outcome) -> int:
+    """WARNING for what failed or was retried, INFO for a change, DEBUG for what only reads."""
+    # A change that is cancelled or interrupted may have been made all the same.
+    failure = BaseException if call.operation.changes else Exception
+    if isinstance(outcome, failure) or call.attempts > 1 or call.logins > 1:
+        return logging.WARNING
+    return logging.INFO if call.operation.changes else logging.DEBUG
+
+
+def _line(call: Call, outcome: Outcome, elapsed: float) -> str:
+    ended = f" {type(outcome).__name__}" if isinstance(outcome, BaseException) else ""
+    return (
+        f"{call.operation.name} host={call.host} instance={call.instance_id or '-'} "
+        f"task={call.task_name or '-'} status={_status(outcome) or '-'}{ended} "
+        f"attempts={call.attempts} duration={elapsed:.3f}s "
+        f"request_id={_request_id(call, outcome) or '-'}"
+    )
+
+
+def _status(outcome: Outcome) -> int | None:
+    return getattr(outcome, "status", None)
+
+
+def _request_id(call: Call, outcome: Outcome) -> str | None:
+    if isinstance(outcome, Reply):
+        return clean(outcome.headers.get("x-request-id", ""), call.secrets, LONGEST_ID)
+    return getattr(outcome, "request_id", None)
+
+
+@contextmanager
+def _span(trace: Any, call: Call, request: Request) -> Iterator[Callable[[Outcome, int], None]]:
+    template = call.operation.template
+    attributes = {
+        "http.request.method": request.method,
+        "url.full": f"{request.origin}{request.target}",
+        "url.template": template,
+        "server.address": request.origin.host,
+        "server.port": request.origin.port,
+        "taurusdb_starrocks.operation": call.operation.name,
+    }
+    if call.instance_id:
+        attributes["taurusdb_starrocks.instance_id"] = call.instance_id
+    if call.task_name:
+        attributes["taurusdb_starrocks.task_name"] = call.task_name
+    with trace.get_tracer("taurusdb_starrocks").start_as_current_span(
+        f"{request.method} {template}",
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
+
+        def report(outcome: Outcome, attempts: int) -> None:
+            status = _status(outcome)
+            if status is not None:
+                current.set_attribute("http.response.status_code", status)
+            if attempts > 1:
+                current.set_attribute("http.request.resend_count", attempts - 1)
+            if isinstance(outcome, BaseException):
+                current.set_attribute("error.type", str(status or type(outcome).__name__))
+                current.set_status(trace.StatusCode.ERROR)
+
+        yield report

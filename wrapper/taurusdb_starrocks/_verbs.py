@@ -1,0 +1,243 @@
+"""What the verbs of both clients do, as steps that either can perform.
+
+Arguments are checked when the steps are made, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args
+
+import attrs
+
+from taurusdb_starrocks import _rules, _settings
+from taurusdb_starrocks._decisions import convergence, listing, paging
+from taurusdb_starrocks._decisions.paging import Reading
+from taurusdb_starrocks._decisions.polling import Chances, Patience, Poll, Waiting
+from taurusdb_starrocks._decisions.retry import RetryPolicy
+from taurusdb_starrocks._decisions.steps import Change, Read, Steps, once
+from taurusdb_starrocks._decisions.window import AlreadyPaused, WindowSteps
+from taurusdb_starrocks._errors import ConfigurationError
+from taurusdb_starrocks._instances import Configuration, Instance
+from taurusdb_starrocks._operations import CONFIGURATION, INSTANCES, Operation
+from taurusdb_starrocks._tasks import Job, Task
+
+if TYPE_CHECKING:
+    import ssl
+
+    from taurusdb_starrocks._credentials import Credentials
+    from taurusdb_starrocks._generated import AuthenticatedClient
+    from taurusdb_starrocks._transport.plan import Plan, Transport
+
+Names = str | list[str] | tuple[str, ...]
+
+
+class Verbs(ABC):
+    """What both clients are made of.
+
+    Args:
+        region: Region of the instance, like ``ap-southeast-3``; or ``TAURUSDB_STARROCKS_REGION``.
+        endpoint: Base URL in place of a region, ``https://`` (``http://`` for loopback only); or
+            ``TAURUSDB_STARROCKS_ENDPOINT``.
+        project_id: Project in that region; or ``HUAWEICLOUD_SDK_PROJECT_ID``.
+        auth: The credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or
+            ``Credentials`` of your own. Not given, they are looked for in the environment and in
+            the profile file of the official client, never on the network.
+        language: Language of the service's messages.
+        timeout: Longest time of a call in seconds, all attempts and waits between them included.
+        connect_timeout: Longest time to connect, in seconds.
+        read_timeout: Longest time to wait for the next bytes, in seconds.
+        retry: When to retry.
+        poll: When to poll while waiting; the default of every verb that waits.
+        wait_timeout: Longest time to wait for tasks, in seconds; the default of every verb that
+            waits.
+        settle: Longest time in seconds to find out what became of a request whose response was
+            lost; the default of every verb that waits.
+        max_connections: Most connections at once; further calls wait in order, within their
+            ``timeout``.
+        ssl_context: TLS settings, for a private CA or a client certificate. The default verifies
+            against certifi's list.
+        trust_env: Whether proxies come from the environment (``HTTPS_PROXY``, ``NO_PROXY``, …),
+            which is read once, now.
+        transport: Carries the requests in place of the network, for tests: a transport of httpx,
+            like ``httpx.MockTransport``.
+        environ: Environment variables, in place of the process's own.
+
+    Raises:
+        ConfigurationError: An argument is missing or malformed. Nothing was sent.
+    """
+
+    @_rules.discreet
+    @_rules.keywords_only
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        endpoint: str | None = None,
+        project_id: str | None = None,
+        auth: Credentials | None = None,
+        language: _rules.Language = "en-us",
+        timeout: float = 60.0,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # Frozen.
+        poll: Poll = Poll(),  # noqa: B008  # Frozen.
+        wait_timeout: float = 1800.0,
+        settle: float = 60.0,
+        max_connections: int = 100,
+        ssl_context: ssl.SSLContext | None = None,
+        trust_env: bool = True,
+        transport: Transport | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = _settings.resolve(
+            region=region, endpoint=endpoint, project_id=project_id, auth=auth, environ=environ
+        )
+        self._language = _rules.language(language)
+        _rules.seconds("wait_timeout", wait_timeout)
+        self._patience = Patience(timeout=wait_timeout, poll=poll, settle=settle)
+        self._chances = Chances(time.monotonic, random.random)
+        plan = _settings.plan(
+            self._settings.endpoint,
+            self._settings.auth,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            retry=retry,
+            max_connections=max_connections,
+            ssl_context=ssl_context,
+            trust_env=trust_env,
+            transport=transport,
+            environ=environ,
+        )
+        self._api = self._connect(plan)
+
+    @abstractmethod
+    def _connect(self, plan: Plan) -> AuthenticatedClient:
+        """Connect the low-level client.
+
+        What generated code and httpx need is imported here: that takes longer than all the rest.
+        """
+
+    def __repr__(self) -> str:
+        settings = self._settings
+        return (
+            f"{type(self).__name__}(endpoint={str(settings.endpoint)!r}, "
+            f"project_id={settings.project_id!r})"
+        )
+
+    @property
+    def api(self) -> AuthenticatedClient:
+        """The low-level client: pass it to the functions of ``taurusdb_starrocks_api``.
+
+        They then have this client's credentials, endpoint and limits, and raise its errors.
+        """
+        return self._api
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where ``endpoint``, ``project_id`` and ``auth`` were found.
+
+        Each is the name of an argument or a variable, or a file; no value is shown.
+        """
+        return dict(self._settings.sources)
+
+    def _check(self, instance_id: object, *task_names: object) -> None:
+        _rules.instance_id(instance_id)
+        for name in task_names:
+            _rules.task_name(name)
+
+    def _names(self, instance_id: str, task_name: Names) -> list[str]:
+        """The tasks that a verb is about, each once."""
+        several = isinstance(task_name, Iterable) and not isinstance(task_name, (str, bytes))
+        names: list[Any] = list(task_name) if several else [task_name]
+        if not names:
+            raise ConfigurationError("Name at least one task.")
+        self._check(instance_id, *names)
+        return list(dict.fromkeys(names))
+
+    def _waiting(self, options: Mapping[str, Any]) -> Patience:
+        try:
+            return attrs.evolve(self._patience, **options)
+        except TypeError:
+            unknown = sorted(options.keys() - Waiting.__annotations__.keys())
+            raise ConfigurationError(
+                f"Unknown: {', '.join(unknown)}. Waiting takes "
+                f"{', '.join(Waiting.__annotations__)}."
+            ) from None
+
+    def _changing(self, operation: Operation, instance_id: str, task_name: str) -> Steps[Job]:
+        self._check(instance_id, task_name)
+        return once(Change(operation, instance_id, task_name))
+
+    def _ensuring(
+        self,
+        ensure: Callable[..., Steps[dict[str, Task]]],
+        instance_id: str,
+        task_name: Names,
+        options: Mapping[str, Any],
+    ) -> Steps[Any]:
+        names = self._names(instance_id, task_name)
+        steps = ensure(instance_id, names, self._waiting(options), self._chances)
+        return _picked(steps, names, single=isinstance(task_name, str))
+
+    def _reaching(
+        self, operation: Operation, instance_id: str, task_name: str, options: Mapping[str, Any]
+    ) -> Steps[Task]:
+        self._check(instance_id, task_name)
+        return convergence.wait_until(
+            operation, instance_id, task_name, self._waiting(options), self._chances
+        )
+
+    def _finding(self, instance_id: str, task_name: str) -> Steps[Task]:
+        self._check(instance_id, task_name)
+        return listing.find(instance_id, task_name)
+
+    def _reading_instances(self, instance_id: str) -> Steps[list[Instance]]:
+        return once(Read(INSTANCES, _rules.source_instance_id(instance_id)))
+
+    def _reading_configuration(self, instance_id: str, task_name: str) -> Steps[Configuration]:
+        self._check(instance_id, task_name)
+        return once(Read(CONFIGURATION, instance_id, task_name))
+
+    def _listing(self, instance_id: str) -> Reading:
+        self._check(instance_id)
+        return paging.read()
+
+    def _pausing(
+        self,
+        instance_id: str,
+        task_name: Names,
+        already_paused: AlreadyPaused,
+        options: Mapping[str, Any],
+    ) -> Callable[[], WindowSteps]:
+        names = self._names(instance_id, task_name)
+        if already_paused not in get_args(AlreadyPaused):
+            raise ConfigurationError(
+                f"already_paused must be one of {', '.join(get_args(AlreadyPaused))}, not "
+                f"{already_paused!r}."
+            )
+        # A window is for one use; as a decorator, what is returned here is used many times.
+        return partial(
+            WindowSteps,
+            instance_id,
+            names,
+            self._waiting(options),
+            self._chances,
+            already_paused,
+        )
+
+    def _call(self, step: Any) -> tuple[Any, Mapping[str, Any], Callable[[Any], Any]]:
+        from taurusdb_starrocks import _generated  # noqa: PLC0415  # As in _connect.
+
+        return _generated.call(step, self._api, self._settings.project_id, self._language)
+
+
+def _picked(steps: Steps[dict[str, Task]], names: Sequence[str], *, single: bool) -> Steps[Any]:
+    """The task that was asked for, or the list of those that were."""
+    seen = yield from steps
+    return seen[names[0]] if single else [seen[name] for name in names]

@@ -1,0 +1,268 @@
+"""Windows: blocks of code during which tasks are paused.
+
+What a window does is decided in ``_decisions/window.py``. Here it is tied to a ``with`` statement,
+so that nothing between its first and its last step is lost:
+
+- A ``KeyboardInterrupt`` can come at any instruction, also between the end of the block and the
+  first instruction that would resume the tasks. It is held back in just those places.
+- A process forked inside a window has a copy of it. The copy does nothing.
+- A window that is still open when the interpreter exits says so, with the names of its tasks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from taurusdb_starrocks import _sigint
+from taurusdb_starrocks._decisions.steps import arun, run
+from taurusdb_starrocks._decisions.window import WindowSteps, with_block_error
+from taurusdb_starrocks._errors import ConfigurationError
+
+logger = logging.getLogger("taurusdb_starrocks")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Seen = TypeVar("Seen", covariant=True)  # noqa: PLC0105  # A Task, or a list of them.
+
+
+class _Window(Generic[Seen]):
+    """What both kinds of windows are: the steps of one window, in one process."""
+
+    def __init__(self, make: Callable[[], WindowSteps], perform: Any, *, single: bool) -> None:
+        self._make = make
+        self._perform = perform
+        self._single = single
+        self._steps = make()
+        self._process = 0  # The process that opened it.
+
+    @property
+    def found_paused(self) -> tuple[str, ...]:
+        """Names of the tasks that were paused before the window opened; known inside."""
+        return self._steps.found_paused
+
+    def _begin(self) -> None:
+        if self._process:
+            raise ConfigurationError("A window is for one block: make another for the next.")
+        self._process = os.getpid()
+        atexit.register(self._at_exit)
+
+    @property
+    def _touched(self) -> bool:
+        """Whether there are tasks to resume; never in a forked process."""
+        return self._process == os.getpid() and bool(self._steps.touched)
+
+    def _warn(self) -> None:
+        if self.found_paused:
+            logger.warning(
+                "window on instance=%s found paused already, and %s: %s",
+                self._steps.instance_id,
+                "leaves them so" if self._steps.keeps else "resumes them when it closes",
+                ", ".join(self.found_paused),
+            )
+
+    def _seen(self, tasks: list[Any]) -> Any:
+        return tasks[0] if self._single else tasks
+
+    def _came_to(self, failure: BaseException, block_error: BaseException | None) -> BaseException:
+        if isinstance(block_error, GeneratorExit):  # Nobody may see what is raised after it.
+            logger.critical("window abandoned: %s", failure)
+        return with_block_error(failure, block_error)
+
+    def _end(self) -> None:
+        # An exception raised by a signal handler can end the closing before its first step.
+        if not self._steps.touched:
+            atexit.unregister(self._at_exit)
+
+    def _at_exit(self) -> None:
+        if self._touched:
+            logger.critical("window still open at exit: %s", self._steps.left_open())
+
+
+class Window(_Window[Seen]):
+    """A block in which tasks are paused, made by ``Client.paused``.
+
+    Use it in a ``with`` statement, once, or as a decorator of a function, which then is the block
+    each time it is called.
+    """
+
+    _holds = False  # Whether it holds SIGINT back.
+    _held = False  # Whether one is held back.
+    _performing = False  # Whether a step is being performed, which an interrupt may end.
+
+    @_sigint.guarded
+    def __enter__(self) -> Seen:
+        self._begin()
+        self._holds = _sigint.handler.hold()
+        try:
+            try:
+                seen = self._seen(run(self._steps.open(), self._careful))
+            finally:
+                self._warn()
+            self._deliver()
+        except BaseException as error:
+            failure = self._close(error)
+            if failure is not None:
+                raise failure  # noqa: B904  # It has its cause already.
+            raise
+        return seen  # type: ignore[no-any-return]  # A task, or a list of them.
+
+    @_sigint.guarded
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        failure = self._close(error)
+        if failure is not None:
+            raise failure
+
+    def _close(self, error: BaseException | None) -> BaseException | None:
+        """Resume the tasks; return what is to be raised in place of what ended the block.
+
+        After the signal is released, nothing is called that could let another one take the place
+        of a ``NotResumedError``.
+        """
+        early, self._held = self._held, False
+        ordinary = error is None or isinstance(error, Exception)
+        failure: BaseException | None = None
+        try:
+            if self._touched:
+                run(self._steps.close(interrupted=early or not ordinary), self._careful)
+        except BaseException as raised:  # noqa: BLE001  # It is returned.
+            interrupt = KeyboardInterrupt() if early or self._held else None
+            failure = self._came_to(raised, error or interrupt)
+        self._end()
+        try:
+            if self._holds:
+                _sigint.handler.release()
+        except KeyboardInterrupt:
+            early = True
+        if failure is None and ordinary and (early or self._held):
+            failure = KeyboardInterrupt()
+        return failure
+
+    def _careful(self, step: Any) -> Any:
+        """Perform a step; an interrupt that comes meanwhile is one of the step."""
+        try:
+            self._performing = True
+            self._deliver()
+            return self._perform(step)
+        finally:
+            self._performing = False
+
+    def _deliver(self) -> None:
+        if self._held:
+            self._held = False
+            raise KeyboardInterrupt
+
+    def signaled(self) -> None:
+        """Called for a SIGINT in the middle of this window's own code."""
+        if self._performing:
+            raise KeyboardInterrupt
+        self._held = True
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """A function whose every call is a block of a window of its own."""
+        call = getattr(type(function), "__call__", None)  # noqa: B004  # Of an object's class.
+        if any(kind(one) for kind in _DEFERRED for one in (function, call)):
+            raise ConfigurationError(
+                "A window cannot decorate a coroutine or generator function: calling it returns "
+                "before its body runs. Put a with statement into the body."
+            )
+
+        @wraps(function)
+        def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+            with Window(self._make, self._perform, single=self._single):
+                return _complete(function(*args, **kwargs))
+
+        return inside
+
+
+class AsyncWindow(_Window[Seen]):
+    """A block in which tasks are paused, made by ``AsyncClient.paused``.
+
+    Use it in an ``async with`` statement, once, or as a decorator of a coroutine function.
+    """
+
+    async def __aenter__(self) -> Seen:
+        self._begin()
+        try:
+            try:
+                return self._seen(await arun(self._steps.open(), self._perform))  # type: ignore[no-any-return]  # As above.
+            finally:
+                self._warn()
+        except BaseException as error:
+            await self._close(error)
+            raise
+
+    async def __aexit__(
+        self, _kind: object, error: BaseException | None, _traceback: object
+    ) -> None:
+        await self._close(error)
+
+    async def _close(self, error: BaseException | None) -> None:
+        interrupted = error is not None and not isinstance(error, Exception)
+        try:
+            if self._touched:
+                with _shielded():
+                    await arun(self._steps.close(interrupted=interrupted), self._perform)
+        except BaseException as failure:  # noqa: BLE001  # It is raised again, or named.
+            raise self._came_to(failure, error) from failure.__cause__
+        finally:
+            self._end()
+
+    def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        """A coroutine function whose every call is a block of a window of its own."""
+        if not inspect.iscoroutinefunction(function):
+            raise ConfigurationError(
+                "A window of an AsyncClient can decorate coroutine functions only. Put an async "
+                "with statement into the body."
+            )
+
+        @wraps(function)
+        async def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+            async with AsyncWindow(self._make, self._perform, single=self._single):
+                return await function(*args, **kwargs)
+
+        return inside
+
+
+# Functions whose body does not run when they are called.
+_DEFERRED = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
+
+
+def _complete(result: T) -> T:
+    """What a function returned, unless it has not run yet: not every such function shows it."""
+    if inspect.iscoroutine(result):
+        result.close()
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise ConfigurationError(
+            "The decorated function returned something that has not run yet, and would run after "
+            "the window. Put a with statement into its body."
+        )
+    return result
+
+
+def _shielded() -> Any:
+    """Keeps a cancelled scope of AnyIO from cancelling every single ``await`` of the closing.
+
+    Only a program that has loaded AnyIO can be inside such a scope.
+    """
+    if "anyio" not in sys.modules:
+        return nullcontext()
+    import asyncio  # noqa: PLC0415  # Only coroutines come here.
+
+    import anyio  # noqa: PLC0415  # As this says.
+
+    try:
+        return anyio.CancelScope(shield=True) if asyncio.current_task() else nullcontext()
+    except RuntimeError:  # No event loop is running.
+        return nullcontext()

@@ -13,6 +13,7 @@ Where the two differ by nature, and what is done about it here:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -229,7 +230,7 @@ def test_on_the_wire(
         client.resume(INSTANCE, "orders_sync")
         list(client.tasks(INSTANCE))
     assert [received.method for received in service.received] == ["POST", "POST", "GET"]
-    assert "?limit=100&offset=0" in service.received[2].target
+    assert re.search(r"\?limit=\d+&offset=0$", service.received[2].target)
     for received in service.received:
         assert received.headers["X-Security-Token"] == token
         header = as_sent(official, "AKIDEXAMPLE", "SKEXAMPLE", received)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-import attrs
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-@attrs.frozen
-class Origin:
+class Origin(NamedTuple):
     """Where requests go: ``scheme`` is ``https`` or ``http``, ``host`` has no brackets."""
 
     scheme: str
@@ -31,8 +32,7 @@ class Origin:
         return f"{self.scheme}://{self.authority}"
 
 
-@attrs.frozen
-class Request:
+class Request(NamedTuple):
     """One HTTP request, complete but for ``Host`` and ``Content-Length``.
 
     Attributes:
@@ -46,8 +46,12 @@ class Request:
     method: str
     origin: Origin
     target: str
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)  # They hold secrets.
-    body: bytes = attrs.field(default=b"", repr=False)
+    headers: Mapping[str, str] = NO_HEADERS
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        # Headers and body hold secrets.
+        return f"Request({self.method} {self.origin}{self.target})"
 
     @property
     def path(self) -> str:
@@ -61,8 +65,7 @@ class Request:
         )
 
 
-@attrs.frozen
-class Reply:
+class Reply(NamedTuple):
     """One HTTP response, read whole.
 
     Attributes:
@@ -74,9 +77,12 @@ class Reply:
     """
 
     status: int
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    body: bytes = attrs.field(default=b"", repr=False)
+    headers: Mapping[str, str] = NO_HEADERS
+    body: bytes = b""
     unread: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status})"  # As above.
 
 
 class Unanswered(Exception):  # noqa: N818  # It is a result that the next layer turns into an error.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -21,8 +21,7 @@ MOST_ENTRIES = 1000
 MOST_TABLES = 10_000
 
 
-@attrs.frozen
-class Goal:
+class Goal(NamedTuple):
     """Where a change brings a task.
 
     Attributes:
@@ -94,8 +93,7 @@ def _too_long(document: Document) -> str | None:
     return None
 
 
-@attrs.frozen
-class Operation:
+class Operation(NamedTuple):
     """One call of the service, or of the IAM in front of it.
 
     Attributes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
-
-import attrs
 
 from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._messages import Origin
@@ -35,8 +34,7 @@ IAM_REGIONS = (
 )
 
 
-@attrs.frozen
-class Endpoint:
+class Endpoint(NamedTuple):
     """An origin, and the path that goes before every call's own (without a final slash)."""
 
     origin: Origin

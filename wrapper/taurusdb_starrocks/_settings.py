@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 from taurusdb_starrocks import _regions, _rules
 from taurusdb_starrocks._credentials import Credentials, IamPasswordAuth, chain
@@ -23,8 +21,7 @@ REGION = "TAURUSDB_STARROCKS_REGION"
 ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
 
 
-@attrs.frozen
-class Settings:
+class Settings(NamedTuple):
     """Where a client sends its requests, and on whose behalf.
 
     Attributes:

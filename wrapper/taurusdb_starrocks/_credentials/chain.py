@@ -6,8 +6,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-
-import attrs
+from typing import NamedTuple
 
 from taurusdb_starrocks import _rules
 from taurusdb_starrocks._credentials.access_key import AccessKeyAuth
@@ -33,8 +32,7 @@ OS_REGION = "OS_REGION_NAME"
 PROFILE_SECTION = "basic"
 
 
-@attrs.frozen
-class Found:
+class Found(NamedTuple):
     """Credentials from the surroundings, and the project that stands beside them.
 
     Attributes:

@@ -11,7 +11,7 @@ on trust: that a task is absent, and that all tasks were read, takes proof.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -30,16 +30,14 @@ MOST_ENTRIES = 1000
 LONGEST_NAME = 128
 
 
-@attrs.frozen
-class PageRequest:
+class PageRequest(NamedTuple):
     """Read this page; send its total, as the service says it, and its entries."""
 
     offset: int
     limit: int
 
 
-@attrs.frozen
-class Found:
+class Found(NamedTuple):
     """Tasks that a page shows and no page before it did; send nothing."""
 
     tasks: tuple[Task, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import attrs
 
@@ -84,8 +84,7 @@ class Patience:
             raise ConfigurationError("progress must be callable with a Task.")
 
 
-@attrs.frozen
-class Chances:
+class Chances(NamedTuple):
     """Where a decision gets the time and chance from.
 
     Attributes:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Protocol, TypeVar
-
-import attrs
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from taurusdb_starrocks._messages import Request
 from taurusdb_starrocks._operations import Operation
@@ -24,29 +22,25 @@ class Latch(Protocol):
         """Have a callback called once it is open, in whichever thread opens it; maybe at once."""
 
 
-@attrs.frozen
-class Send:
+class Send(NamedTuple):
     """Send a request once; the answer is a ``Reply``, or ``Unanswered`` is thrown."""
 
     request: Request
 
 
-@attrs.frozen
-class Sleep:
+class Sleep(NamedTuple):
     """Wait so many seconds."""
 
     seconds: float
 
 
-@attrs.frozen
-class Wait:
+class Wait(NamedTuple):
     """Wait until a latch is open; the answer is whether it was within the call's deadline."""
 
     latch: Latch
 
 
-@attrs.frozen
-class Change:
+class Change(NamedTuple):
     """Ask the service to change a task; the answer is a ``Job``.
 
     ``deadline`` is the latest reading of the clock at which the call may end.
@@ -58,8 +52,7 @@ class Change:
     deadline: float | None = None
 
 
-@attrs.frozen
-class ReadPage:
+class ReadPage(NamedTuple):
     """Read one page of an instance's tasks; the answer is the service's total and the entries."""
 
     instance_id: str
@@ -68,8 +61,7 @@ class ReadPage:
     deadline: float | None = None
 
 
-@attrs.frozen
-class Read:
+class Read(NamedTuple):
     """Read something that is about an instance; the answer is what the operation gives."""
 
     operation: Operation

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeAlias, Union
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from taurusdb_starrocks._credentials import Credentials
 from taurusdb_starrocks._decisions.retry import RetryPolicy
@@ -21,8 +19,7 @@ Transport: TypeAlias = Union["httpx.BaseTransport", "httpx.AsyncBaseTransport"]
 ``httpx.MockTransport``."""
 
 
-@attrs.frozen
-class Plan:
+class Plan(NamedTuple):
     """What a client's transport is built from. Times are in seconds."""
 
     endpoint: Endpoint

@@ -163,7 +163,8 @@ class Convergence:
             after = before.failed(error, self._chances.clock())
             self._outcomes[name] = after
             # What changed nothing is raised, unless a request before it leaves the task in doubt.
-            repeatable = isinstance(error, PASSING) and (self._stubborn or bool(sent))
+            again = self._stubborn or before.open or bool(sent)
+            repeatable = isinstance(error, PASSING) and again
             if after.state == "lost" and not (may_have_changed(error) or repeatable):
                 self._fail(name, error)
         else:

@@ -6,6 +6,7 @@ import attrs
 
 from taurusdb_starrocks._errors import (
     BadRequestError,
+    NotSentError,
     OutcomeUnknownError,
     ReplicationError,
     ServerError,
@@ -47,6 +48,8 @@ class Outcome:
         # It may be refused because the task is there already, or because an earlier one worked.
         state = "refused" if type(error) is BadRequestError else "lost"
         doubt = may_have_changed(self.error) and not may_have_changed(error)
+        # That there was no time left for another request says less than what the last one came to.
+        doubt = doubt or (self.error is not None and isinstance(error, NotSentError))
         return Outcome(state, self.since if self.open else now, self.error if doubt else error)
 
     def polled(self) -> Outcome:

@@ -45,7 +45,7 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& echo "drift: none"
 
 # What each lock is made of.
-LOCKED := audit dev docs keystone official power release runtime lowest
+LOCKED := aiohttp audit base dev docs httpx keystone official power release runtime lowest
 lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
 lock-docs: FROM := pyproject.toml --group docs --extra emulator
@@ -55,9 +55,12 @@ lock-power: FROM := pyproject.toml --group power --extra conformance --constrain
 lock-release: FROM := --group release
 lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
 lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct --upgrade
+lock-base: FROM := pyproject.toml --constraint requirements/dev.txt
+lock-httpx: FROM := requirements/httpx.in --constraint requirements/dev.txt
+lock-aiohttp: FROM := requirements/aiohttp.in --constraint requirements/dev.txt
 .PHONY: lock $(LOCKED:%=lock-%)
 lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev; UPGRADE=--upgrade for newer versions (needs uv)
-lock-power lock-runtime: lock-dev
+lock-power lock-runtime lock-base lock-httpx lock-aiohttp: lock-dev
 $(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate $(FROM) $(UPGRADE) -o requirements/$*.txt
@@ -138,6 +141,12 @@ soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now an
 .PHONY: emulator-speed
 emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
 	pytest -q -s tests/speed
+
+# What is measured beside each other, each in an environment of its own, as those who install it have it.
+BENCH := $(patsubst %,.venv-%/bin/.ready,base httpx aiohttp official)
+.PHONY: bench
+bench: $(BIN)/.ready $(BENCH) ## Measure the client beside others, into reports/bench.md; OPTIONS=--quick takes a minute
+	@python -m bench $(OPTIONS)
 
 # Other people's programs, in environments of their own: they do not install beside ours.
 PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready

@@ -1,0 +1,1 @@
+"""What this project's client costs, beside others: `make bench`, or `python -m bench --quick`."""

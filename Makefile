@@ -70,7 +70,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
+OWN_TARGET := tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -147,6 +147,17 @@ BENCH := $(patsubst %,.venv-%/bin/.ready,base httpx aiohttp official)
 .PHONY: bench
 bench: $(BIN)/.ready $(BENCH) ## Measure the client beside others, into reports/bench.md; OPTIONS=--quick takes a minute
 	@python -m bench $(OPTIONS)
+
+.PHONY: valgrind
+valgrind: ## Install what counts instructions, unless it is there (Debian, root or sudo)
+	@root=; command -v valgrind >/dev/null || { \
+		test "$$(id -u)" = 0 || root="sudo -n"; \
+		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			$$root apt-get install -qq -y --no-install-recommends valgrind >/dev/null; }
+
+.PHONY: cost
+cost: $(BIN)/.ready valgrind ## Fail if a call takes more instructions than it should
+	pytest -q tests/cost
 
 # Other people's programs, in environments of their own: they do not install beside ours.
 PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready
@@ -227,7 +238,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage package peers fuzz fuzz-power docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage cost package peers fuzz fuzz-power docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

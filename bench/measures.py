@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -71,6 +72,7 @@ class Results:
     ceiling: dict[str, float] = field(default_factory=dict)
     busy: float = 0.0
     seconds: float = 0.0
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def markdown(results: Results, date: str | None = None) -> str:
     server = (
         f"The server takes {results.ceiling['per_s']:,.0f} requests/s from raw sockets, and was "
         f"busy for at most {results.busy:.0%} of the time while clients were measured. "
-        f"All of it took {results.seconds:.0f} s."
+        f"All of it took {results.seconds:.0f} s; the machine's load was {results.load:.1f} before."
     )
     return "\n".join([*lines, server, ""])
 
@@ -120,7 +120,7 @@ def document(results: Results) -> dict[str, Any]:
     return {
         "machine": machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "load": os.getloadavg(),
+        "load": results.load,
         "musts": {
             must.label: {
                 "value": must.value(results),

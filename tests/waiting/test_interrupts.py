@@ -400,7 +400,6 @@ settings |= {
     "poll": Poll(first=0.0, interval=0.0005, longest=0.001),
     "settle": 0.004,
 }
-client = Client(**settings)
 windows = interrupted = left = named = 0
 error = None
 end = time.monotonic() + SECONDS
@@ -414,6 +413,11 @@ def mask(how):
                 raise
 
 def account():
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join()
+    while signal.sigtimedwait({signal.SIGINT}, 0):
+        pass
     global windows, interrupted, left, named, stage, error
     windows += 1
     interrupted += error is KeyboardInterrupt
@@ -426,10 +430,7 @@ print("ready", flush=True)
 while time.monotonic() < end:
     try:
         try:
-            mask(signal.SIG_UNBLOCK)
-            with client.paused(instance, "orders_sync"):
-                for _ in range(30):
-                    pass
+            WINDOW
         except NotResumedError:
             error = NotResumedError
         except KeyboardInterrupt:
@@ -443,9 +444,41 @@ print(json.dumps([windows, interrupted, named, left, restored]), flush=True)
 """
 
 
-def test_a_signal_at_any_instant(emulator: Emulator, record_property: Any) -> None:
+SYNC = """
+            client = Client(**settings)
+            mask(signal.SIG_UNBLOCK)
+            with client.paused(instance, "orders_sync"):
+                for _ in range(30):
+                    pass
+"""
+# asyncio.run() turns the first SIGINT into a cancellation, and raises the second one anywhere. So
+# there is one for each window, which a thread of the process sends.
+ASYNC = """
+            async def main():
+                client = AsyncClient(**settings)
+                mask(signal.SIG_UNBLOCK)
+                threading.Thread(target=shoot).start()
+                async with client.paused(instance, "orders_sync"):
+                    await asyncio.sleep(0)
+                mask(signal.SIG_BLOCK)
+
+            def shoot():
+                mask(signal.SIG_BLOCK)
+                time.sleep(random.uniform(0, 0.012))
+                os.kill(os.getpid(), signal.SIGINT)
+
+            asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("window", "outside"), [(SYNC, True), (ASYNC, False)], ids=["sync", "async"]
+)
+def test_a_signal_at_any_instant(
+    emulator: Emulator, record_property: Any, window: str, outside: bool
+) -> None:
     """Thousands of windows and real SIGINTs: each task runs afterwards, or the error named it."""
-    body = AT_ANY_INSTANT.replace("SECONDS", "10")
+    body = AT_ANY_INSTANT.replace("WINDOW", window.strip()).replace("SECONDS", "7")
     chance = random.Random(11)
     with subprocess.Popen(
         script(emulator, body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -453,8 +486,8 @@ def test_a_signal_at_any_instant(emulator: Emulator, record_property: Any) -> No
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         sent = 0
-        stop = time.monotonic() + 9.5
-        while time.monotonic() < stop and process.poll() is None:
+        stop = time.monotonic() + 6.5
+        while outside and time.monotonic() < stop and process.poll() is None:
             time.sleep(chance.uniform(0.0005, 0.004))
             process.send_signal(signal.SIGINT)
             sent += 1
@@ -465,5 +498,5 @@ def test_a_signal_at_any_instant(emulator: Emulator, record_property: Any) -> No
     print(windows, sent, interrupted, named, left)  # noqa: T201  # For whoever runs it with -s.
     assert left == 0
     assert restored
-    assert windows > 1000
-    assert interrupted > 200
+    assert windows > 500
+    assert interrupted + named > 100

@@ -310,6 +310,17 @@ def test_exceptions_from_the_proxy(make: Maker, proxy: Proxy, excepted: str) -> 
     assert proxy.connections == 0
 
 
+@pytest.mark.parametrize("excepted", ["::1", "[::1]", "::/64", "[::1]:{port}", "0::0:1"])
+def test_exceptions_for_ipv6(make: Maker, proxy: Proxy, excepted: str) -> None:
+    """An IPv6 address is an exception with and without brackets, alone or in a block."""
+    with closed_port() as port:
+        environ = proxy.environ | {"NO_PROXY": excepted.format(port=port)}
+        client = make(endpoint=f"http://[::1]:{port}", environ=environ)
+        with pytest.raises(NotSentError, match=rf"Could not connect to \[::1\]:{port}: "):
+            client.pause()
+    assert proxy.connections == 0
+
+
 @pytest.mark.parametrize(
     "excepted", ["", "127.0.0.2", "127.0.0.1:1", "128.0.0.0/8", "x.org", "https://127.0.0.1"]
 )

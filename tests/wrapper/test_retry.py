@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
+import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,12 +25,14 @@ from taurusdb_starrocks import (
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
+    Poll,
     RateLimitError,
     ReplicationError,
     Request,
     RetryPolicy,
     ServerError,
     ServiceError,
+    Stage,
     TokenAuth,
     _regions,
     _settings,
@@ -396,6 +400,36 @@ def test_connection_lost_after_sending_is_unknown(make: Maker) -> None:
         ) as caught:
             client.pause()
     assert len(asked) == caught.value.attempts == 1
+
+
+def test_reset_after_sending_reads_like_one(make: Maker) -> None:
+    """A connection that is reset is said to be, and not to have been slow."""
+
+    def reset(sock: socket.socket) -> None:
+        read_request(sock)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with Server(reset) as server:
+        client = make(endpoint=server.url, retry=RetryPolicy())
+        with pytest.raises(OutcomeUnknownError, match="connection reset by peer") as caught:
+            client.pause()
+    assert caught.value.attempts == 1
+
+
+def test_failing_polls_do_not_keep_a_window_from_opening(make: Maker) -> None:
+    """More failures than a call has attempts are no end of a wait, nor of a window's first poll."""
+
+    def stage(name: str) -> httpx.Response:
+        task = {"task_name": TASK, "stage": name, "status": "Yes"}
+        return httpx.Response(200, json={"total_count": 1, "replications": [task]})
+
+    failures = [httpx.Response(500, json=OWN)] * 4
+    job = httpx.Response(200, json={"job_id": "1"})
+    wire = Wire(*failures, stage("Full"), job, *failures, stage("Paused"), job, stage("Full"))
+    poll = Poll(first=0, interval=0.001)
+    with make(transport=wire).do("paused", INSTANCE, TASK, poll=poll, timeout=10) as task:
+        assert task.stage is Stage.PAUSED
+    assert len(wire.sent) == 13
 
 
 @pytest.fixture(scope="module")

@@ -449,6 +449,42 @@ def test_task_that_repeats_a_token(make: Maker, field: str, failing: bool) -> No
     assert len(pickle.dumps(caught.value)) < 2000
 
 
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_waits_and_windows_that_fail(make: Maker, answer: Callable[[bytes], bytes]) -> None:
+    """A wait or a window against a service that repeats what it was sent shows nothing either."""
+
+    def service(sock: socket.socket) -> None:
+        while request := read_request(sock):
+            # The first polls are good, so that windows open, and requests are sent.
+            good = request.startswith(b"GET") and len(polls) < 2
+            polls.append(request)
+            sock.sendall(listed if good else answer(request))
+            if not (good or answer(request)):
+                return
+
+    task = {"task_name": TASK, "stage": "Incremental", "status": "Yes"}
+    listed = reply(200, {"total_count": 1, "replications": [task]})
+    waiting: Any = {"timeout": 0.2, "settle": 0.1, "poll": Poll(first=0, interval=0.01)}
+    with Server(service) as server:
+        client = make(endpoint=server.url, auth=TokenAuth(TOKEN), retry=ONCE, read_timeout=0.1)
+
+        def window() -> None:
+            with client.do("paused", INSTANCE, TASK, **waiting):
+                pytest.fail("It must not open.")
+
+        for call in (
+            lambda: client.do("ensure_paused", INSTANCE, TASK, **waiting),
+            lambda: client.do("ensure_running", INSTANCE, [TASK], **waiting),
+            lambda: client.do("wait_until_paused", INSTANCE, TASK, **waiting),
+            window,
+        ):
+            polls: list[bytes] = []
+            with everything_logged() as log, pytest.raises(ReplicationError) as caught:
+                call()
+            for text in [*remains(caught.value), *log.lines]:
+                assert_clean(text)
+
+
 def test_credentials_that_fail(make: Maker) -> None:
     """What the user's own code raised stays the cause; its words are in nothing of ours."""
     with everything_logged() as log, pytest.raises(NotSentError) as caught:
@@ -539,6 +575,7 @@ def test_malformed_secret_is_not_shown(make: Maker, bad: str) -> None:
         lambda: IamPasswordAuth("u", bad, "a"),
         lambda: IamPasswordAuth("u", bad, "a", project_id=PROJECT, iam_endpoint=f"http://{url}"),
         lambda: make(auth=bad),
+        lambda: make.kind(bad),  # type: ignore[call-arg]
         lambda: make(auth=None, environ=environ),
         lambda: make(auth=None, environ=keys),
         lambda: make(auth=None, environ=environ, project_id="malformed"),

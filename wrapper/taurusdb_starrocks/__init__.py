@@ -1,8 +1,10 @@
 """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB."""
 
-from taurusdb_starrocks._async_client import AsyncClient
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from taurusdb_starrocks._client import Client
-from taurusdb_starrocks._credentials import AccessKeyAuth, Credentials, IamPasswordAuth, TokenAuth
+from taurusdb_starrocks._credentials import Credentials, TokenAuth
 from taurusdb_starrocks._decisions.polling import Poll, Waiting
 from taurusdb_starrocks._decisions.retry import RetryPolicy
 from taurusdb_starrocks._errors import (
@@ -26,11 +28,16 @@ from taurusdb_starrocks._errors import (
 )
 from taurusdb_starrocks._instances import Configuration, Instance
 from taurusdb_starrocks._messages import Origin, Request
-from taurusdb_starrocks._projects import find_project_id
 from taurusdb_starrocks._spec import spec
 from taurusdb_starrocks._tasks import Job, Stage, Task
 from taurusdb_starrocks._version import __version__
 from taurusdb_starrocks._windows import AsyncWindow, Window
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks._async_client import AsyncClient
+    from taurusdb_starrocks._credentials.access_key import AccessKeyAuth
+    from taurusdb_starrocks._credentials.iam import IamPasswordAuth
+    from taurusdb_starrocks._projects import find_project_id
 
 __all__ = [
     "AccessKeyAuth",
@@ -72,3 +79,23 @@ __all__ = [
     "find_project_id",
     "spec",
 ]
+
+# Imported when they are first used: most programs need few of them, and a command pays for each.
+_LATER = {
+    "AccessKeyAuth": "_credentials.access_key",
+    "AsyncClient": "_async_client",
+    "IamPasswordAuth": "_credentials.iam",
+    "find_project_id": "_projects",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from taurusdb_starrocks import _regions, _rules
-from taurusdb_starrocks._credentials import Credentials, IamPasswordAuth, chain
+from taurusdb_starrocks._credentials import Credentials
 from taurusdb_starrocks._decisions.retry import RetryPolicy
 from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._regions import Endpoint
@@ -53,27 +53,26 @@ def resolve(
     environ = os.environ if environ is None else environ
     place, region, place_source = _place(region, endpoint, environ)
     _check_auth(auth)
-    if auth is None:
-        found = chain.find(environ, region, project_id)
-        if found.auth is None:
-            raise chain.nothing_found(environ)
-        auth, auth_source = found.auth, found.source
-        project_id, project_source = found.project_id, found.project_source
-    else:
-        auth_source = "auth="
-        project_id, project_source = chain.project(environ, project_id)
-    if project_id is None and isinstance(auth, IamPasswordAuth) and auth.project_id:
-        project_id, project_source = auth.project_id, "the credentials"
-    if project_id is None:
-        raise ConfigurationError(
-            f"No project. Pass project_id= or set {chain.PROJECT}; find_project_id() looks it up."
-        )
-    return Settings(
-        place,
-        _rules.project_id(project_id),
-        auth,
-        {"endpoint": place_source, "project_id": project_source, "auth": auth_source},
-    )
+    sources = {"endpoint": place_source, "project_id": "project_id=", "auth": "auth="}
+    if auth is None or not project_id:
+        from taurusdb_starrocks._credentials import chain  # noqa: PLC0415  # It has all kinds.
+
+        if auth is None:
+            found = chain.find(environ, region, project_id)
+            if found.auth is None:
+                raise chain.nothing_found(environ)
+            auth, sources["auth"] = found.auth, found.source
+            project_id, sources["project_id"] = found.project_id, found.project_source
+        else:
+            project_id, sources["project_id"] = chain.project(environ, project_id)
+        if project_id is None and auth.project_id:
+            project_id, sources["project_id"] = auth.project_id, "the credentials"
+        if project_id is None:
+            raise ConfigurationError(
+                f"No project. Pass project_id= or set {chain.PROJECT}; find_project_id() looks it "
+                "up."
+            )
+    return Settings(place, _rules.project_id(project_id), auth, sources)
 
 
 def _place(

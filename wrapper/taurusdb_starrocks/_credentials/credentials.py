@@ -24,9 +24,12 @@ class Credentials(ABC):
     Attributes:
         renewable: Whether other headers may succeed after a 401. They are then asked for once
             more, and sent if they differ.
+        project_id: The project that they are for, if they are for one: that of a ``Client`` which
+            is given no other.
     """
 
     renewable: bool = False
+    project_id: str | None = None
 
     @abstractmethod
     def headers(self, request: Request, /) -> Mapping[str, str]:

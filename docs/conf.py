@@ -63,7 +63,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(AbstractContextManager|AbstractAsyncContextManager|Path|Unpack|SSLContext)"),
     (r"py:.*", r"(str|int|float|bool|None|object|dict|list|tuple|datetime|Enum|Exception)"),
     (r"py:.*", r"(ValueError|TimeoutError|RuntimeError|LookupError|OSError|ExceptionGroup)"),
-    (r"py:.*", r"(TypedDict|ASGIApp|starlette\..*|sqlite3\..*|Mode|optional)"),
+    (r"py:.*", r"(TypedDict|ASGIApp|starlette\..*|sqlite3\..*|Mode|Transport|optional)"),
     (r"py:.*", r"(taurusdb_starrocks_api\..*|AuthenticatedClient)"),
 ]
 
@@ -106,11 +106,13 @@ def describe(  # As Sphinx calls it.
 
 
 def spell_out(  # As Sphinx calls it.
-    _app: Sphinx, what: str, _name: str, _thing: Any, _options: Any, signature: str, result: str
+    _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, signature: str, result: str
 ) -> tuple[str, str] | None:
     """Write what a private name stands for."""
     if what != "class" or not signature:
         return None
+    if name in {"taurusdb_starrocks.Window", "taurusdb_starrocks.AsyncWindow"}:
+        return "", result  # Made by the clients alone.
     return signature.replace("_rules.Language", "Literal['en-us', 'zh-cn']"), result
 
 
@@ -126,7 +128,7 @@ def describe_search(
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    assert taurusdb_starrocks.Client.__bases__[0].__name__ == "_Client"
+    assert taurusdb_starrocks.Client.__bases__[0].__name__ == "Verbs"
     # Before napoleon, which turns sections into fields.
     app.connect("autodoc-process-docstring", describe, priority=400)
     app.connect("autodoc-process-signature", spell_out)

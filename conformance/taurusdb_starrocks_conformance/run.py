@@ -15,10 +15,10 @@ from .exchange import Exchange, Expectation, Request
 from .findings import Finding, Findings, Level
 from .fuzzing import Fuzzing, Pass, misfit_of
 from .judge import Judge
-from .probes import Group, groups
+from .probes import Group, Probe, groups
 from .states import Changes, FirstLook, Overtime, Reader
 from .target import CannotRunError, Target
-from .task import CHANGES, Change
+from .task import CHANGES, SAFE, Change
 from .wire import StoppedError, Wire
 
 # Once there is a fault, so many seconds are spent on finding others.
@@ -207,7 +207,7 @@ class Run:
         """Send a group: first what must be refused, and see that it has changed nothing."""
         wire, verb = self.wire, group.verb
         change: Change | None = next((change for change in CHANGES if change == verb), None)
-        refused = [probe for probe in group.probes if 200 not in probe.expect.allowed]
+        refused = [probe for probe in group.probes if not _may_change(probe)]
         if change is not None and refused:
             wire.toward(change)
             self.changes.settled()
@@ -221,7 +221,7 @@ class Run:
         if change is not None and refused:
             self.changes.nothing_changed(group.name, change, refused, since)
         for probe in group.probes:
-            if 200 in probe.expect.allowed:
+            if _may_change(probe):
                 wire.send(probe.request, f"{group.name}: {probe.expect.what}", expect=probe.expect)
                 if group.effects:
                     self.changes.settled(probe.expect.check)
@@ -275,3 +275,8 @@ class Run:
                 for verb in operations().keys() - self.wire.lacking:
                     request = self.wire.request(operations()[verb])
                     self.wire.send(request, "told to fail", as_is=True, excused=True)
+
+
+def _may_change(probe: Probe) -> bool:
+    """Whether a request may do anything: it may be accepted, and its method is not a safe one."""
+    return 200 in probe.expect.allowed and probe.request.method not in SAFE

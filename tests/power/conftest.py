@@ -17,7 +17,8 @@ myst:
 # Faults that the suite finds
 
 `make fuzz-power` runs the suite, installed from the wheel, on servers with one fault each. Every fault
-below was found by the check beside it. This page is written by that command.
+below was found by the check beside it; those of the area *frameworks* are warnings. This page is written
+by that command.
 
 | area | fault | check |
 |---|---|---|

@@ -27,7 +27,10 @@ def names(
             if escaped or not text.isascii():
                 request = wire.request(operation, body=body)
                 shown = what if escaped else f"{what}, not escaped"
-                yield probe("invalid_accepted", shown, request, MALFORMED)
+                # Half of a pair is not even UTF-8.
+                broken = not escaped and "surrogate" in what
+                check = "negative_data_rejection" if broken else "invalid_accepted"
+                yield probe(check, shown, request, MALFORMED)
     further = json.dumps({"task_name": own + "-", "note": own})
     request = wire.request(operation, body=further.encode())
     yield probe("invalid_accepted", "wrong name, right note", request, MALFORMED)

@@ -73,7 +73,7 @@ class FirstLook:
             other is not None
             and known is not None
             and (other.status, _code(other)) == (reply.status, _code(reply))
-            and known.status in (400, 403)
+            and (known.status, _code(known)) != (reply.status, _code(reply))
         )
 
 

@@ -19,12 +19,14 @@ class Listing:
     Attributes:
         totals: What each page says of how many tasks there are.
         exchange: The last page.
+        whole: Whether all pages were read.
     """
 
     tasks: dict[str, str | None] = field(default_factory=dict)
     rows: list[Any] = field(default_factory=list)
     totals: list[int] = field(default_factory=list)
     exchange: Exchange | None = None
+    whole: bool = False
 
     @property
     def names(self) -> list[Any]:
@@ -42,7 +44,7 @@ class Reader:
     def walk(self, instance_id: str | None = None, step: int = 100) -> Listing:
         """All pages of a list, with so many tasks on each."""
         listing, offset = Listing(), 0
-        for _ in range(MOST_PAGES):
+        for page in range(1, MOST_PAGES + 1):
             request = self._wire.request(
                 operations()["list"], instance_id=instance_id, query=f"limit={step}&offset={offset}"
             )
@@ -68,14 +70,15 @@ class Reader:
                     stage = row.get("stage")
                     listing.tasks[row["task_name"]] = stage if isinstance(stage, str) else None
             offset += len(rows)
-            if len(rows) < step:
+            if len(rows) < step or page == MOST_PAGES:
+                listing.whole = True
                 break
         return listing
 
     def pages(self) -> None:
         """Pages of any size show the same tasks, each once, and as many as there are."""
         whole = self.walk()
-        if whole.exchange is None or not whole.rows:
+        if whole.exchange is None or not whole.whole or not whole.rows:
             return
         self._counts_all(whole, len(whole.rows))
         if len(set(whole.names)) != len(whole.names):
@@ -84,7 +87,7 @@ class Reader:
             if len(whole.rows) > MOST_PAGES * step:
                 continue
             parts = self.walk(step=step)
-            if parts.exchange is None:
+            if parts.exchange is None or not parts.whole:
                 continue
             # Nothing is said of the order, so it may differ; tasks may not.
             if sorted(map(str, parts.names)) != sorted(map(str, whole.names)):

@@ -13,8 +13,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-# Imported only by the program that it belongs to.
-BY_THEIR_HOST = {"pytest_plugin.py": "pytest"}
+# Imported only in a program that has loaded it already.
+BY_THEIR_HOST = {"pytest_plugin.py": "pytest", "_windows.py": "anyio"}
 
 
 def imported(source: str) -> Iterator[str]:

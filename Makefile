@@ -138,6 +138,12 @@ workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window of wor
 soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
 	pytest -q tests/soak
 
+WINDOWS ?= 5000
+SEED ?= 1
+.PHONY: torture
+torture: $(BIN)/.ready ## Interrupt, fork and cancel WINDOWS windows under every fault; none may leave a task paused unnamed
+	@python -m tests.torture --windows $(WINDOWS) --seed $(SEED) --ensure
+
 .PHONY: emulator-speed
 emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
 	pytest -q -s tests/speed

@@ -74,7 +74,7 @@ def sign(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def call(message: dict[str, Any]) -> dict[str, Any]:
-    """What the client makes of one pause or resume: a job ID, or its error."""
+    """What the client makes of one call: a job ID, the document that it read, or its error."""
     client = (
         v3.GaussDBClient.new_builder()
         .with_credentials(credentials(message))
@@ -82,18 +82,28 @@ def call(message: dict[str, Any]) -> dict[str, Any]:
         .build()
     )
     target = {"instance_id": message["instance_id"], "x_language": "en-us"}
-    name = message["task_name"]
+    name, verb = message["task_name"], message["verb"]
     try:
-        if message["verb"] == "pause":
+        if verb == "pause":
             body = v3.PauseStarRocksDataReplication(task_name=name)
             reply = client.pause_star_rocks_data_replication(
                 v3.PauseStarRocksDataReplicationRequest(body=body, **target)
             )
-        else:
+        elif verb == "resume":
             body = v3.ResumeStarRocksDataReplication(task_name=name)
             reply = client.resume_star_rocks_data_replication(
                 v3.ResumeStarRocksDataReplicationRequest(body=body, **target)
             )
+        elif verb == "list":
+            reply = client.list_star_rocks_data_replications(
+                v3.ListStarRocksDataReplicationsRequest(limit="2", offset="1", **target)
+            )
+        elif verb == "configuration":
+            reply = client.list_star_rocks_data_replication_config(
+                v3.ListStarRocksDataReplicationConfigRequest(task_name=name, **target)
+            )
+        else:
+            reply = client.list_htap_instance_info(v3.ListHtapInstanceInfoRequest(**target))
     except SdkException as error:
         return {
             "error": type(error).__name__,
@@ -102,7 +112,10 @@ def call(message: dict[str, Any]) -> dict[str, Any]:
         }
     finally:
         client.get_http_client().close()
-    return {"job_id": reply.job_id}
+    if verb in ("pause", "resume"):
+        return {"job_id": reply.job_id}
+    document: dict[str, Any] = reply.to_json_object()
+    return document
 
 
 def main() -> None:

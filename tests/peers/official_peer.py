@@ -56,7 +56,7 @@ class Official:
         )
 
     def call(self, verb: str, **what: object) -> Any:
-        """What the official client makes of a pause or a resume: a job ID, or its error."""
+        """What the official client makes of a call: a job ID, the document, or its error."""
         return self._ask({"do": "call", "verb": verb, **what})
 
 

@@ -75,6 +75,41 @@ def test_pause_and_resume(official: Official, emulator: Emulator) -> None:
     assert {call.caller for call in emulator.journal()} == {emulator.access_key}
 
 
+def test_list(official: Official, emulator: Emulator) -> None:
+    """It reads a page of the emulator's list by the names that it knows."""
+    page = official.call("list", **target(emulator))
+    assert page["total_count"] == 4
+    assert [task["task_name"] for task in page["replications"]] == ["billing_sync", "events_sync"]
+    assert [task["stage"] for task in page["replications"]] == ["Incremental", "Full"]
+
+
+def test_configuration(official: Official, emulator: Emulator) -> None:
+    """So it does the configuration of a task, with the retention of the binary log."""
+    read = official.call("configuration", **target(emulator))
+    assert read["source_instance_id"] == emulator.source_instance_id
+    assert read["target_database_name"] == "orders"
+    (check,) = read["database_info"]["db_config_check_results"]
+    assert (check["param_name"], check["value"]) == ("binlog_expire_logs_seconds", "86400")
+    assert read["is_tables_change"] is False
+    assert read["last_error_of_alter_table"] == ""
+
+
+def test_instances(official: Official, emulator: Emulator) -> None:
+    """And the instances of a TaurusDB instance."""
+    read = official.call("instances", **target(emulator, instance_id=emulator.source_instance_id))
+    assert read["total"] == 2
+    assert read["instances"][0]["id"] == emulator.instance_id
+    assert read["instances"][0]["instance_state"]["instance_status"] == "normal"
+
+
+@pytest.mark.parametrize("verb", ["configuration", "instances"])
+def test_what_an_older_contract_lacks(official: Official, verb: str) -> None:
+    """Is an error of the gateway to it."""
+    with Emulator(contract="1.1") as emulator:
+        said = official.call(verb, **target(emulator))
+    assert (said["status"], said["code"]) == (404, "APIGW.0101")
+
+
 def test_temporary_key(official: Official, emulator: Emulator) -> None:
     """So is its signature with a temporary key, and only with the token that belongs to it."""
     key = {"access_key": "AKIDTEMPORARY", "secret_key": "SKTEMPORARY"}

@@ -68,7 +68,7 @@ def starrocks_client_settings() -> dict[str, Any]:
 def starrocks_client(
     starrocks_emulator: Emulator, starrocks_client_settings: dict[str, Any]
 ) -> Iterator[Client]:
-    """A `Client` that talks to the emulator with the token for all projects."""
+    """A `Client` that talks to the emulator with the token for all projects, and polls often."""
     from taurusdb_starrocks import Client  # noqa: PLC0415 - as above
 
     with Client(**{**_settings(starrocks_emulator), **starrocks_client_settings}) as client:
@@ -90,11 +90,13 @@ def starrocks_async_client(
 
 
 def _settings(emulator: Emulator) -> dict[str, Any]:
-    """What leads a client to the emulator."""
-    from taurusdb_starrocks import TokenAuth  # noqa: PLC0415 - as above
+    """What leads a client to the emulator, which needs no long waits."""
+    from taurusdb_starrocks import Poll, TokenAuth  # noqa: PLC0415 - as above
 
     return {
         "endpoint": emulator.url,
         "project_id": emulator.project_id,
         "auth": TokenAuth(emulator.token),
+        "poll": Poll(first=0, interval=0.05),
+        "wait_timeout": 30,
     }

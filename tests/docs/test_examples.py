@@ -26,7 +26,9 @@ OTHER_FENCES = {"", "console", "ini", "text", "yaml"}
 def blocks() -> list[object]:
     found = [
         pytest.param(
-            match[1], id=f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}"
+            match[1],
+            modules(text),
+            id=f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}",
         )
         for page in PAGES
         for text in [page.read_text(encoding="utf-8")]
@@ -34,6 +36,15 @@ def blocks() -> list[object]:
     ]
     assert len(found) >= 4
     return found
+
+
+def modules(text: str) -> dict[str, str]:
+    """Blocks that begin with the name of a file: other blocks of the page import them."""
+    return {
+        match[1]: match[0]
+        for block in BLOCK.findall(text)
+        if (match := re.match(r"# (\w+\.py)\n.*", block, re.DOTALL))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +75,21 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cloud", "quick")
-@pytest.mark.parametrize("source", blocks())
+@pytest.mark.parametrize(("source", "beside"), blocks())
 def test_block_runs(
-    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    source: str,
+    beside: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """A reader who copies the block gets what the page says."""
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in beside.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
     try:
         if re.search(r"^(async )?def test_", source, re.MULTILINE):
             run_tests(source, tmp_path)

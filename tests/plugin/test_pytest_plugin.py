@@ -10,6 +10,7 @@ from pathlib import Path
 PLUGIN = "taurusdb_starrocks_emulator.pytest_plugin"
 THEIRS = """
 import asyncio
+import time
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_the_session_has_one_emulator(starrocks_emulator_server, starrocks_emula
     assert starrocks_emulator is starrocks_emulator_server
 
 
+def test_a_window_takes_no_time(starrocks_emulator, starrocks_client):
+    begun = time.monotonic()
+    with starrocks_client.paused(starrocks_emulator.instance_id, starrocks_emulator.task_name):
+        pass
+    assert time.monotonic() - begun < 3
+
+
 def test_settings_can_be_overridden(starrocks_emulator):
     assert starrocks_emulator.token == "a-token-of-our-own"
 """
@@ -76,7 +84,7 @@ def test_the_fixtures_are_ready_and_reset(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIRS)
     done = run(tmp_path, "-p", PLUGIN)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 QUICK = """

@@ -128,6 +128,18 @@ def test_what_is_taken_over_is_resumed_even_if_another_cannot_be_paused(
     assert ("resume", "orders_sync") not in service.asked
 
 
+def test_what_is_found_paused_is_resumed_where_another_cannot_be_paused(
+    client: Any, service: Service
+) -> None:
+    """Also where the other is abnormal from the beginning, and no request was sent at all."""
+    service.status["orders_sync"] = "No"
+    with pytest.raises(TaskFailedError, match="orders_sync"):
+        with client.paused(INSTANCE, ["archive_sync", "orders_sync"], already_paused="resume"):
+            pytest.fail("the block must not begin")
+    assert service.stages["archive_sync"] == "Incremental"
+    assert service.count("pause") == 0
+
+
 def test_what_is_paused_while_it_opens_is_resumed(client: Any, service: Service) -> None:
     """It ran before, the service refused to pause it, and it was paused all the same."""
     service.scripts["pause orders_sync"] = [refusal(400, "DBS.200086")]

@@ -70,8 +70,8 @@ class WindowSteps:
         self.found_paused = tuple(n for n in self._names if before[n].stage is Stage.PAUSED)
         if self.found_paused and self._refuses:
             raise AlreadyPausedError(self.instance_id, self.found_paused)
+        self._opening = opening  # What was found paused may be ours to resume by now.
         opening.skip(before)
-        self._opening = opening
         yield from opening.request_all()
         after = yield from opening.wait()
         return [after[name] for name in self._names]

@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .connection import Connection
+from .connection import Connection, OnePacket
 from .faults import Faults
 from .response import service_error
 
@@ -44,6 +44,7 @@ class _Protocol(H11Protocol):
         self.access_log = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn
+        transport = OnePacket(transport)
         super().connection_made(transport)
         connection = Connection(transport)
         self.app_state = {**self.app_state, "connection": connection}

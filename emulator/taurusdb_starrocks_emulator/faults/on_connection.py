@@ -112,9 +112,8 @@ async def truncate(_fault: Fault, response: Response, delivery: Delivery) -> Non
 )
 async def second_reply(_fault: Fault, response: Response, delivery: Delivery) -> None:
     """Respond by the server, which goes on, and write a copy behind it."""
-    with delivery.connection.one_packet():
-        await response.send(delivery.send)
-        delivery.connection.transport.write(response.to_bytes(close=False))
+    await response.send(delivery.send)
+    delivery.connection.transport.write(response.to_bytes(close=False))
 
 
 @OnConnection.declare(

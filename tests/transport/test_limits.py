@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -92,6 +93,19 @@ def test_no_addresses(open_network: Open, resolve: Resolve) -> None:
     resolve([])
     with failing("^Could not connect to service.example:80: the name could not", sent=False):
         ask(open_network(), "http://service.example")
+
+
+def test_no_threads_left(open_network: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is resolved all the same, as at the end of the program, when none can be started."""
+
+    def exhausted(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Server(always(reply())) as server:
+        monkeypatch.setattr(ThreadPoolExecutor, "submit", exhausted)
+        assert ask(open_network(), f"http://localhost:{server.port}").status == 200
+        with failing("the name could not be resolved$", sent=False):
+            ask(open_network(), "http://name.invalid")
 
 
 def test_no_sockets_left(open_network: Open, monkeypatch: pytest.MonkeyPatch) -> None:

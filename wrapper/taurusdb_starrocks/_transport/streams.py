@@ -123,9 +123,7 @@ async def _connect(
     failure: OSError | Fault = Fault(UNRESOLVED)
     try:
         async with asyncio.timeout(min(within, deadline - time.monotonic())):
-            addresses = await loop.getaddrinfo(
-                route.first.host, route.first.port, type=socket.SOCK_STREAM
-            )
+            addresses = await _resolve(loop, route.first.host, route.first.port)
     except (socket.gaierror, ValueError) as error:
         raise Fault(UNRESOLVED) from error  # A ValueError: it is no name at all.
     for family, kind, protocol, _, address in addresses:
@@ -147,6 +145,15 @@ async def _connect(
         else:
             return sock
     raise failure
+
+
+async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[Any]:
+    try:
+        return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except RuntimeError:
+        # No thread can be started: the main thread has ended, or there are too many. It may be to
+        # resume a task, which is worth that the other coroutines wait.
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class _Connection(asyncio.Protocol):

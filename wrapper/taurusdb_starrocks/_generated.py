@@ -49,7 +49,7 @@ class ConnectedClient(AuthenticatedClient):
         cookies_sent: Those that this copy sends.
     """
 
-    cookies_sent: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
+    cookies_sent: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, repr=False)
 
     def with_headers(self, headers: dict[str, str]) -> ConnectedClient:
         """One with further headers, on the same connections; this one stays as it is."""

@@ -196,6 +196,8 @@ LARGE = gzip.compress(bytes(LARGEST_BODY + 1), mtime=0)
         ("deflate", zlib.compress(DOCUMENT), None),
         ("gzip", b"", None),
         ("br", DOCUMENT, "has the unknown encoding 'br'"),
+        # As it came: a secret is not recognized in another case.
+        ("ToKeN", DOCUMENT, "has the unknown encoding 'ToKeN'"),
         ("x" * 100, DOCUMENT, f"has the unknown encoding '{'x' * 40}'"),
         ("gzip\r\nContent-Encoding: gzip", gzip.compress(PACKED, mtime=0),
          "has the unknown encoding 'gzip, gzip'"),

@@ -18,14 +18,15 @@ class Body:
 
     def __init__(self, encoding: str) -> None:
         """Begin to collect; ``encoding`` is the value of ``Content-Encoding``, or empty."""
-        encoding = encoding.strip().lower() or "identity"
+        shown = encoding.strip()  # As it came, so that a secret in it is recognized.
+        encoding = shown.lower() or "identity"
         self._decoder = (
             zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in {"gzip", "deflate"} else None
         )
         self.unread = (
             None
             if self._decoder or encoding == "identity"
-            else f"has the unknown encoding {encoding[:40]!r}"
+            else f"has the unknown encoding {shown[:40]!r}"
         )
         self._content = bytearray()
 

@@ -22,6 +22,7 @@ from taurusdb_starrocks import (
     WaitTimeoutError,
 )
 from taurusdb_starrocks._decisions.convergence import ensure_paused, ensure_running, wait_until
+from taurusdb_starrocks._decisions.listing import find, read
 from taurusdb_starrocks._operations import PAUSE, RESUME
 from virtual_time import INSTANCE, START, World, drive, lost, patience, refused, unsent
 
@@ -156,6 +157,24 @@ def test_the_timeout_over_requests_that_take_long() -> None:
     with pytest.raises(WaitTimeoutError, match=r"The task events is not paused after 42.0 s"):
         pause(world, TWO, timeout=42.0)
     assert world.changes == [("pause", "orders")]
+    assert world.deadlines["pause"] == [42.0]
+    world = World(orders="Full", events="Full")
+    world.scripts["pause orders"] = [world.hang(41.5, lost())]
+    with pytest.raises(WaitTimeoutError, match="The task orders is not paused"):
+        pause(world, TWO, timeout=42.0)
+    assert world.changes == [("pause", "orders"), ("pause", "events")]
+    assert world.deadlines["pause"] == [42.0, 42.0]
+
+
+def test_a_poll_at_once() -> None:
+    """``first`` may be 0, and the first poll is believed."""
+    world = World(orders="Full")
+    resume(world, poll=Poll(first=0.0, interval=10.0))
+    assert world.log == [("resume", "orders"), 0.0, "list"]
+    world = World(orders="Full")
+    world.scripts["pause orders"] = [world.hang(7.0, lost())]
+    pause(world, poll=Poll(first=0.5, interval=10.0))
+    assert world.sleeps[0] == 0.5
 
 
 def test_the_spread_of_polls() -> None:
@@ -254,6 +273,7 @@ def test_a_task_that_failed(stage: str, status: str, says: str) -> None:
         f"The task orders {says} and will not be paused by itself: see to it on the instance."
     )
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "orders")
+    assert caught.value.task.stage_text == stage
     world.scripts["resume orders"] = [lambda: "accepted"]
     with pytest.raises(TaskFailedError, match="will not be running by itself"):
         resume(world, ["orders"])
@@ -267,6 +287,26 @@ def test_a_paused_task_that_is_abnormal_is_paused() -> None:
     assert pause(world)["orders"].abnormal
 
 
+def test_one_task() -> None:
+    """As it is now, or the error that it is not there."""
+    world = World(orders="Incremental", events="Paused")
+    task = drive(find(INSTANCE, "events"), world.perform)
+    assert (task.name, task.stage) == ("events", Stage.PAUSED)
+    assert world.deadlines["list"] == [None]
+    with pytest.raises(NotFoundError, match="lists no synchronization task none") as caught:
+        drive(find(INSTANCE, "none"), world.perform)
+    assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "none")
+
+
+def test_other_tasks_are_left_out() -> None:
+    """Of a list only the named tasks are read, and no more of it than they take."""
+    world = World(**{f"task_{number}": "Paused" for number in range(120)})
+    assert list(drive(read(INSTANCE, ["task_7"]), world.perform)) == ["task_7"]
+    assert world.log == ["list"]
+    assert list(pause(world, ["task_99"])) == ["task_99"]
+    assert list(drive(read(INSTANCE, ["none", "task_3"]), world.perform)) == ["task_3"]
+
+
 def test_a_task_that_is_absent() -> None:
     """Nothing is sent, for the others either."""
     world = World(orders="Incremental")
@@ -275,6 +315,7 @@ def test_a_task_that_is_absent() -> None:
     assert world.changes == []
     assert f"Instance {INSTANCE} lists no synchronization task none, nil." in caught.value.message
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "none")
+    assert caught.value.status == 200
 
 
 def test_a_task_that_vanishes() -> None:

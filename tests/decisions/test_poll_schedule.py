@@ -49,6 +49,7 @@ def test_throttling_doubles_the_pause(pause: float, seconds: float) -> None:
 def test_retry_after_is_the_least(retry_after: float, seconds: float) -> None:
     """The service knows best, beyond the longest pause too."""
     assert Poll().after(throttled(retry_after), 10.0, 0.5) == seconds
+    assert Poll(interval=0.1, longest=0.3).after(throttled(), 0.1, 0.5) == 0.2
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, 1_000_001, "1", True, None])

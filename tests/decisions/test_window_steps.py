@@ -84,6 +84,7 @@ def test_a_window() -> None:
     world = World(orders="Incremental")
     steps = window(world)
     assert steps.touched == []
+    assert steps.found_paused == ()
     drive(steps.open(), world.perform)
     assert world.log == ["list", ("pause", "orders"), 5.0, "list"]
     assert steps.touched == ["orders"]
@@ -239,6 +240,7 @@ def test_several_that_are_not_resumed() -> None:
         close(world, steps)
     assert caught.value.task_names == ("b", "a")
     assert caught.value.__cause__ is error
+    assert caught.value.message.startswith("May still be paused: b, a. ")
     assert "'b'); client.ensure_running(" in caught.value.message
     assert world.stages["c"] == "Incremental"
 
@@ -282,7 +284,9 @@ def test_a_task_that_fails_while_it_is_resumed(
     with pytest.raises(NotResumedError) as caught:
         close(world, steps)
     assert caught.value.task_names == ("orders",)
-    assert isinstance(caught.value.__cause__, kind)
+    cause = caught.value.__cause__
+    assert isinstance(cause, kind)
+    assert (cause.instance_id, cause.task_name) == (INSTANCE, "orders")
     assert world.stages["events"] == "Incremental"
 
 
@@ -308,6 +312,11 @@ def test_a_resume_without_effect_is_repeated() -> None:
     world.scripts["resume orders"] = [lambda: "accepted"]
     close(world, steps)
     assert since(world, began) == [0.0, 65.0]
+    steps = opened(world, settle=55.0)
+    began = world.now
+    world.scripts["resume orders"] = [lambda: "accepted"]
+    close(world, steps)
+    assert since(world, began) == [0.0, 55.0]
 
 
 def test_time_is_shared_out_while_sending() -> None:
@@ -426,6 +435,7 @@ def test_a_pause_that_shows_late_has_all_the_time_to_be_undone() -> None:
     began = world.now
     close(world, steps)
     assert world.now > began + 100.0
+    assert since(world, began) == [55.0, 115.0]  # ``settle`` seconds later, and not before.
 
 
 def test_others_are_resumed_at_once() -> None:
@@ -473,14 +483,30 @@ def test_two_pauses_may_both_come() -> None:
     assert world.changes == [("resume", "orders")]
 
 
+def test_the_last_of_several_pauses_counts() -> None:
+    """``settle`` seconds after it was sent the first poll is believed."""
+    world = World(orders="Full")
+    world.scripts["pause orders"] = [lost(), lost()]
+    steps = opened(world)
+    assert world.now == START + 45.0
+    close(world, steps)
+    assert world.now == START + 100.0
+    world = World(orders="Full")
+    world.scripts["pause orders"] = [lost()]
+    steps = opened(world, settle=55.0)
+    close(world, steps)
+    assert world.now == START + 15.0 + 55.0
+
+
 def test_the_second_pause_is_undone() -> None:
     """It comes after the task was seen running, and is resumed at the next poll."""
     world = World(orders="Full")
     world.scripts["pause orders"] = [lost()]
     steps = opened(world)
     world.becomes(world.elapsed + 12.0, "orders", "Paused")
+    began = world.now
     close(world, steps)
-    assert world.changes == [("resume", "orders")] * 2
+    assert since(world, began) == [0.0, 15.0]
     assert world.stages["orders"] == "Incremental"
 
 
@@ -603,7 +629,7 @@ def test_steps_that_are_closed_name_the_tasks() -> None:
     """A coroutine that is closed can do no more."""
     world = World(orders="Full")
     steps = opened(world)
-    closing = steps.close()
+    closing = steps.close(interrupted=False)
     next(closing)
     with pytest.raises(NotResumedError) as caught:
         closing.close()
@@ -616,7 +642,7 @@ def test_steps_that_never_began_leave_the_tasks_known() -> None:
     """Whoever asks later is told."""
     world = World(orders="Full")
     steps = opened(world)
-    steps.close().close()
+    steps.close(interrupted=False).close()
     assert steps.touched == ["orders"]
     error = steps.left_open()
     assert error.task_names == ("orders",)

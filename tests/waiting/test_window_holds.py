@@ -79,7 +79,7 @@ def client(open_client: Any, emulator: Emulator) -> Iterator[Any]:
         read_timeout=0.1,
         retry=RetryPolicy(first_delay=0.001, longest_delay=0.002, budget=1e9),
         poll=POLL,
-        settle=0.3,
+        settle=0.1,
     ) as opened:
         yield opened
 

@@ -149,6 +149,16 @@ def test_headers_that_are_none(make: Maker, headers: Any) -> None:
     assert wire.sent == []
 
 
+@pytest.mark.parametrize("value", ["é", " a", "a\n", "a\x00"], ids=repr)
+def test_header_that_cannot_be_sent(make: Maker, value: str) -> None:
+    """A mock does not get what the network would refuse; it would not be sent better again."""
+    wire = Wire()
+    with pytest.raises(NotSentError, match="a header is malformed") as caught:
+        make(auth=Own(lambda _: {"X-Auth-Token": value}), transport=wire).pause()
+    assert (caught.value.lasting, caught.value.attempts) == (True, 1)
+    assert wire.sent == []
+
+
 def test_own_credentials(make: Maker) -> None:
     """A subclass sees the request as it will be sent, and its headers go along."""
     seen: list[Request] = []

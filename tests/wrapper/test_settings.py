@@ -450,9 +450,8 @@ def test_copy_with_a_header_that_the_call_has_too(make: Maker) -> None:
 def test_copy_with_a_header_that_cannot_be_sent(make: Maker, value: Any) -> None:
     """It is refused when it is given, and not shown."""
     low = Low(make)
-    for copy in (lambda: low.api.with_headers({"X-A": value}),):
-        with pytest.raises(ConfigurationError, match="header 'X-A' must be a non-empty text"):
-            copy()
+    with pytest.raises(ConfigurationError, match="header 'X-A' must be a non-empty text"):
+        low.api.with_headers({"X-A": value})
     with pytest.raises(ConfigurationError, match="header 'Cookie' must be a non-empty text"):
         low.api.with_cookies({"a": f"{value}\n"})
 

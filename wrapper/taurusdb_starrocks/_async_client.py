@@ -150,7 +150,9 @@ class AsyncClient(Verbs):
         """As ``Client.paused``, for ``async with``.
 
         What cancels the block does not cancel the resuming, which then takes ``settle`` seconds at
-        most. A further ``cancel()`` of the task ends it with a ``NotResumedError``.
+        most. A further ``cancel()`` of the task ends it with a ``NotResumedError``. Under
+        ``asyncio.run`` the first Ctrl-C is a cancellation. A second one is raised wherever the
+        program is: tasks that this leaves paused are named by an error, or in the log at exit.
         """
         make = self._pausing(instance_id, task_name, already_paused, options)
         return AsyncWindow(make, self._perform, single=isinstance(task_name, str))

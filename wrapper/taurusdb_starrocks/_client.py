@@ -79,8 +79,8 @@ class Client(Verbs):
         """Pause tasks that are not paused yet and wait until all are; return them as last seen.
 
         It is safe to repeat: a task that is paused is left alone. A request whose response was
-        lost, or that was refused, is settled by polling, and a lost one is repeated for ``settle``
-        seconds when the stage shows that nothing happened.
+        lost, or that was refused with 400, is settled by polling: for ``settle`` seconds it is
+        repeated whenever two polls show that nothing happened, and then its error is raised.
 
         Args:
             instance_id: StarRocks instance.
@@ -112,8 +112,9 @@ class Client(Verbs):
 
         It is safe to repeat, and it always sends a request: that a task runs proves nothing while
         a pause may be under way. It ends when each request was accepted and the task seen running,
-        or refused and the task seen running twice. It cannot know of a pause that somebody else
-        requests at the same time: such a task may still become paused afterwards.
+        or refused and the task seen running twice. It cannot know of a pause that was requested
+        elsewhere, or earlier, and has not taken effect: such a task may still become paused
+        afterwards.
 
         Args:
             instance_id: StarRocks instance.
@@ -257,13 +258,15 @@ class Client(Verbs):
         several names, a list). Whatever ends the block, an exception or Ctrl-C included, the tasks
         are resumed and waited for until they run. If one of several cannot be paused, the others
         are resumed and the block never begins. A task whose pause was requested and never seen may
-        be paused late: it is resumed again once it is, or named after ``settle`` seconds.
+        be paused late, so it proves nothing that it runs: it is resumed once it is seen paused, and
+        otherwise after half of ``settle`` seconds, and is named when they are over.
 
         Ctrl-C while the tasks are being resumed does not stop that, but bounds it to ``settle``
         seconds; a second one ends it. In the main thread, where Python's own handler for SIGINT is
         installed, it is held back in the instants between the window's first and last step and the
         block. Elsewhere, an exception that a signal handler raises in just these instants leaves
-        the tasks paused.
+        the tasks paused; they are then named in the log when the interpreter exits. A handler that
+        calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
 
         Nothing resumes the tasks when the process is killed (SIGKILL, SIGTERM or SIGHUP without a
         handler, loss of power): read their stages then.

@@ -63,33 +63,60 @@ def clean(text: str, hidden: Iterable[str], longest: int = LONGEST_MESSAGE) -> s
 
     ``error_msg`` of ``APIGW.0301`` can repeat parts of the request, cut anywhere.
     """
-    text = " ".join(text[: 4 * longest].split())
-    whole = {form for secret in hidden for form in _written(secret) if len(form) >= SHORTEST}
-    for secret in sorted(whole, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    # What follows ``SDK-HMAC-SHA256`` has names in it that are no secrets; its parts stand for it.
-    pieces = [secret for secret in whole if "SignedHeaders=" not in secret and len(secret) >= PIECE]
-    if pieces:
-        text = _without_pieces(text, pieces)
-    text = printable(text)
-    return text if len(text) <= longest else f"{text[:longest]}…"
+    return _Cleaner(hidden).clean(text, longest)
 
 
-def _without_pieces(text: str, pieces: Iterable[str]) -> str:
-    # Whatever piece they share contains one of these: the usual case ends here.
-    half = PIECE // 2
-    halves = [text[at : at + half] for at in range(0, len(text) - half + 1, half)]
-    if not any(part in secret for secret in pieces for part in halves):
-        return text
-    held = [
-        any(text[start : start + PIECE] in secret for secret in pieces)
-        for start in range(len(text) - PIECE + 1)
-    ]
-    covered = [any(held[max(0, at - PIECE + 1) : at + 1]) for at in range(len(text))]
-    return "".join(
-        HIDDEN if secret else "".join(character for character, _ in run)
-        for secret, run in groupby(zip(text, covered, strict=True), key=itemgetter(1))
-    )
+class _Cleaner:
+    """Cleans texts of the same secrets.
+
+    Args:
+        hidden: The secrets.
+        many: Whether there are many texts. The pieces are then noted first, which takes longer
+            than to search for those of one text and bounds what the others take.
+    """
+
+    def __init__(self, hidden: Iterable[str], *, many: bool = False) -> None:
+        whole = {form for secret in hidden for form in _written(secret) if len(form) >= SHORTEST}
+        self._whole = sorted(whole, key=len, reverse=True)
+        # What follows ``SDK-HMAC-SHA256`` has names in it that are no secrets; its parts stand for
+        # it.
+        self._long = [
+            form for form in self._whole if "SignedHeaders=" not in form and len(form) >= PIECE
+        ]
+        self._pieces = (
+            {form[at : at + PIECE] for form in self._long for at in range(len(form) - PIECE + 1)}
+            if many
+            else None
+        )
+
+    def clean(self, text: str, longest: int) -> str:
+        text = " ".join(text[: 4 * longest].split())
+        for form in self._whole:
+            text = text.replace(form, HIDDEN)
+        text = printable(self._without_pieces(text))
+        return text if len(text) <= longest else f"{text[:longest]}…"
+
+    def _without_pieces(self, text: str) -> str:
+        held = self._held(text)
+        if not any(held):
+            return text
+        covered = [any(held[max(0, at - PIECE + 1) : at + 1]) for at in range(len(text))]
+        return "".join(
+            HIDDEN if secret else "".join(character for character, _ in run)
+            for secret, run in groupby(zip(text, covered, strict=True), key=itemgetter(1))
+        )
+
+    def _held(self, text: str) -> list[bool]:
+        """Where in the text a piece of a secret begins."""
+        pieces = [text[at : at + PIECE] for at in range(len(text) - PIECE + 1)]
+        if self._pieces is not None:
+            return [piece in self._pieces for piece in pieces]
+        # Whatever piece they share contains one of these: the usual case ends here.
+        half = PIECE // 2
+        halves = [text[at : at + half] for at in range(0, len(text) - half + 1, half)]
+        if not any(part in form for form in self._long for part in halves):
+            return []
+        return [any(piece in form for form in self._long) for piece in pieces]
 
 
 def printable(text: str) -> str:
@@ -118,10 +145,14 @@ def clean_document(value: Any, hidden: Iterable[str]) -> Any:
     Raises:
         RecursionError: It is nested too deep.
     """
+    return _cleaned(value, _Cleaner(hidden, many=True))
+
+
+def _cleaned(value: Any, cleaner: _Cleaner) -> Any:
     if isinstance(value, str):
-        return clean(value, hidden)
+        return cleaner.clean(value, LONGEST_MESSAGE)
     if isinstance(value, list):
-        return [clean_document(one, hidden) for one in value]
+        return [_cleaned(one, cleaner) for one in value]
     if isinstance(value, dict):
-        return {name: clean_document(one, hidden) for name, one in value.items()}
+        return {name: _cleaned(one, cleaner) for name, one in value.items()}
     return value

@@ -18,7 +18,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from taurusdb_starrocks import _sigint
@@ -52,7 +52,8 @@ class _Window(Generic[Seen]):
         if self._process:
             raise ConfigurationError("A window is for one block: make another for the next.")
         self._process = os.getpid()
-        atexit.register(self._at_exit)
+        _watch_exit()
+        _open.add(self)
 
     @property
     def _touched(self) -> bool:
@@ -79,11 +80,26 @@ class _Window(Generic[Seen]):
     def _end(self) -> None:
         # An exception raised by a signal handler can end the closing before its first step.
         if not self._steps.touched:
-            atexit.unregister(self._at_exit)
+            _open.discard(self)
 
-    def _at_exit(self) -> None:
+    def name_left(self) -> None:
+        """Log the tasks that it leaves paused, if any."""
         if self._touched:
             logger.critical("window still open at exit: %s", self._steps.left_open())
+
+
+_open: set[_Window[Any]] = set()
+
+
+@cache
+def _watch_exit() -> None:
+    """Have the windows that are open at exit name their tasks; once in a process."""
+    atexit.register(_name_left)
+
+
+def _name_left() -> None:
+    for window in list(_open):
+        window.name_left()
 
 
 class Window(_Window[Seen]):

@@ -151,10 +151,8 @@ class Convergence:
     def _request(self, name: str, deadline: float) -> Steps[None]:
         """Send one request. One without a usable response is left to the polls to settle."""
         before, sent = self._outcomes[name], self.sent[name]
-        now = self._chances.clock()
         # Noted before it is sent: an interrupt may come instead of the response.
-        sent.append(now)
-        self._outcomes[name] = before.lost(now)
+        sent.append(self._chances.clock())
         try:
             _job: Job = yield Change(self._operation, self._instance_id, name, deadline)
         except ReplicationError as error:
@@ -162,10 +160,9 @@ class Convergence:
                 sent.pop()
             after = before.failed(error, self._chances.clock())
             self._outcomes[name] = after
-            # What changed nothing is raised, unless a request before it leaves the task in doubt.
-            again = self._stubborn or before.open or bool(sent)
-            repeatable = isinstance(error, PASSING) and again
-            if after.state == "lost" and not (may_have_changed(error) or repeatable):
+            # What changed nothing is raised, unless something before it is to be settled.
+            settling = self._stubborn or before.open or bool(sent)
+            if after.state == "lost" and not (settling and isinstance(error, PASSING)):
                 self._fail(name, error)
         else:
             self._outcomes[name] = Outcome("accepted", self._chances.clock())
@@ -246,9 +243,11 @@ class Convergence:
 
     def _give_up(self, name: str) -> None:
         """Fail a task whose time is over."""
-        now, error = self._chances.clock(), self._outcomes[name].error
-        if error is None or name in self._unseen or now >= self.deadline:
+        now = self._chances.clock()
+        error = self._outcomes[name].error
+        if name in self._unseen or now >= self.deadline:
             error = self._overdue(name, f"{now - self._began:.1f} s")
+        assert error is not None  # Only what failed has a limit before the deadline.
         self._fail(name, error)
 
     def _fail(self, name: str, error: ReplicationError) -> None:

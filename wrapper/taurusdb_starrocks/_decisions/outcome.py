@@ -39,10 +39,6 @@ class Outcome:
         """Whether polls are to settle it: there was a request, and it was not accepted."""
         return self.state in {"refused", "lost"}
 
-    def lost(self, now: float) -> Outcome:
-        """After one more request that has no response, or none yet."""
-        return Outcome("lost", self.since if self.open else now, self.error)
-
     def failed(self, error: ReplicationError, now: float) -> Outcome:
         """After one more request that failed."""
         # It may be refused because the task is there already, or because an earlier one worked.

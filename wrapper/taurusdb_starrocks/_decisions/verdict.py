@@ -155,8 +155,9 @@ def _document(reply: Reply, hidden: Collection[str]) -> dict[str, Any] | None:
         document: Any = json.loads(text)
         if not isinstance(document, dict):
             return None
-        # Some servers escape characters of tokens that need no escape.
-        if "\\/" in text or "\\u00" in text or mentions(text, hidden):
+        if "\\" in text:  # Some servers escape characters of tokens that need no escape.
+            text = json.dumps(document, ensure_ascii=False)
+        if mentions(text, hidden):
             return Cleaned(clean_document(document, hidden))
     except (ValueError, RecursionError):  # Not JSON, not Unicode, or nested without end.
         return None

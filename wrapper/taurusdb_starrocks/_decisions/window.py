@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from taurusdb_starrocks._decisions.convergence import Convergence
-from taurusdb_starrocks._decisions.listing import about, find_all
+from taurusdb_starrocks._decisions.listing import find_all
 from taurusdb_starrocks._decisions.polling import Chances, Patience
 from taurusdb_starrocks._decisions.steps import Steps
 from taurusdb_starrocks._errors import AlreadyPausedError, NotResumedError
@@ -38,7 +38,7 @@ class WindowSteps:
         names: Sequence[str],
         patience: Patience,
         chances: Chances,
-        already_paused: AlreadyPaused = "keep",
+        already_paused: AlreadyPaused,
     ) -> None:
         self.instance_id = instance_id
         self.found_paused: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ class WindowSteps:
         after = yield from opening.wait()
         return [after[name] for name in self._names]
 
-    def close(self, *, interrupted: bool = False) -> Steps[None]:
+    def close(self, *, interrupted: bool) -> Steps[None]:
         """Resume the tasks that may have been paused here, and wait until they run.
 
         The first interrupt or cancellation does not stop it: a request to resume is still sent for
@@ -150,8 +150,9 @@ class WindowSteps:
             instance_id=self.instance_id,
             task_names=names,
         )
+        error.task_name = names[0]
         error.block_error = interrupt
-        return about(error, self.instance_id, names[0])
+        return error
 
 
 def with_block_error(failure: BaseException, block_error: BaseException | None) -> BaseException:

@@ -111,7 +111,7 @@ def cause(found: dict[str, Any]) -> str:
     if any("second-reply" in kind for kind in kinds):
         return "a stray reply"
     if plan["aim"] is not None:
-        return "SIGINT as the block ended"
+        return "a signal as the block ended"
     if plan["signals"]:
         return "a signal"
     return "cancelled" if plan["cancels"] else "undisturbed"

@@ -12,6 +12,7 @@ from taurusdb_starrocks_emulator import FAULT_KINDS, Fault
 # How likely each of the other kinds meets a call: about one call in eight has a fault.
 ANY = 0.004
 SETTLE = 0.8
+TASKS = [f"task_{number}" for number in range(8)]
 # Nobody can tell these apart from the truth together: a resume without effect, and a list that
 # shows the stage from before. So an emulator has the one or the other.
 LYING = "never-settles"
@@ -62,7 +63,8 @@ class Plan:
         inside: Seconds that the block takes.
         raises: Whether the block ends with an error.
         fork: Whether a child is forked in it, which leaves the block.
-        aim: How long after the end of the block a SIGINT comes, in microseconds.
+        aim: How long after the end of the block a signal comes, in microseconds.
+        aimed: That signal.
         signals: Delays from the beginning, in seconds, and numbers of signals.
         cancels: Delays after which the coroutine is cancelled.
     """
@@ -74,6 +76,7 @@ class Plan:
     raises: bool = False
     fork: bool = False
     aim: int | None = None
+    aimed: int = signal.SIGINT
     signals: list[tuple[float, int]] = field(default_factory=list)
     cancels: list[float] = field(default_factory=list)
 
@@ -96,6 +99,7 @@ def draw(chance: random.Random, names: list[str], *, asynchronous: bool, ensure:
     match chance.choice([*kinds, "aim", "cancel" if asynchronous else "fork"]):
         case "aim":
             plan.aim, plan.raises = chance.randrange(1, 120), False
+            plan.aimed = chance.choice([signal.SIGINT, signal.SIGTERM])
         case "interrupt":
             plan.signals = [(sudden[0], signal.SIGINT)]
         case "twice":

@@ -22,6 +22,7 @@ from typing import Any
 from taurusdb_starrocks import AsyncClient, Client, NotResumedError, Poll, RetryPolicy, TokenAuth
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGALRM}
+aimed: list[int] = [signal.SIGINT]
 POLL = Poll(first=0.01, interval=0.02, longest=0.1)
 
 
@@ -31,7 +32,9 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A timer of the system's is exact to some microseconds; another process is not.
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(aimed[0]))
+    # What the guide says about SIGTERM.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     log = Log()
     logging.getLogger().addHandler(log)
     victim = (AsyncVictim if given["asynchronous"] else SyncVictim)(given)
@@ -74,8 +77,6 @@ def named_by(error: BaseException) -> Iterator[str]:
 def undergo(victim: Any, plan: dict[str, Any]) -> list[BaseException]:
     """Carry out a plan; what reached the user."""
     own, errors = os.getpid(), []
-    # What the guide says about SIGTERM.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -155,15 +156,8 @@ class AsyncVictim:
     async def _window(self, plan: dict[str, Any]) -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
         for delay in plan["cancels"]:
             loop.call_later(delay, task.cancel)
-        try:
-            await self._within(plan)
-        finally:  # The loop takes its handler of SIGTERM away, and leaves none.
-            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-
-    async def _within(self, plan: dict[str, Any]) -> None:
         async with AsyncClient(**settings(AsyncClient, self._given)) as client:
             if plan["verb"] == "ensure":
                 await self._ensure(client, plan)
@@ -207,8 +201,9 @@ def waiting(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def aim(plan: dict[str, Any]) -> None:
-    """Have a SIGINT come just after the block ended, if it is to be."""
+    """Have a signal come just after the block ended, if it is to be."""
     if plan["aim"] is not None:
+        aimed[0] = plan["aimed"]
         signal.setitimer(signal.ITIMER_REAL, plan["aim"] * 1e-6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import socket
 import ssl
@@ -259,6 +260,29 @@ def test_policy_is_replaceable(make: Maker) -> None:
     with pytest.raises(ConflictError) as conflict:
         make(transport=wire, retry=RetryPolicy(attempts=1)).pause()
     assert len(wire.sent) == conflict.value.attempts == 1
+
+
+@attrs.frozen
+class Broken(RetryPolicy):
+    """Answers with what is no delay, or raises."""
+
+    answer: Any = None
+
+    def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer  # type: ignore[no-any-return]  # That it is no number is the point.
+
+
+@pytest.mark.parametrize("answer", [-1.0, math.nan, "1", ZeroDivisionError(), StopIteration()])
+def test_policy_that_fails(make: Maker, answer: Any) -> None:
+    """It cannot hide what the attempt came to: a task that may have changed."""
+    wire = Wire(httpx.ReadTimeout("x"))
+    with pytest.raises(OutcomeUnknownError, match="may have changed") as caught:
+        make(transport=wire, retry=Broken(answer=answer)).pause()
+    assert len(wire.sent) == caught.value.attempts == 1
+    notes = getattr(caught.value, "__notes__", [])
+    assert bool(notes) is not isinstance(answer, float)
 
 
 UNKNOWN = [

@@ -209,8 +209,14 @@ class Attempts:
         return reply, verdict
 
     def _delay(self, error: ReplicationError, attempt: int, call: Call) -> float | None:
-        delay = self._policy.delay(error, attempt, self._chance())
-        if delay is None or delay >= call.deadline - self._clock() or self._budget < 1:
+        left = call.deadline - self._clock()
+        try:
+            delay = self._policy.delay(error, attempt, self._chance())
+            if delay is None or not 0 <= delay < left or self._budget < 1:
+                return None
+        except Exception as failure:  # noqa: BLE001  # Anything: the policy may be the user's own.
+            # What the attempt came to matters more: a task may have changed.
+            error.add_note(f"{type(self._policy).__name__} failed with {type(failure).__name__}.")
             return None
         self._budget -= 1
         return delay

@@ -806,3 +806,18 @@ def test_project_search_looks_for_credentials() -> None:
     environ["TAURUSDB_STARROCKS_AUTH_TOKEN"] = "from-environ"
     assert find_project_id("r", environ=environ, transport=wire) == PROJECT
     assert wire.sent[0].headers["X-Auth-Token"] == "from-environ"
+
+
+class Malformed(Credentials):
+    """Credentials of the user's own with a header that no request can carry."""
+
+    def headers(self, _request: Request, /) -> dict[str, str]:
+        return {"X-Auth-Token": "line\nbreak"}
+
+
+def test_mock_transport_refuses_what_the_network_refuses(make: Maker) -> None:
+    """A test with a mock transport does not pass with a header that is never sent."""
+    wire = Wire()
+    with pytest.raises(NotSentError, match="a header is malformed"):
+        make(transport=wire, auth=Malformed()).pause()
+    assert wire.sent == []

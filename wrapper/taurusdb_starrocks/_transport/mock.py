@@ -20,7 +20,7 @@ BEFORE_SENDING = (
     httpx.LocalProtocolError,
 )
 # What a header can carry.
-SENDABLE = re.compile(r"([!-~]([ \t-~]*[!-~])?)?").fullmatch
+SENDABLE = re.compile(r"([!-~]([\t -~]*[!-~])?)?").fullmatch
 
 
 class MockNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 import pickle
 import time
@@ -54,6 +55,22 @@ def test_a_window_over_several(client: Any, service: Service) -> None:
     }
     assert ("resume", "archive_sync") not in service.asked
     assert service.count("pause") == service.count("resume") == 2
+
+
+class Name(enum.StrEnum):
+    """Names of tasks, as a program may keep them."""
+
+    ORDERS = "orders_sync"
+
+
+def test_names_that_are_members_of_an_enum(client: Any, service: Service) -> None:
+    """The error has plain names, and a call that can be copied."""
+    with pytest.raises(NotResumedError) as caught:
+        with client.paused(INSTANCE, [Name.ORDERS]) as tasks:
+            service.scripts["resume orders_sync"] = [refusal(403)]
+    assert [task.name for task in tasks] == ["orders_sync"]
+    assert type(caught.value.task_names[0]) is str
+    assert f"client.ensure_running({INSTANCE!r}, 'orders_sync')" in str(caught.value)
 
 
 def test_a_window_is_for_one_block(client: Any, service: Service) -> None:

@@ -158,7 +158,7 @@ class Verbs(ABC):
         if not names:
             raise ConfigurationError("Name at least one task.")
         self._check(instance_id, *names)
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(map(_rules.plain, names)))
 
     def _waiting(self, options: Mapping[str, Any]) -> Patience:
         try:

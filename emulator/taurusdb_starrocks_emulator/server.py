@@ -159,6 +159,7 @@ class Server:
                     backlog=_BACKLOG,
                     ssl_certfile=ssl_certfile,
                     ssl_keyfile=ssl_keyfile,
+                    ssl_ciphers="DEFAULT",  # Older uvicorns speak no TLS 1.2 with keys of today.
                 )
             )
             self._thread = threading.Thread(

@@ -24,7 +24,6 @@ from taurusdb_starrocks_emulator import Emulator
 from tests.torture.plan import SETTLE, TASKS, Plan, draw, faults
 from tests.torture.supervisor import Supervisor
 
-VICTIM = Path(__file__).with_name("victim.py")
 PROJECT = "0483b6b16e954cb88930a360d2c4e663"
 
 

@@ -54,7 +54,7 @@ class Bench:
         self.slept: list[float] = []
         endpoint = _regions.endpoint("endpoint", "https://e.com")
         plan = _settings.plan(endpoint, TokenAuth("t"), environ={}, **settings)
-        now = time.monotonic()
+        now = float(int(time.monotonic()))  # Whole, so that adding a timeout is exact.
         self._calls = Calls(plan, clock=lambda: now)
         self._attempts = Attempts(
             plan.retry, plan.auth, clock=lambda: now, wall_clock=time.time, chance=lambda: chance

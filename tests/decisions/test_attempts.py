@@ -566,11 +566,12 @@ def test_a_login() -> None:
 
 def test_a_login_is_retried() -> None:
     """As what only reads, within the call's deadline."""
-    bench = Bench(unsent(), lost(), reply(201, {"token": {}}))
-    call = bench.call()
-    assert login(bench, call) == {"token": {}}
-    assert call.logins == 3
-    assert bench.slept == [0.25, 0.5]
+    for answer in (lost(), reply(500)):
+        bench = Bench(unsent(), answer, reply(201, {"token": {}}))
+        call = bench.call()
+        assert login(bench, call) == {"token": {}}
+        assert call.logins == 3
+        assert bench.slept == [0.25, 0.5]
 
 
 def test_a_login_that_fails() -> None:

@@ -131,15 +131,16 @@ def test_what_was_paused_before_can_be_an_error() -> None:
     opened(World(orders="Full"), ONE, "error")
 
 
-def test_a_task_that_failed_keeps_it_from_opening() -> None:
-    """Nothing is sent; what was found paused is known, and stays so even if it is to be resumed."""
+@pytest.mark.parametrize(("already_paused", "touched"), [("keep", []), ("resume", ["orders"])])
+def test_a_task_that_failed_keeps_it_from_opening(already_paused: str, touched: list[str]) -> None:
+    """Nothing is sent; what was found paused is known, and resumed if it is to be."""
     world = World(orders="Paused", events="Cancelled")
-    steps = window(world, TWO, "resume")
+    steps = window(world, TWO, already_paused)
     with pytest.raises(TaskFailedError, match="will not be paused"):
         drive(steps.open(), world.perform)
     assert world.log == ["list"]
     assert steps.found_paused == ("orders",)
-    assert steps.touched == []
+    assert steps.touched == touched
 
 
 def test_a_task_that_is_absent_keeps_it_from_opening() -> None:
@@ -219,7 +220,8 @@ def test_time_that_is_over_while_resuming() -> None:
     assert caught.value.block_error is None
     assert caught.value.message == (
         "May still be paused: events. A task that stays paused longer than the source keeps its "
-        "binary log cannot catch up. Read its stage, and resume it by hand: "
+        "binary log cannot catch up. Read its stage, and resume it by hand, once more if a pause "
+        "that is under way stops it afterwards: "
         f"client.ensure_running('{INSTANCE}', 'events')"
     )
     cause = caught.value.__cause__
@@ -333,14 +335,20 @@ def test_time_is_shared_out_while_sending() -> None:
     assert shares[:4] == [15.0, 30.0, 37.5, 60.0]
 
 
-def test_tasks_without_time_for_a_request_are_named() -> None:
+@pytest.mark.parametrize("answer", ["lost", "accepted"])
+def test_tasks_without_time_for_a_request_are_named(answer: str) -> None:
     """The first requests took longer than they should have."""
     world = World(orders="Full", events="Full")
     steps = opened(world, TWO, timeout=60.0)
-    world.scripts["resume orders"] = [world.hang(60.0, lost())]
+
+    def accepted() -> str:
+        world.pass_time(60.0)
+        return "accepted"
+
+    world.scripts["resume orders"] = [world.hang(60.0, lost()) if answer == "lost" else accepted]
     with pytest.raises(NotResumedError) as caught:
         close(world, steps)
-    assert set(caught.value.task_names) == {"orders", "events"}
+    assert caught.value.task_names == ("events", "orders")
     assert world.changes == [("resume", "orders")]
 
 
@@ -435,7 +443,7 @@ def test_a_pause_that_shows_late_has_all_the_time_to_be_undone() -> None:
     began = world.now
     close(world, steps)
     assert world.now > began + 100.0
-    assert since(world, began) == [55.0, 115.0]  # ``settle`` seconds later, and not before.
+    assert since(world, began) == [30.0, 50.0, 110.0]  # ``settle`` seconds later, and not before.
 
 
 def test_others_are_resumed_at_once() -> None:
@@ -679,3 +687,24 @@ def test_what_ended_the_block_is_told() -> None:
         assert getattr(error, "__notes__", []) == notes
     assert with_block_error(interrupt, block) is interrupt
     assert not hasattr(interrupt, "__notes__")
+
+
+def test_polls_that_hang_do_not_keep_an_unseen_task_from_being_resumed() -> None:
+    """Each poll ends when the resume is due, however long the service takes."""
+    world = World(orders="Incremental")
+    world.scripts["pause orders"] = [lost()] * 9
+    steps = window(world, timeout=20.0, settle=20.0)
+    with pytest.raises(ReplicationError):
+        drive(steps.open(), world.perform)
+
+    def hang() -> None:
+        deadline = world.deadlines["list"][-1]
+        assert deadline is not None
+        world.now = START + deadline
+        raise unsent()
+
+    world.scripts["list"] = [hang] * 50
+    sent = len(world.changes)
+    with pytest.raises(NotResumedError):
+        drive(steps.close(interrupted=False), world.perform)
+    assert ("resume", "orders") in world.changes[sent:]

@@ -252,6 +252,32 @@ def test_a_window_that_is_open_at_exit(
     assert [record for record in caplog.records if record.levelno == logging.CRITICAL] == []
 
 
+def test_a_window_that_paused_nothing_says_nothing_at_exit(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nothing of its own to resume."""
+    with client.paused(INSTANCE, "archive_sync"):
+        _windows._name_left()
+    assert [record for record in caplog.records if record.levelno == logging.CRITICAL] == []
+
+
+def test_an_exception_before_the_first_step_of_the_closing(
+    client: Client,
+    service: Service,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A handler of one's own raised it: it goes on, and the tasks are named at exit."""
+    with pytest.raises(SystemExit):
+        with client.paused(INSTANCE, "orders_sync") as task:
+            monkeypatch.setattr(_windows, "run", lambda *_: sys.exit(3))
+    assert service.stages[task.name] == "Paused"
+    _windows._name_left()
+    (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert "May still be paused: orders_sync" in record.message
+    _windows._open.clear()
+
+
 @pytest.mark.parametrize("loaded", [True, False])
 def test_a_coroutine_without_its_event_loop(
     settings: dict[str, Any],

@@ -60,6 +60,8 @@ def _lacks_entries(name: str) -> Callable[[Document], str | None]:
         if isinstance(entries, list):
             if not all(isinstance(entry, dict) for entry in entries):
                 return f"has {name} that are no objects"
+            if not entries and _is_error(document):
+                return f"has an error in place of {name}"
             return _too_long(document)
         if entries is not None:
             return f"has no list of {name}"

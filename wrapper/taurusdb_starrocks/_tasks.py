@@ -82,7 +82,7 @@ class Task:
     @property
     def abnormal(self) -> bool:
         """Whether the service says that something is wrong with the task."""
-        return self.status.casefold() == "no"
+        return self.status.strip().casefold() == "no"
 
 
 def read(entry: Mapping[str, Any]) -> Task | None:

@@ -127,7 +127,7 @@ class Convergence:
         while self.pending:
             left = min(self._next(name) for name in self.pending) - self._chances.clock()
             yield Sleep(max(0.0, min(pause, left)))
-            if self._chances.clock() < self.deadline:
+            if self._chances.clock() < self._polls_until():
                 pause = yield from self._poll(pause)
             now = self._chances.clock()
             for name in [name for name in self.pending if self._limit(name) <= now]:
@@ -171,7 +171,7 @@ class Convergence:
         """Poll once; return how long to wait until the next time."""
         poll = self._patience.poll
         try:
-            found = yield from read(self._instance_id, self.pending, self.deadline)
+            found = yield from read(self._instance_id, self.pending, self._polls_until())
         except PASSING as error:
             return poll.after(error, pause, self._chances.chance())
         for name in list(self.pending):
@@ -224,6 +224,13 @@ class Convergence:
         if outcome.state == "accepted" and self._stubborn and name not in self._there:
             return self._chances.clock() - outcome.since >= self._patience.settle
         return outcome.open
+
+    def _polls_until(self) -> float:
+        """Until when a poll may take: it must not keep an unseen task from being resumed."""
+        waiting = any(
+            name in self._unseen and self._outcomes[name].state == "none" for name in self.pending
+        )
+        return min(self._blind, self.deadline) if waiting else self.deadline
 
     def _next(self, name: str) -> float:
         """When there is something to do about a task, whatever the polls show."""

@@ -145,7 +145,8 @@ class WindowSteps:
         )
         error = NotResumedError(
             f"May still be paused: {', '.join(names)}. A task that stays paused longer than the "
-            "source keeps its binary log cannot catch up. Read its stage, and resume it by hand: "
+            "source keeps its binary log cannot catch up. Read its stage, and resume it by hand, "
+            "once more if a pause that is under way stops it afterwards: "
             f"{lines}",
             instance_id=self.instance_id,
             task_names=names,

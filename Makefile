@@ -45,12 +45,13 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& echo "drift: none"
 
 # What each lock is made of.
-LOCKED := aiohttp audit base dev docs httpx keystone official power release runtime lowest
+LOCKED := aiohttp audit base dev docs httpx keystone official oracle power release runtime lowest
 lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
 lock-docs: FROM := pyproject.toml --group docs --extra emulator
 lock-keystone: FROM := requirements/keystone.in
 lock-official: FROM := requirements/official.in
+lock-oracle: FROM := pyproject.toml --group oracle --extra conformance --constraint requirements/dev.txt
 lock-power: FROM := pyproject.toml --group power --extra conformance --constraint requirements/dev.txt
 lock-release: FROM := --group release
 lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
@@ -105,6 +106,16 @@ fuzz-power: $(POWER)/.ready dist ## Prove on the wheel that it finds faults: ser
 	&& cd "$$away" && python=$(abspath $(POWER))/python \
 	&& $$python -m pytest -q -n 2 --no-header -p no:cacheprovider -W error -o pythonpath=. --rootdir . \
 		--table $(abspath $(FAULTS_TABLE)) tests/power
+
+# One change in EVERY is tried: all, or those that CI has time for.
+EVERY ?= 1
+.PHONY: oracle-power
+oracle-power: .venv-oracle/bin/.ready ## Prove that the judgement is tested: change it, and count what is noticed
+	PYTHONPATH=conformance .venv-oracle/bin/python -m tests.oracle.mutate --every $(EVERY)
+
+.PHONY: oracle-sample
+oracle-sample: ## The same for one change in twelve
+	@$(MAKE) --no-print-directory oracle-power EVERY=12
 
 # Redocly, for the contract and for the page made of it. Its lock names no address.
 export REDOCLY_TELEMETRY := off
@@ -244,7 +255,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage cost package peers fuzz fuzz-power docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage cost package peers fuzz fuzz-power oracle-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

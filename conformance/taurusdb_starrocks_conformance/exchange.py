@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -54,9 +54,7 @@ class Request:
         """The operation that the path leads to, with the identifiers in it, however they look."""
         path = self.path.removeprefix(base).partition("?")[0]
         for operation in operations().values():
-            pattern = re.escape(operation.template).replace(r"\{", "{").replace(r"\}", "}")
-            pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-            match = re.fullmatch(pattern, path)
+            match = _pattern(operation.template).fullmatch(path)
             if match and self.method == operation.method:
                 return operation, unquote(match["project_id"]), unquote(match["instance_id"])
         return None
@@ -155,6 +153,13 @@ def is_task_name(value: Any) -> bool:
 def canary(seed: str) -> str:
     """A token that is certainly wrong, and that nothing but an echo can contain."""
     return "canary" + hashlib.sha256(seed.encode()).hexdigest()[:34]
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """What paths look like that lead to an operation, however their identifiers look."""
+    pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
 
 
 def _refuse(name: str) -> Any:

@@ -45,11 +45,12 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& echo "drift: none"
 
 # What each lock is made of.
-LOCKED := aiohttp audit base dev docs httpx keystone official oracle power release runtime lowest
+LOCKED := aiohttp audit base dev docs httpx keystone mutation official oracle power release runtime lowest
 lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
 lock-docs: FROM := pyproject.toml --group docs --extra emulator
 lock-keystone: FROM := requirements/keystone.in
+lock-mutation: FROM := pyproject.toml --group mutation --constraint requirements/dev.txt
 lock-official: FROM := requirements/official.in
 lock-oracle: FROM := pyproject.toml --group oracle --extra conformance --constraint requirements/dev.txt
 lock-power: FROM := pyproject.toml --group power --extra conformance --constraint requirements/dev.txt
@@ -61,7 +62,7 @@ lock-httpx: FROM := requirements/httpx.in --constraint requirements/dev.txt
 lock-aiohttp: FROM := requirements/aiohttp.in --constraint requirements/dev.txt
 .PHONY: lock $(LOCKED:%=lock-%)
 lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev; UPGRADE=--upgrade for newer versions (needs uv)
-lock-power lock-runtime lock-base lock-httpx lock-aiohttp: lock-dev
+lock-mutation lock-power lock-runtime lock-base lock-httpx lock-aiohttp: lock-dev
 $(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate $(FROM) $(UPGRADE) -o requirements/$*.txt
@@ -116,6 +117,11 @@ oracle-power: .venv-oracle/bin/.ready ## Prove that the judgement is tested: cha
 .PHONY: oracle-sample
 oracle-sample: ## The same for one change in twelve
 	@$(MAKE) --no-print-directory oracle-power EVERY=12
+
+# mutmut has an environment of its own, without the project: it mutates a copy.
+.PHONY: decision-power
+decision-power: .venv-mutation/bin/.ready ## Prove that the tests of the wrapper's decisions find faults: mutants must die
+	.venv-mutation/bin/python tests/mutation/decision_power.py
 
 # Redocly, for the contract and for the page made of it. Its lock names no address.
 export REDOCLY_TELEMETRY := off

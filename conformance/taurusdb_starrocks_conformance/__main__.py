@@ -87,7 +87,7 @@ def seed_of(environment: Mapping[str, str]) -> int:
     Raises:
         CannotRunError: It is no number.
     """
-    from .suite import drawn_seed  # noqa: PLC0415 - only with the extra
+    from .run import drawn_seed  # noqa: PLC0415 - only with the extra
     from .target import CannotRunError  # noqa: PLC0415 - as above
 
     text = environment.get("SEED")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,11 @@ from .wire import StoppedError, Wire
 GRACE = 45.0
 EXAMPLES = 50
 PROVOKED = (403, 429, 500)
+
+
+def drawn_seed() -> int:
+    """A seed that nobody has chosen."""
+    return random.SystemRandom().randrange(2**32)
 
 
 @dataclass

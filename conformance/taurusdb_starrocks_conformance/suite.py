@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,13 +9,8 @@ from typing import Any
 
 from .apps import served
 from .reports import write
-from .run import EXAMPLES, Outcome, Run
+from .run import EXAMPLES, Outcome, Run, drawn_seed
 from .target import Target
-
-
-def drawn_seed() -> int:
-    """A seed that nobody has chosen."""
-    return random.SystemRandom().randrange(2**32)
 
 
 class Suite:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from taurusdb_starrocks_conformance.__main__ import main
 from taurusdb_starrocks_conformance.target import is_loopback, read_target
@@ -86,3 +89,19 @@ def test_a_service_of_somebody_else_is_treated_with_care() -> None:
 )
 def test_loopback_is_known_by_its_name(host: str, local: bool) -> None:
     assert is_loopback(host) is local
+
+
+@pytest.mark.parametrize("missing", ["schemathesis", "jsonschema", "tracecov"])
+def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
+    """The command is there without the extra, and so is the package."""
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from taurusdb_starrocks_conformance.__main__ import main\n"
+        "sys.exit(main(['http://127.0.0.1:9'], {}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "pip install 'taurusdb-starrocks[conformance]'" in done.stdout

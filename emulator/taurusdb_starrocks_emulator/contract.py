@@ -20,13 +20,13 @@ from .response import Response
 from .strict_json import Malformed, check_content_type
 from .yaml_loader import parse_yaml
 
-__all__ = ["CONTRACTS", "Contract", "Misfit", "Route", "read_contract"]
+__all__ = ["CONTRACTS", "OPERATIONS", "Contract", "Misfit", "Route", "read_contract"]
 
 # Versions of the contract; a service of an earlier one lacks what came later.
 CONTRACTS = ("1.0", "1.1", "1.2")
 
 # What the operations are called in the journal and in faults.
-_SHORT = {
+OPERATIONS = {
     "pauseStarRocksDataReplication": "pause",
     "resumeStarRocksDataReplication": "resume",
     "listStarRocksDataReplications": "list",
@@ -100,7 +100,7 @@ class Contract:
                 described = item[method]
                 if described.get("x-since", CONTRACTS[0]) > version:
                     continue
-                short = verbs[method.upper()] = _SHORT[described["operationId"]]
+                short = verbs[method.upper()] = OPERATIONS[described["operationId"]]
                 parameters = [*item.get("parameters", []), *described.get("parameters", [])]
                 self._operations[short] = _Operation(described, parameters)
                 for parameter in parameters:

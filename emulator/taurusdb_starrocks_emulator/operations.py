@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -54,27 +54,34 @@ class Operations:
         self._delay = delay
         self._clock = clock
         self.handlers: Mapping[str | None, Callable[[Exchange], Response]] = {
-            "pause": self._change,
-            "resume": self._change,
+            "pause": self._pause,
+            "resume": self._resume,
             "list": self._list,
             "configuration": self._configuration,
             "instances": self._instances,
         }
 
-    def _change(self, exchange: Exchange) -> Response:
-        """Pause or resume a task."""
-        task, operation, now = self._task(exchange), exchange.route.operation, self._clock()
-        assert operation is not None
-        held = task.holds_at(now)
-        possible = task.target in (_RUNNING if operation == "pause" else (PAUSED,))
-        if self._mode == "strict" and not possible:
-            message = f"The stage of the task ({task.target}) does not allow it."
-            raise Refused(service_error(400, "DBS.200086", message))
-        if operation == "resume" and held == "refused":
+    def _pause(self, exchange: Exchange) -> Response:
+        """Pause a task."""
+        task, now = self._task(exchange), self._clock()
+        return self._change(exchange, task, now, possible=_RUNNING, target=PAUSED)
+
+    def _resume(self, exchange: Exchange) -> Response:
+        """Resume a task."""
+        task, now = self._task(exchange), self._clock()
+        if task.holds_at(now) == "refused":
             message = "The task is about to be paused, which does not allow it."
             raise Refused(service_error(400, "DBS.200086", message))
-        target = PAUSED if operation == "pause" else task.resumes_to
-        change = Change(target=None if held else target, delay=self._delay())
+        return self._change(exchange, task, now, possible=(PAUSED,), target=task.resumes_to)
+
+    def _change(
+        self, exchange: Exchange, task: Row, now: float, *, possible: Collection[str], target: str
+    ) -> Response:
+        """Bring a task to another stage; in strict mode, only from one of those possible."""
+        if self._mode == "strict" and task.target not in possible:
+            message = f"The stage of the task ({task.target}) does not allow it."
+            raise Refused(service_error(400, "DBS.200086", message))
+        change = Change(target=None if task.holds_at(now) else target, delay=self._delay())
         if (effect := exchange.met.effect) is not None and isinstance(effect.behavior, OnTask):
             change = effect.behavior.act(effect, change)
         exchange.job_id = str(uuid4())

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from taurusdb_starrocks_emulator import contract
 from taurusdb_starrocks_emulator.connection import Connection, Delivery
 from taurusdb_starrocks_emulator.listing import Listing
 from taurusdb_starrocks_emulator.records import Change
@@ -33,7 +34,7 @@ __all__ = [
     "OnTask",
 ]
 
-OPERATIONS = ("pause", "resume", "list", "configuration", "instances", "login", "projects")
+OPERATIONS = (*contract.OPERATIONS.values(), "login", "projects")
 _kinds: dict[str, Kind[Any]] = {}
 KINDS: Mapping[str, Kind[Any]] = MappingProxyType(_kinds)
 

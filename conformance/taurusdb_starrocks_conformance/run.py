@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .carrying import carrying
-from .contract import operations
+from .contract import operations, untested
 from .exchange import Exchange, Expectation, Request
 from .findings import Finding, Findings, Level
 from .fuzzing import Fuzzing, Pass, misfit_of
@@ -238,7 +238,7 @@ class Run:
             which,
             seed=self.outcome.seed,
             examples=self._affordable(),
-            without=[operations()[verb].id for verb in sorted(self.wire.lacking)],
+            without=[*untested(), *(operations()[verb].id for verb in sorted(self.wire.lacking))],
         )
         with carrying(self.wire, lambda: f"{fuzzing.phase}: {which}"):
             for check, failure, interaction in fuzzing.run(lambda: self.wire.stopped is not None):

@@ -173,7 +173,7 @@ def change_of(request: Request, target: Target) -> Change | None:
     )
     if not right:
         return None
-    return "pause" if operation.verb == "pause" else "resume"
+    return next((change for change in CHANGES if change == operation.verb), None)
 
 
 def refused_change(change: Change, reply: Reply | None) -> tuple[str, str]:

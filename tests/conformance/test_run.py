@@ -5,12 +5,16 @@ How much it finds is proved by `make fuzz-power`.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from taurusdb_starrocks_conformance import contract, fuzzing
 from taurusdb_starrocks_conformance.build import request_for
 from taurusdb_starrocks_conformance.contract import TASK_NAME, operations
 from taurusdb_starrocks_conformance.exchange import UNKNOWN_TASK
@@ -248,3 +252,33 @@ def test_instances_are_fuzzed_only_with_an_instance_to_ask_for() -> None:
         f"The target does not offer {CONFIGURATION}: it follows contract 1.1.",
         f"{INSTANCES} is not tested: TAURUSDB_FUZZ_SOURCE_INSTANCE_ID is not set.",
     ]
+
+
+def test_what_the_suite_cannot_undo_is_never_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A change that comes into the contract is left alone until the suite knows it, and noted."""
+    assert contract.untested() == []
+    described = yaml.safe_load(contract.SPEC.read_text(encoding="utf-8"))
+    pause = next(path for path in described["paths"] if path.endswith("/pause"))
+    removal = copy.deepcopy(described["paths"][pause])
+    removal["post"]["operationId"] = "deleteTask"
+    for response in removal["post"]["responses"].values():
+        response.pop("links", None)
+    described["paths"][pause.replace("/pause", "/delete")] = removal
+    spec = tmp_path / "openapi.yaml"
+    spec.write_text(yaml.safe_dump(described), encoding="utf-8")
+    for module in (contract, fuzzing):
+        monkeypatch.setattr(module, "SPEC", spec)
+    contract.document.cache_clear()
+    contract.operations.cache_clear()
+    try:
+        service = Recording()
+        with serving(service) as url:
+            outcome = Run(target_at(url, hold=0.2), seed=3, examples=8).go()
+    finally:
+        contract.document.cache_clear()
+        contract.operations.cache_clear()
+    assert "deleteTask is not tested: the suite does not know what it does." in outcome.notes
+    assert [call.path for call in service.seen if call.path.endswith("/delete")] == []
+    assert outcome.faults == []

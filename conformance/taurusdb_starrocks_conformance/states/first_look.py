@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from taurusdb_starrocks_conformance.contract import operations
+from taurusdb_starrocks_conformance.contract import operations, untested
 from taurusdb_starrocks_conformance.exchange import UNKNOWN_TASK, Exchange, Reply, Request
 from taurusdb_starrocks_conformance.target import PREFIX, CannotRunError
 from taurusdb_starrocks_conformance.wire import Report, Wire
@@ -43,7 +43,9 @@ class FirstLook:
                 self._report("positive_data_acceptance", text, exchange)
 
     def notes(self) -> Iterator[str]:
-        """What the target lacks, and which version of the contract it therefore follows."""
+        """What is not tested, and which version of the contract the target therefore follows."""
+        for identifier in untested():
+            yield f"{identifier} is not tested: the suite does not know what it does."
         for operation in operations().values():
             if operation.verb not in self._wire.lacking:
                 continue

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from clients import INSTANCE, PROJECT, SETTINGS, TASK, TOKEN, Maker, Wire
-from taurusdb_starrocks import AsyncClient, Client, ConfigurationError, IamPasswordAuth, TokenAuth
+from taurusdb_starrocks import (
+    AsyncClient,
+    Client,
+    ConfigurationError,
+    Credentials,
+    IamPasswordAuth,
+    Request,
+    TokenAuth,
+)
 from taurusdb_starrocks_api.api.data_synchronization import pause_star_rocks_data_replication
 from taurusdb_starrocks_api.models import Language, SyncTask
 
@@ -133,6 +142,23 @@ def test_project_of_the_credentials_is_the_clients(make: Maker) -> None:
     without = IamPasswordAuth("me", "pass-word", "acme", region="cn-north-4")
     with pytest.raises(ConfigurationError, match="No project"):
         make(auth=without, project_id=None)
+
+
+def test_own_credentials_may_name_a_project(make: Maker) -> None:
+    """The project of any credentials is the client's, and must be one."""
+
+    class Own(Credentials):
+        def headers(self, _request: Request, /) -> Mapping[str, str]:
+            return {}
+
+    auth = Own()
+    with pytest.raises(ConfigurationError, match="No project"):
+        make(auth=auth, project_id=None)
+    auth.project_id = PROJECT
+    assert PROJECT in repr(make(auth=auth, project_id=None).client)
+    auth.project_id = "malformed"
+    with pytest.raises(ConfigurationError, match="project_id must be"):
+        make(auth=auth, project_id=None)
 
 
 @pytest.mark.parametrize(

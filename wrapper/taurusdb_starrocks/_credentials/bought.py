@@ -14,9 +14,17 @@ import attrs
 
 from taurusdb_starrocks._credentials.credentials import Credentials, Login
 from taurusdb_starrocks._decisions.steps import Wait
-from taurusdb_starrocks._errors import AuthenticationError, NotSentError
+from taurusdb_starrocks._errors import (
+    AuthenticationError,
+    NotSentError,
+    ReplicationError,
+    ServiceError,
+)
 from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Document
+
+# Statuses by which a login is refused for good; after any other it may succeed next time.
+REFUSALS = frozenset({400, 401, 403, 404})
 
 
 @attrs.frozen
@@ -125,7 +133,7 @@ class BoughtToken(Credentials):
 
     def _buy(self, login: Login, mine: Latch) -> Generator[Any, Any, None]:
         try:
-            reply, document = yield from login(*self.order())
+            reply, document = yield from _explained(login, *self.order())
             now = self._clock()
             token = self.receive(reply, document, now)
             # Shortly before it ends: five minutes, or a tenth of a short life. A token that says
@@ -140,3 +148,29 @@ class BoughtToken(Credentials):
             with self._lock:
                 self._login = None
             mine.open()
+
+
+def _explained(
+    login: Login, request: Request, hidden: list[str]
+) -> Generator[Any, Any, tuple[Reply, Document]]:
+    """Log in; what that fails with says that it was the login."""
+    host = f"The login at {request.origin.authority}"
+    try:
+        return (yield from login(request, hidden))
+    except ServiceError as error:
+        if error.status in REFUSALS:
+            raise AuthenticationError(
+                f"{host} was refused: {error.message.rstrip('.')}. Nothing else was sent.",
+                status=error.status,
+                code=error.code,
+                request_id=error.request_id,
+            ) from error
+        raise NotSentError(
+            f"{host} failed: {error.status} {error.message.rstrip('.')}. Nothing else was sent: "
+            "it is safe to repeat."
+        ) from error
+    except ReplicationError as error:
+        raise NotSentError(
+            f"{host} failed: {error.message.rstrip('.')}. Nothing else was sent.",
+            lasting=getattr(error, "lasting", False),
+        ) from error

@@ -21,6 +21,7 @@ from taurusdb_starrocks._decisions.paging import (
     MOST_TASKS,
     Found,
     PageRequest,
+    following,
     read,
 )
 
@@ -137,6 +138,8 @@ REQUESTS: list[tuple[Paging, list[str] | None, list[tuple[int, int]]]] = [
     (Paging(names_of(1)), None, [(0, 50)]),
     (Paging(names_of(4)), None, [(0, 50)]),
     (Paging(names_of(4)), ["task_1", "task_3"], [(0, 50)]),
+    (Paging(names_of(2)), ["task_0", "task_1"], [(0, 50)]),
+    (Paging(names_of(4), total=0), None, [(0, 50)]),
     # A full page may not be the last: the next one begins with its last task.
     (Paging(names_of(50)), None, [(0, 50), (49, 50)]),
     (Paging(names_of(51)), None, [(0, 50), (49, 50)]),
@@ -197,6 +200,15 @@ def test_tasks_are_shown_as_they_are_read() -> None:
     assert list(done.value.value) == ["a", "b", "c"]
 
 
+def test_steps_one_after_the_other() -> None:
+    """Until there are none, for a loop without exceptions."""
+    steps = read()
+    assert following(steps) == PageRequest(0, 50)
+    assert isinstance(following(steps, (1, [entry("a")])), Found)
+    assert following(steps) is None
+    assert following(steps) is None
+
+
 def test_what_goes_wrong_with_a_page_goes_on() -> None:
     """The reader does not swallow it, and is over."""
     steps = read(["x"])
@@ -215,7 +227,9 @@ def test_a_total_that_is_never_reached() -> None:
     reading = drive(Paging(names_of(4), total=5))
     assert reading.names == names_of(4)
     assert reading.error is not None
-    assert "could not be read as a whole: 4 of 5 tasks were seen" in str(reading.error)
+    assert str(reading.error).startswith(
+        "The list of tasks could not be read as a whole: 4 of 5 tasks were seen. "
+    )
     assert reading.error.harmless
     # By records, by pages as long as the first, by records, by pages as long as may be, and again.
     assert reading.requests == [
@@ -229,7 +243,7 @@ def test_an_unknown_total_is_said_to_be_unknown() -> None:
     """When the list shows the same whatever is requested."""
     reading = drive(lambda *_: (None, [entry("a"), entry("b")]))
     assert reading.names == ["a", "b"]
-    assert "2 of an unknown number of tasks" in str(reading.error)
+    assert ": 2 of an unknown number of tasks were seen. " in str(reading.error)
     by_records, by_pages = [(0, 50), (1, 50)], [(0, 50), (1, 2), (2, 2)]
     longer = [(0, 50), (1, 50), (2, 50)]
     assert reading.requests == [
@@ -594,7 +608,8 @@ def test_a_list_without_end() -> None:
 
     reading = drive(serve)
     assert len(reading.requests) == MOST_PAGES
-    assert f"did not end within {MOST_PAGES} pages" in str(reading.error)
+    said = f"The list of tasks did not end within {MOST_PAGES} pages. "
+    assert str(reading.error).startswith(said)
     assert reading.error is not None
     assert reading.error.harmless
     assert drive(serve, ["task_7"]).tasks.keys() == {"task_7"}
@@ -615,7 +630,7 @@ def test_a_list_with_too_many_tasks() -> None:
     assert (len(reading.names), reading.error) == (MOST_TASKS, None)
     reading = drive(serving(MOST_TASKS + 1))
     assert len(reading.names) == MOST_TASKS - MOST_TASKS // MOST_ENTRIES + 1
-    assert f"more than {MOST_TASKS} tasks" in str(reading.error)
+    assert str(reading.error).startswith(f"The list of tasks has more than {MOST_TASKS} tasks. ")
 
 
 def test_a_page_with_too_many_entries() -> None:
@@ -623,7 +638,7 @@ def test_a_page_with_too_many_entries() -> None:
     page = [entry("a")] + [{}] * MOST_ENTRIES
     reading = drive(lambda *_: (1, page))
     assert (reading.names, reading.requests) == ([], [(0, 50)])
-    assert f"more than {MOST_ENTRIES} tasks" in str(reading.error)
+    assert str(reading.error).startswith(f"A page has more than {MOST_ENTRIES} tasks. ")
     assert drive(lambda *_: (1000, page[:-1])).names == ["a"]
 
 

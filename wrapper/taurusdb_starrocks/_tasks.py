@@ -85,18 +85,15 @@ class Task:
         return self.status.strip().casefold() == "no"
 
 
-def read(entry: Mapping[str, Any]) -> Task | None:
-    """The task that an entry of the list describes; None if the entry names none."""
-    name = text(entry.get("task_name"))
-    if not name:
-        return None
+def read(name: str, entry: Mapping[str, Any]) -> Task:
+    """The task of a name that an entry of the list describes."""
     stage = text(entry.get("stage")) or ""
     try:
         known = Stage(stage.strip().casefold())
     except ValueError:
         known = Stage.UNKNOWN
     return Task(
-        name=name,
+        name=printable(name),
         stage=known,
         stage_text=stage,
         status=text(entry.get("status")) or "",

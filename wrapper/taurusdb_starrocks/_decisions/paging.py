@@ -119,8 +119,7 @@ class _Pass:
         return _Seen(list(names), len(entries), before_last, len(self.tasks) > known)
 
     def _note(self, name: str, entry: Mapping[str, Any]) -> None:
-        task = _tasks.read(entry)
-        assert task is not None  # It has a name.
+        task = _tasks.read(name, entry)
         known = self.tasks.get(name)
         if known is None or name in self.contradicted:
             self.tasks.setdefault(name, task)

@@ -15,6 +15,8 @@ CALLS = (
     "data-synchronization/pausestarrocksdatareplication",
     "data-synchronization/resumestarrocksdatareplication",
     "task-status/liststarrocksdatareplications",
+    "task-status/liststarrocksdatareplicationconfig",
+    "instances/listhtapinstanceinfo",
 )
 
 

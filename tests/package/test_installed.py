@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from wheels import ROOT, Environment, copy_checkout, inside
 
@@ -133,10 +134,10 @@ def newest(environment: Environment, wheel: Path, extras: list[str]) -> None:
 def installed_versions(environment: Environment) -> dict[str, Version]:
     script = (
         "import json; from importlib.metadata import distributions; "
-        "print(json.dumps({d.name.lower(): d.version for d in distributions()}))"
+        "print(json.dumps({d.name: d.version for d in distributions()}))"
     )
     told = json.loads(environment.run("-c", script).stdout)
-    return {name: Version(version) for name, version in told.items()}
+    return {canonicalize_name(name): Version(version) for name, version in told.items()}
 
 
 def floor(requirement: Requirement) -> Version:
@@ -155,7 +156,7 @@ def test_suite_passes(
     for text in metadata.get_all("Requires-Dist", []):
         requirement = Requirement(text)
         if install is lowest:
-            assert versions[requirement.name.lower()] == floor(requirement), text
+            assert versions[canonicalize_name(requirement.name)] == floor(requirement), text
     tests = environment.folder / "tests"
     for suite in SUITES:
         ignore = shutil.ignore_patterns(*NOT_THOSE)

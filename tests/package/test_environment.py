@@ -48,7 +48,8 @@ class Checkout:
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(),
+            # A shell in the background starts its children deaf to Ctrl-C.
+            ["env", "--default-signal=INT", *self.command()],
             cwd=self.folder,
             env=self.environ,
             stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ import pytest
 from wheels import BASE_PYTHON, ROOT, digest, release, without_make
 
 READY = ".venv-small/bin/.ready"
-MANY = 20_000  # Files that take pip some seconds to unpack.
+MANY = 6_000  # Files that take pip a second to unpack.
 
 
 class Checkout:

@@ -347,6 +347,31 @@ def test_a_policy_of_ones_own() -> None:
     assert bench.slept == [1.0, 1.0]
 
 
+def test_a_policy_that_fails() -> None:
+    """What the attempt came to is raised, with a note."""
+
+    class Broken(RetryPolicy):
+        def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
+            raise LookupError
+
+    error = Bench(lost(), policy=Broken()).come_to()
+    assert type(error) is OutcomeUnknownError
+    assert error.__notes__ == ["Broken failed with LookupError."]
+
+
+@pytest.mark.parametrize("delay", [-1.0, math.nan, math.inf])
+def test_a_delay_that_cannot_be(delay: float) -> None:
+    """It is taken for none."""
+
+    class Odd(RetryPolicy):
+        def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
+            return delay
+
+    bench = Bench(unsent(), reply(200, JOB), policy=Odd())
+    assert type(bench.come_to()) is NotSentError
+    assert bench.slept == []
+
+
 # --- Doubt --------------------------------------------------------------------------------------
 
 

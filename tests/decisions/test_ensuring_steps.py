@@ -306,6 +306,16 @@ def test_other_tasks_are_left_out() -> None:
     assert list(drive(read(INSTANCE, ["none", "task_3"]), world.perform)) == ["task_3"]
 
 
+def test_a_total_that_is_never_reached() -> None:
+    """A named task that is seen is there, whatever the list counts."""
+    world = World(orders="Paused")
+    page = (99, [{"task_name": "orders", "stage": "Paused", "status": "Yes"}])
+    world.scripts["list"] = [lambda: page] * 99
+    assert wait(world, PAUSE).stage is Stage.PAUSED
+    assert pause(world)["orders"].stage is Stage.PAUSED
+    assert drive(find(INSTANCE, "orders"), world.perform).stage is Stage.PAUSED
+
+
 def test_a_task_that_is_absent() -> None:
     """Nothing is sent, for the others either."""
     world = World(orders="Incremental")
@@ -454,6 +464,25 @@ def test_a_refused_pause_that_is_under_way() -> None:
     assert [at for _, _, at in world.times] == [0.0, 15.0, 35.0]
 
 
+@pytest.mark.parametrize("error", [unsent(), failing(429, RateLimitError)], ids=str)
+def test_a_refusal_is_settled_whatever_fails_in_passing(error: ReplicationError) -> None:
+    """The refused request is repeated, and one that failed does not end that."""
+    world = World(orders="Incremental")
+    world.scripts["pause orders"] = [refused(), error]
+    pause(world)
+    assert [at for _, _, at in world.times] == [0.0, 15.0, 35.0]
+
+
+def test_a_refusal_says_more_than_a_request_that_never_left() -> None:
+    """It is raised when the time to settle it is over."""
+    world = World(orders="Incremental")
+    error = refused()
+    world.scripts["pause orders"] = [error, *(unsent() for _ in range(99))]
+    with pytest.raises(BadRequestError) as caught:
+        pause(world)
+    assert caught.value is error
+
+
 def test_a_pause_that_stays_refused() -> None:
     """After ``settle`` seconds the refusal is raised."""
     world = World(orders="Incremental")
@@ -571,6 +600,16 @@ def test_refused_and_then_paused() -> None:
     resume(world)
     assert [at for _, _, at in world.times] == [0.0, 15.0]
     assert world.elapsed == 25.0
+
+
+def test_refused_again_after_it_was_paused() -> None:
+    """The time to settle it begins when the pause is seen."""
+    world = World(orders="Incremental")
+    world.scripts["resume orders"] = [refused() for _ in range(99)]
+    world.becomes(7.0, "orders", "Paused")
+    with pytest.raises(BadRequestError):
+        resume(world)
+    assert world.elapsed == 75.0
 
 
 def test_refused_while_it_is_paused() -> None:

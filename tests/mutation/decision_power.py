@@ -40,8 +40,9 @@ filterwarnings = ["error"]
 """
 # What mutmut calls a mutant that the tests did not notice.
 ALIVE = frozenset({"survived", "no tests"})
-# And one that they did: it failed, it never came to an end, or it crashed.
-DEAD = frozenset({"killed", "timeout", "segfault", "suspicious"})
+# And one that they did: a test failed, or an interrupt escaped from it, it never came to an end, or
+# it crashed.
+DEAD = frozenset({"killed", "check was interrupted by user", "timeout", "segfault", "suspicious"})
 
 
 class Mutant(NamedTuple):

@@ -133,13 +133,13 @@ class BoughtToken(Credentials):
 
     def _buy(self, login: Login, mine: Latch) -> Generator[Any, Any, None]:
         try:
+            began = self._clock()  # Its life begins before its response arrives.
             reply, document = yield from _explained(login, *self.order())
-            now = self._clock()
-            token = self.receive(reply, document, now)
+            token = self.receive(reply, document, self._clock())
             # Shortly before it ends: five minutes, or a tenth of a short life. A token that says
             # nothing usable of its end is good until it is refused.
             life = token.life if token.life is not None and token.life > 0 else float("inf")
-            self._renew_at = now + life - min(300.0, life / 10)
+            self._renew_at = began + life - min(300.0, life / 10)
             self._token = token.value
         except AuthenticationError as error:
             self._refusal = copy.copy(error)

@@ -105,23 +105,14 @@ class Convergence:
 
     def request_all(self) -> Steps[None]:
         """Send a request for each task that needs one and for which none was accepted."""
-        yield from self._request_each(
-            [
-                name
-                for name in self.pending
-                if name not in self._unseen and self._outcomes[name].state != "accepted"
-            ]
-        )
+        names = [name for name in self.pending if self._outcomes[name].state != "accepted"]
+        yield from self._request_each([name for name in names if name not in self._unseen])
 
     def wait(self) -> Steps[dict[str, Task]]:
         """Poll until every task is there, and return them as last seen.
 
         Raises:
-            WaitTimeoutError: One did not get there in time.
-            TaskFailedError: One turned abnormal or was cancelled.
-            NotFoundError: One is not in the list any more.
-            ReplicationError: A request failed and could not be settled in time, or a poll was
-                refused in a way that does not pass.
+            ReplicationError: One did not get there, cannot, or a poll was refused for good.
         """
         pause = self._patience.poll.first
         while self.pending:
@@ -218,26 +209,25 @@ class Convergence:
     def _needs_request(self, name: str, outcome: Outcome) -> bool:
         """Whether the polls show that a request had no effect, or none was sent for long enough."""
         if outcome.state == "none":
-            return name in self._unseen and self._chances.clock() >= self._blind
+            return self._left_alone(name) and self._chances.clock() >= self._blind
         if outcome.polls < POLLS_UNTIL_LOST:
             return False
         if outcome.state == "accepted" and self._stubborn and name not in self._there:
             return self._chances.clock() - outcome.since >= self._patience.settle
         return outcome.open
 
+    def _left_alone(self, name: str) -> bool:
+        """Whether no request was sent yet for a task whose pause may still show."""
+        return name in self._unseen and self._outcomes[name].state == "none"
+
     def _polls_until(self) -> float:
-        """Until when a poll may take: it must not keep an unseen task from being resumed."""
-        waiting = any(
-            name in self._unseen and self._outcomes[name].state == "none" for name in self.pending
-        )
+        """Until when a poll may take: it must not keep such a task from being resumed."""
+        waiting = any(map(self._left_alone, self.pending))
         return min(self._blind, self.deadline) if waiting else self.deadline
 
     def _next(self, name: str) -> float:
         """When there is something to do about a task, whatever the polls show."""
-        limit = self._limit(name)
-        if name in self._unseen and self._outcomes[name].state == "none":
-            return min(self._blind, limit)
-        return limit
+        return min(self._blind, self._limit(name)) if self._left_alone(name) else self._limit(name)
 
     def _limit(self, name: str) -> float:
         """When a task is given up."""

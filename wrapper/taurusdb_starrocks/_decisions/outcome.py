@@ -14,7 +14,7 @@ from taurusdb_starrocks._errors import (
 
 
 def may_have_changed(error: ReplicationError | None) -> bool:
-    """Whether a request that failed so may have changed the task."""
+    """Whether a task may have changed by a request that failed so."""
     return isinstance(error, (OutcomeUnknownError, ServerError)) and not error.harmless
 
 

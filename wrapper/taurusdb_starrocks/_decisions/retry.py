@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from taurusdb_starrocks._decisions.outcome import may_have_changed
 from taurusdb_starrocks._decisions.steps import Send, Sleep, Steps
 from taurusdb_starrocks._decisions.verdict import judge
 from taurusdb_starrocks._errors import (
@@ -144,7 +145,7 @@ class Attempts:
             result = yield from self._once(call, call.operation, request.with_headers(headers))
             if isinstance(result, tuple):
                 return result
-            if _unknown(result):
+            if may_have_changed(result):
                 doubts.append(result)
             if isinstance(result, AuthenticationError) and not renewed:
                 renewed = True
@@ -236,18 +237,13 @@ def unanswered(call: Call, operation: Operation, failure: Unanswered) -> Replica
     return error
 
 
-def _unknown(error: ReplicationError) -> bool:
-    """Whether a task may have changed by the attempt that came to this."""
-    return isinstance(error, (OutcomeUnknownError, ServerError)) and not error.harmless
-
-
 def _final(
     error: ReplicationError, doubts: Sequence[ReplicationError], call: Call
 ) -> ReplicationError:
     """What the last attempt comes to, with what the call knows beside it."""
     if isinstance(error, NotFoundError) and call.instance_id:
         error.message += advice(call.instance_id)
-    if not doubts or _unknown(error):
+    if not doubts or may_have_changed(error):
         return error
     unknown = OutcomeUnknownError(
         f"An earlier attempt ended unknown ({doubts[-1].message.split('.')[0]}), and the last one "

@@ -9,6 +9,7 @@ from taurusdb_starrocks import (
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    Job,
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -99,6 +100,16 @@ def test_all_are_requested_before_the_first_poll() -> None:
     pause(world, TWO, progress=lambda task: seen.append(task.name))
     assert world.log[:3] == ["list", ("pause", "orders"), ("pause", "events")]
     assert seen == ["orders", "events", "events", "events"]
+
+
+def test_each_accepted_job_is_told() -> None:
+    """With the task that it is for; a request that was refused has none."""
+    world = World(orders="Incremental", events="Incremental")
+    world.scripts["pause orders"] = [lost()]
+    told: list[tuple[str, Job]] = []
+    pause(world, TWO, accepted=lambda name, job: told.append((name, job)))
+    assert [name for name, _ in told] == ["events", "orders"]
+    assert {job for _, job in told} == {Job(id="1", request_id=None)}
 
 
 def test_waiting_requests_nothing() -> None:

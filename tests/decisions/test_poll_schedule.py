@@ -88,10 +88,13 @@ def test_the_interval_is_at_most_the_longest_pause() -> None:
         Poll(interval=7.1, longest=7.0)
 
 
-def test_what_is_no_poll_and_no_progress() -> None:
+def test_what_is_no_poll_and_not_callable() -> None:
     """The error says what would be."""
     with pytest.raises(ConfigurationError, match=r"^poll must be a Poll"):
         Patience(poll=10.0)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=r"^progress must be callable with a Task"):
         Patience(progress="print")  # type: ignore[arg-type]
     assert Patience(progress=print).progress is print
+    with pytest.raises(ConfigurationError, match=r"^accepted must be callable with a name"):
+        Patience(accepted="print")  # type: ignore[arg-type]
+    assert Patience(accepted=print).accepted is print

@@ -16,6 +16,7 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"poll": None},
     {"poll": 3},
     {"progress": 5},
+    {"accepted": 5},
     {"timeout": math.nan},
     {"timeout": math.inf},
     {"timeout": "5"},
@@ -48,7 +49,7 @@ def test_options_of_a_wait(make: Maker, verb: str, options: dict[str, Any]) -> N
 
 def test_unknown_option_is_named(make: Maker) -> None:
     """With those that there are."""
-    words = r"^Unknown: intervall\. Waiting takes timeout, poll, settle, progress\.$"
+    words = r"^Unknown: intervall\. Waiting takes timeout, poll, settle, progress, accepted\.$"
     with pytest.raises(ConfigurationError, match=words):
         make().do("ensure_paused", INSTANCE, TASK, intervall=5)
 

@@ -145,7 +145,7 @@ class Convergence:
         # Noted before it is sent: an interrupt may come instead of the response.
         sent.append(self._chances.clock())
         try:
-            _job: Job = yield Change(self._operation, self._instance_id, name, deadline)
+            job: Job = yield Change(self._operation, self._instance_id, name, deadline)
         except ReplicationError as error:
             if not may_have_changed(error):
                 sent.pop()
@@ -157,6 +157,8 @@ class Convergence:
                 self._fail(name, error)
         else:
             self._outcomes[name] = Outcome("accepted", self._chances.clock())
+            if self._patience.accepted is not None:
+                self._patience.accepted(name, job)
 
     def _poll(self, pause: float) -> Steps[float]:
         """Poll once; return how long to wait until the next time."""

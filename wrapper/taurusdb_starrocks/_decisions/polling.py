@@ -9,9 +9,10 @@ import attrs
 
 from taurusdb_starrocks import _rules
 from taurusdb_starrocks._errors import ConfigurationError, RateLimitError, ReplicationError
-from taurusdb_starrocks._tasks import Task
+from taurusdb_starrocks._tasks import Job, Task
 
 Progress = Callable[[Task], object]
+Accepted = Callable[[str, Job], object]
 
 
 @attrs.frozen
@@ -58,12 +59,15 @@ class Waiting(TypedDict, total=False):
         settle: Longest time in seconds to find out what became of a request whose response was
             lost, and to undo a pause that was never seen to take effect.
         progress: Called with each task as a poll shows it.
+        accepted: Called with the name of a task and the job that the service accepted for it,
+            whose IDs the vendor's support requests.
     """
 
     timeout: float
     poll: Poll
     settle: float
     progress: Progress | None
+    accepted: Accepted | None
 
 
 @attrs.frozen
@@ -74,6 +78,7 @@ class Patience:
     poll: Poll = Poll()
     settle: float = 60.0
     progress: Progress | None = None
+    accepted: Accepted | None = None
 
     def __attrs_post_init__(self) -> None:
         _rules.seconds("timeout", self.timeout)
@@ -82,6 +87,8 @@ class Patience:
             raise ConfigurationError("poll must be a Poll.")
         if self.progress is not None and not callable(self.progress):
             raise ConfigurationError("progress must be callable with a Task.")
+        if self.accepted is not None and not callable(self.accepted):
+            raise ConfigurationError("accepted must be callable with a name and a Job.")
 
 
 class Chances(NamedTuple):

@@ -30,7 +30,7 @@ CLIENT = (
 STARTS = {
     "python": (HTTPX, "pass"),
     "import httpx": (HTTPX, "import httpx"),
-    "import taurusdb_starrocks": (OURS, "import taurusdb_starrocks"),
+    "from taurusdb_starrocks import Client": (OURS, "from taurusdb_starrocks import Client"),
     "httpx.Client()": (HTTPX, "import httpx; httpx.Client()"),
     "Client(TokenAuth)": (OURS, CLIENT),
 }
@@ -126,10 +126,10 @@ MUSTS = [
         _over_python("Client(TokenAuth)", "httpx.Client()"),
     ),
     Must(
-        "`import taurusdb_starrocks` ÷ `import httpx`",
+        "`from taurusdb_starrocks import Client` ÷ `import httpx`",
         1.25,
         True,
-        _over_python("import taurusdb_starrocks", "import httpx"),
+        _over_python("from taurusdb_starrocks import Client", "import httpx"),
     ),
     Must(
         "one call over TLS, from start to exit ÷ official",

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 IMPORT = "import taurusdb_starrocks as package"
+NAME = f"{IMPORT}; package.Client"
 BUILD = (
     f"{IMPORT}; client = package.Client(region='ap-southeast-3', project_id='0' * 32, "
     "auth=package.TokenAuth('token'), environ={})"
@@ -22,11 +23,12 @@ with package.Client(endpoint="http://127.0.0.1", project_id="0" * 32, environ={{
 @pytest.mark.parametrize(
     ("program", "unwanted"),
     [
-        (IMPORT, {"anyio", "asyncio", "h11", "httpcore", "httpx", "taurusdb_starrocks_api"}),
+        (IMPORT, {"attr", "inspect", "taurusdb_starrocks._errors"}),
+        (NAME, {"anyio", "asyncio", "h11", "httpcore", "httpx", "taurusdb_starrocks_api"}),
         (BUILD, {"anyio", "asyncio", "httpcore"}),
         (CALL, {"anyio", "asyncio", "httpcore"}),
     ],
-    ids=["import", "build", "call"],
+    ids=["import", "name", "build", "call"],
 )
 def test_loaded_modules(program: str, unwanted: set[str]) -> None:
     """Programs load what they use, not what another kind of client needs."""

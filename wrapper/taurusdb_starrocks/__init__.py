@@ -3,41 +3,41 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from taurusdb_starrocks._client import Client
-from taurusdb_starrocks._credentials import Credentials, TokenAuth
-from taurusdb_starrocks._decisions.polling import Poll, Waiting
-from taurusdb_starrocks._decisions.retry import RetryPolicy
-from taurusdb_starrocks._errors import (
-    AlreadyPausedError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    ConflictError,
-    NotFoundError,
-    NotResumedError,
-    NotSentError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReplicationError,
-    ServerError,
-    ServiceError,
-    TaskFailedError,
-    UnsupportedOperationError,
-    WaitTimeoutError,
-)
-from taurusdb_starrocks._instances import Configuration, Instance
-from taurusdb_starrocks._messages import Origin, Request
-from taurusdb_starrocks._spec import spec
-from taurusdb_starrocks._tasks import Job, Stage, Task
 from taurusdb_starrocks._version import __version__
-from taurusdb_starrocks._windows import AsyncWindow, Window
 
 if TYPE_CHECKING:
     from taurusdb_starrocks._async_client import AsyncClient
+    from taurusdb_starrocks._client import Client
+    from taurusdb_starrocks._credentials import Credentials, TokenAuth
     from taurusdb_starrocks._credentials.access_key import AccessKeyAuth
     from taurusdb_starrocks._credentials.iam import IamPasswordAuth
+    from taurusdb_starrocks._decisions.polling import Poll, Waiting
+    from taurusdb_starrocks._decisions.retry import RetryPolicy
+    from taurusdb_starrocks._errors import (
+        AlreadyPausedError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        ConflictError,
+        NotFoundError,
+        NotResumedError,
+        NotSentError,
+        OutcomeUnknownError,
+        PermissionDeniedError,
+        RateLimitError,
+        ReplicationError,
+        ServerError,
+        ServiceError,
+        TaskFailedError,
+        UnsupportedOperationError,
+        WaitTimeoutError,
+    )
+    from taurusdb_starrocks._instances import Configuration, Instance
+    from taurusdb_starrocks._messages import Origin, Request
     from taurusdb_starrocks._projects import find_project_id
+    from taurusdb_starrocks._spec import spec
+    from taurusdb_starrocks._tasks import Job, Stage, Task
+    from taurusdb_starrocks._windows import AsyncWindow, Window
 
 __all__ = [
     "AccessKeyAuth",
@@ -80,12 +80,45 @@ __all__ = [
     "spec",
 ]
 
-# Imported when they are first used: most programs need few of them, and a command pays for each.
+# Imported when they are first used: a program pays for what it uses, a command at every start.
 _LATER = {
     "AccessKeyAuth": "_credentials.access_key",
+    "AlreadyPausedError": "_errors",
     "AsyncClient": "_async_client",
+    "AsyncWindow": "_windows",
+    "AuthenticationError": "_errors",
+    "BadRequestError": "_errors",
+    "Client": "_client",
+    "Configuration": "_instances",
+    "ConfigurationError": "_errors",
+    "ConflictError": "_errors",
+    "Credentials": "_credentials",
     "IamPasswordAuth": "_credentials.iam",
+    "Instance": "_instances",
+    "Job": "_tasks",
+    "NotFoundError": "_errors",
+    "NotResumedError": "_errors",
+    "NotSentError": "_errors",
+    "Origin": "_messages",
+    "OutcomeUnknownError": "_errors",
+    "PermissionDeniedError": "_errors",
+    "Poll": "_decisions.polling",
+    "RateLimitError": "_errors",
+    "ReplicationError": "_errors",
+    "Request": "_messages",
+    "RetryPolicy": "_decisions.retry",
+    "ServerError": "_errors",
+    "ServiceError": "_errors",
+    "Stage": "_tasks",
+    "Task": "_tasks",
+    "TaskFailedError": "_errors",
+    "TokenAuth": "_credentials",
+    "UnsupportedOperationError": "_errors",
+    "WaitTimeoutError": "_errors",
+    "Waiting": "_decisions.polling",
+    "Window": "_windows",
     "find_project_id": "_projects",
+    "spec": "_spec",
 }
 
 

@@ -28,14 +28,18 @@ QUICK: dict[str, dict[str, Any]] = {
 def faults(seed: int, *, tls: bool, lies: bool) -> list[Fault]:
     """Every fault at random, late effects more often than the rest."""
     chosen = []
+    without = "pause" if lies else "any"
     for kind in FAULT_KINDS:
         if kind in ("late-pause", "no-effect") or (kind == LYING and not lies):
             continue
         if kind.startswith("tls-") and not tls:
             continue
         variants: list[dict[str, Any]] = [QUICK.get(kind, {})]
-        if "applied" in Fault(kind).behavior.parameters:
+        parameters = Fault(kind).behavior.parameters
+        if "applied" in parameters:
             variants = [{**variants[0], "applied": applied} for applied in (False, True)]
+            if parameters["applied"]:  # The response is a success, which then has no effect.
+                variants[0]["operation"] = without
         chosen += [
             Fault(kind, probability=ANY / len(variants), seed=seed + len(chosen), **variant)
             for variant in variants
@@ -48,7 +52,6 @@ def faults(seed: int, *, tls: bool, lies: bool) -> list[Fault]:
         Fault("late-pause", seconds=seconds, meanwhile=meanwhile, probability=0.02, seed=seed - at)
         for at, (seconds, meanwhile) in enumerate(late)
     ]
-    without = "pause" if lies else "any"
     return [*chosen, Fault("no-effect", operation=without, probability=0.02, seed=seed)]
 
 
@@ -103,7 +106,8 @@ def draw(chance: random.Random, names: list[str], *, asynchronous: bool, ensure:
         case "interrupt":
             plan.signals = [(sudden[0], signal.SIGINT)]
         case "twice":
-            plan.signals = [(min(sudden), signal.SIGINT), (max(sudden), signal.SIGINT)]
+            second = chance.choice([max(sudden), min(sudden) + chance.random() * 0.0015])
+            plan.signals = [(min(sudden), signal.SIGINT), (second, signal.SIGINT)]
         case "terminate":
             plan.signals = [(sudden[0], signal.SIGTERM)]
         case "cancel":

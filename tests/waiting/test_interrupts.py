@@ -386,7 +386,7 @@ def test_a_window_that_is_left_open(emulator: Emulator, body: str) -> None:
 # generator that holds them is finalized, which interrupts in the middle of a span bring about.
 AT_ANY_INSTANT = """
 sys.modules["opentelemetry"] = None
-import httpx
+import httpx, logging
 
 stage = "Incremental"
 
@@ -415,6 +415,20 @@ def mask(how):
             if how == signal.SIG_UNBLOCK:
                 raise
 
+def named_by(raised):
+    while raised is not None and not isinstance(raised, NotResumedError):
+        raised = raised.__context__  # Of an interrupt that came after the window.
+    return raised is not None
+
+class Log(logging.Handler):
+    text = ""
+
+    def emit(self, record):
+        self.text += self.format(record)
+
+log = Log(logging.CRITICAL)
+logging.getLogger().addHandler(log)
+
 def account():
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
@@ -423,31 +437,24 @@ def account():
         pass
     global windows, interrupted, left, named, stage, error
     windows += 1
-    interrupted += error is KeyboardInterrupt
-    named += error is NotResumedError
-    left += stage == "Paused" and error is not NotResumedError
-    stage, error = "Incremental", None
-
-def windows_one_by_one():
-    global error
-    while time.monotonic() < end:
-        try:
-            WINDOW
-        except NotResumedError:
-            error = NotResumedError
-        except KeyboardInterrupt:
-            error = KeyboardInterrupt
-        mask(signal.SIG_BLOCK)
-        account()
+    known = named_by(error)
+    interrupted += error is not None and not known
+    named += known
+    left += stage == "Paused" and not known and "paused: orders_sync" not in log.text
+    stage, error, log.text = "Incremental", None, ""
 
 mask(signal.SIG_BLOCK)
 print("ready", flush=True)
 while time.monotonic() < end:
     try:
-        windows_one_by_one()
-    except KeyboardInterrupt:  # One more, before signals were blocked.
-        pass
-mask(signal.SIG_BLOCK)
+        try:
+            WINDOW
+        finally:
+            mask(signal.SIG_BLOCK)
+    except (NotResumedError, KeyboardInterrupt) as raised:
+        error = raised
+    mask(signal.SIG_BLOCK)
+    account()
 restored = signal.getsignal(signal.SIGINT) is signal.default_int_handler
 print(json.dumps([windows, interrupted, named, left, restored]), flush=True)
 """
@@ -460,21 +467,23 @@ SYNC = """
                 for _ in range(30):
                     pass
 """
-# asyncio.run() turns the first SIGINT into a cancellation, and raises the second one anywhere. So
-# there is one for each window, which a thread of the process sends.
+# asyncio.run() turns the first SIGINT into a cancellation, and would raise further ones anywhere. A
+# thread of the process sends up to three to each window.
 ASYNC = """
             async def main():
                 client = AsyncClient(**settings)
                 mask(signal.SIG_UNBLOCK)
                 threading.Thread(target=shoot).start()
                 async with client.paused(instance, "orders_sync"):
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(random.choice([0, 0.001, 0.003]))
                 mask(signal.SIG_BLOCK)
 
             def shoot():
                 mask(signal.SIG_BLOCK)
                 time.sleep(random.uniform(0, 0.004))
-                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(random.choice([1, 2, 3])):
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(random.choice([0, 0.0003, 0.0015]))
 
             asyncio.run(main())
 """

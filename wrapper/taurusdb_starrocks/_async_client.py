@@ -150,9 +150,11 @@ class AsyncClient(Verbs):
         """As ``Client.paused``, for ``async with``.
 
         What cancels the block does not cancel the resuming, which then takes ``settle`` seconds at
-        most. A further ``cancel()`` of the task ends it with a ``NotResumedError``. Under
-        ``asyncio.run`` the first Ctrl-C is a cancellation. A second one is raised wherever the
-        program is: tasks that this leaves paused are named by an error, or in the log at exit.
+        most. A further ``cancel()`` of the task ends it with a ``NotResumedError``.
+
+        In the main thread, Ctrl-C is such a cancellation too while the window opens, closes or
+        waits, under ``asyncio.run`` and where Python's own handler for SIGINT is installed. At the
+        end, ``KeyboardInterrupt`` or ``NotResumedError`` is raised; the latter is logged as well.
         """
         make = self._pausing(instance_id, task_name, already_paused, options)
         return AsyncWindow(make, self._perform, single=isinstance(task_name, str))

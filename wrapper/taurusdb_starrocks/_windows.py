@@ -19,12 +19,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import cache, wraps
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from taurusdb_starrocks import _sigint
 from taurusdb_starrocks._decisions.steps import arun, run
 from taurusdb_starrocks._decisions.window import WindowSteps, with_block_error
-from taurusdb_starrocks._errors import ConfigurationError
+from taurusdb_starrocks._errors import ConfigurationError, NotResumedError
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger("taurusdb_starrocks")
 
@@ -35,6 +38,10 @@ Seen = TypeVar("Seen", covariant=True)  # noqa: PLC0105  # A Task, or a list of 
 
 class _Window(Generic[Seen]):
     """What both kinds of windows are: the steps of one window, in one process."""
+
+    _holds = False  # Whether it holds SIGINT back.
+    _held = False  # Whether one is held back.
+    _loses_errors = False  # Whether one more interrupt can take the place of what it raises.
 
     def __init__(self, make: Callable[[], WindowSteps], perform: Any, *, single: bool) -> None:
         self._make = make
@@ -73,9 +80,19 @@ class _Window(Generic[Seen]):
         return tasks[0] if self._single else tasks
 
     def _came_to(self, failure: BaseException, block_error: BaseException | None) -> BaseException:
-        if isinstance(block_error, GeneratorExit):  # Nobody may see what is raised after it.
-            logger.critical("window abandoned: %s", failure)
-        return with_block_error(failure, block_error)
+        failure = with_block_error(failure, block_error)
+        if isinstance(failure, NotResumedError):
+            # Nobody may see what is raised after these.
+            if isinstance(failure.block_error, GeneratorExit):
+                logger.critical("window abandoned: %s", failure)
+            elif self._loses_errors and not isinstance(failure.block_error, Exception | None):
+                logger.critical("window interrupted: %s", failure)
+        return failure
+
+    def _deliver(self) -> None:
+        if self._held:
+            self._held = False
+            raise KeyboardInterrupt
 
     def _end(self) -> None:
         # An exception raised by a signal handler can end the closing before its first step.
@@ -109,8 +126,6 @@ class Window(_Window[Seen]):
     each time it is called.
     """
 
-    _holds = False  # Whether it holds SIGINT back.
-    _held = False  # Whether one is held back.
     _performing = False  # Whether a step is being performed, which an interrupt may end.
 
     @_sigint.guarded
@@ -170,11 +185,6 @@ class Window(_Window[Seen]):
         finally:
             self._performing = False
 
-    def _deliver(self) -> None:
-        if self._held:
-            self._held = False
-            raise KeyboardInterrupt
-
     def signaled(self) -> None:
         """Called for a SIGINT in the middle of this window's own code."""
         if self._performing:
@@ -204,32 +214,103 @@ class AsyncWindow(_Window[Seen]):
     Use it in an ``async with`` statement, once, or as a decorator of a coroutine function.
     """
 
+    _loop: asyncio.AbstractEventLoop
+    _task: asyncio.Task[Any]
+    _loses_errors = True
+    _busy = False  # Whether it is opening or closing.
+    _cancellations = 0  # How many times its task was cancelled in place of a KeyboardInterrupt.
+
+    @_sigint.guarded
     async def __aenter__(self) -> Seen:
+        import asyncio  # noqa: PLC0415  # Whoever has only threads does not pay for it.
+
         self._begin()
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()  # type: ignore[assignment]  # A coroutine has one.
+        self._holds = _sigint.handler.hold(self)
+        self._busy = True
         try:
             try:
-                return self._seen(await arun(self._steps.open(), self._perform))  # type: ignore[no-any-return]  # As above.
+                seen = self._seen(await arun(self._steps.open(), self._careful))
             finally:
                 self._warn()
+            self._deliver()
         except BaseException as error:
-            await self._close(error)
+            failure = await self._close(error)
+            if failure is not None:
+                raise failure  # noqa: B904  # It has its cause already.
             raise
+        self._busy = False
+        return seen  # type: ignore[no-any-return]  # A task, or a list of them.
 
+    @_sigint.guarded
     async def __aexit__(
         self, _kind: object, error: BaseException | None, _traceback: object
     ) -> None:
-        await self._close(error)
+        failure = await self._close(error)
+        if failure is not None:
+            raise failure
 
-    async def _close(self, error: BaseException | None) -> None:
-        interrupted = error is not None and not isinstance(error, Exception)
+    async def _close(self, error: BaseException | None) -> BaseException | None:
+        """Resume the tasks; return what is to be raised in place of what ended the block."""
+        self._busy = True
+        early, self._held = self._held, False
+        ordinary = error is None or isinstance(error, Exception)
+        failure: BaseException | None = None
         try:
             if self._touched:
                 with _shielded():
-                    await arun(self._steps.close(interrupted=interrupted), self._perform)
-        except BaseException as failure:  # noqa: BLE001  # It is raised again, or named.
-            raise self._came_to(failure, error) from failure.__cause__
-        finally:
-            self._end()
+                    steps = self._steps.close(interrupted=early or not ordinary)
+                    await arun(steps, self._careful)
+        except BaseException as raised:  # noqa: BLE001  # It is returned.
+            interrupt = KeyboardInterrupt() if early or self._held else None
+            failure = self._came_to(raised, error or interrupt)
+        self._end()
+        try:
+            self._busy = False
+            if self._holds:
+                _sigint.handler.release(self)
+        except KeyboardInterrupt:
+            early = True
+        if self._cancellations or ((early or self._held) and ordinary):
+            failure = self._interrupt_of(failure)
+        return failure
+
+    def _interrupt_of(self, failure: BaseException | None) -> BaseException:
+        """What is raised after a Ctrl-C that asyncio did not turn into a cancellation."""
+        for _ in range(self._cancellations):
+            self._task.uncancel()
+        return failure if isinstance(failure, Exception) else KeyboardInterrupt()
+
+    async def _careful(self, step: Any) -> Any:
+        self._deliver()
+        return await self._perform(step)
+
+    def signaled(self) -> None:
+        """Called for a SIGINT that would raise a ``KeyboardInterrupt`` in this window's code."""
+        self._held = True
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    def takes(self) -> bool:
+        """Take an interrupt that would be raised in the event loop itself, or while this waits.
+
+        Raised there, it can cost the loop a callback, for which a task would then wait for ever.
+        """
+        import asyncio  # noqa: PLC0415  # As above.
+
+        in_the_loop = self._loop.is_running() and asyncio.current_task(self._loop) is None
+        if not self._busy and not in_the_loop:
+            return False
+        self.signaled()
+        return True
+
+    def _cancel(self) -> None:
+        """Cancel the task that the window is in, unless the interrupt was dealt with meanwhile."""
+        if self._held:
+            self._held = False
+            self._cancellations += 1
+            self._task.cancel()
 
     def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """A coroutine function whose every call is a block of a window of its own."""

@@ -48,7 +48,7 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 LOCKED := aiohttp audit base dev docs httpx keystone mutation official oracle power release runtime lowest
 lock-audit: FROM := --group audit
 lock-dev: FROM := pyproject.toml --group dev --all-extras
-lock-docs: FROM := pyproject.toml --group docs --extra emulator
+lock-docs: FROM := pyproject.toml --group docs --extra cli --extra emulator
 lock-keystone: FROM := requirements/keystone.in
 lock-mutation: FROM := pyproject.toml --group mutation --constraint requirements/dev.txt
 lock-official: FROM := requirements/official.in

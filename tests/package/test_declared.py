@@ -27,10 +27,11 @@ def imported(source: str) -> Iterator[str]:
                 yield module.partition(".")[0]
 
 
-def extra_of(package: str, extras: list[str]) -> str:
-    """The extra that a package belongs to; none for what the base install is for."""
+def extra_of(path: str, extras: list[str]) -> str:
+    """The extra that a module belongs to; none for what the base install is for."""
+    package, inside, *_ = path.split("/")
     _, _, last = package.rpartition("_")
-    return last if last in extras else ""
+    return next((extra for extra in extras if extra in {last, inside}), "")
 
 
 def test_imports_are_declared(wheel: Path, metadata: Message) -> None:
@@ -51,7 +52,7 @@ def test_imports_are_declared(wheel: Path, metadata: Message) -> None:
     sources = [path for path in archive.namelist() if path.endswith(".py")]
     known = {*sys.stdlib_module_names, *(path.partition("/")[0] for path in sources)}
     for path in sources:
-        extra = extra_of(path.partition("/")[0], extras)
+        extra = extra_of(path, extras)
         for name in set(imported(archive.read(path).decode())) - known:
             if BY_THEIR_HOST.get(Path(path).name) == name:
                 continue

@@ -18,7 +18,7 @@ from wheels import ROOT, Environment, copy_checkout, inside
 
 USES = Path(__file__).parent / "uses"
 # Tests of the checkout that need nothing but the packages, the contract and the group "test".
-SUITES = ("wrapper", "waiting", "emulator")
+SUITES = ("wrapper", "waiting", "emulator", "cli")
 NOT_THOSE = (
     "__pycache__",
     "test_telemetry.py",  # Needs OpenTelemetry.
@@ -93,6 +93,22 @@ def test_base_says_what_the_emulator_needs(wheel: Path, environment: Environment
     assert ran.returncode == 1
     assert ADVICE in ran.stdout
     assert "import Emulator" not in ran.stdout  # No source, so no traceback.
+
+
+def test_base_says_what_the_command_needs(wheel: Path, environment: Environment) -> None:
+    """Without its extra, the command is there, and says in one line what to install."""
+    environment.install(wheel)
+    command = environment.python.parent / "taurusdb-starrocks"
+    for ran in (
+        environment.run(command, "tasks"),
+        environment.run("-m", "taurusdb_starrocks.cli", "tasks"),
+    ):
+        assert ran.returncode == 2
+        assert ran.stderr == (
+            "taurusdb-starrocks: The command needs click, which is not installed: "
+            "pip install 'taurusdb-starrocks[cli]'\n"
+        )
+    assert environment.run(command, "--version").returncode == 0
 
 
 PYTEST = """

@@ -1,0 +1,122 @@
+"""Help, completion, and how long it takes to begin."""
+
+from __future__ import annotations
+
+import runpy
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from taurusdb_starrocks import __version__
+from taurusdb_starrocks import cli as package
+from taurusdb_starrocks.cli import main
+from taurusdb_starrocks.cli.program import program
+
+from tests.cli.running import Run
+
+COMMANDS = sorted(program.commands)
+
+
+@pytest.mark.parametrize("arguments", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_example_of_the_help_works(run: Run, arguments: tuple[str, ...]) -> None:
+    """Each command's help has one, and it does what it says."""
+    ran = run(*arguments, "--help")
+    assert (ran.status, ran.err) == (0, "")
+    begins, _, example = ran.out.partition("\n  Example:\n    taurusdb-starrocks ")
+    assert begins.startswith("Usage: taurusdb-starrocks ")
+    line, _, file = example.partition(" > ")
+    ran = run(*shlex.split(line))
+    assert ran.status == 0, ran
+    assert bool(file) <= bool(ran.out)
+
+
+def test_every_command_has_the_common_options() -> None:
+    """They stand after the command, where people look for them."""
+    for name in set(COMMANDS) - {"completion"}:
+        options = {option for each in program.commands[name].params for option in each.opts}
+        assert {
+            "--region",
+            "--endpoint",
+            "--profile",
+            "--output",
+            "--quiet",
+            "--verbose",
+        } <= options
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run: Run, shell: str) -> None:
+    """A script for the shell, that calls the command."""
+    ran = run("completion", shell)
+    assert ran.status == 0
+    assert "_TAURUSDB_STARROCKS_COMPLETE" in ran.out
+    assert "taurusdb-starrocks" in ran.out
+
+
+def test_completion_in_bash(tmp_path: Path) -> None:
+    """Commands and options are completed."""
+    script = (
+        'source <("$0" completion bash); COMP_WORDS=(taurusdb-starrocks ta); COMP_CWORD=1; '
+        '_taurusdb_starrocks_completion "$0"; echo "${COMPREPLY[*]}"'
+    )
+    command = Path(sys.executable).with_name("taurusdb-starrocks")
+    ran = subprocess.run(
+        ["bash", "-c", script, str(command)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "tasks\n"
+
+
+def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the package's, whichever way it is asked for."""
+    assert run("--version") == (0, f"taurusdb-starrocks {__version__}\n", "")
+    assert run("-q", "--version").status == 2  # It has no options but this one.
+    with pytest.raises(SystemExit):
+        program.main(["--version"], "taurusdb-starrocks")
+    assert capsys.readouterr().out == f"taurusdb-starrocks {__version__}\n"
+
+
+def test_version_loads_nothing() -> None:
+    """It is shown without what takes long to load."""
+    code = (
+        "import sys; from taurusdb_starrocks.cli import main; main(['--version']); "
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"click", "rich", "attr", "inspect", "sqlite3"} & set(ran.stdout.split())
+
+
+def test_a_table_in_a_pipe_loads_no_rich() -> None:
+    """What is not shown on a terminal needs nothing of it."""
+    code = (
+        "import sys; from taurusdb_starrocks.cli import main; main(['tasks', 'x']); "
+        "print(*sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"rich", "sqlite3", "asyncio"} & set(ran.stdout.split())
+
+
+@pytest.mark.parametrize("library", ["click", "rich"])
+def test_without_the_extra(
+    library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says what to install."""
+    monkeypatch.setattr(
+        package, "find_spec", lambda name: None if name == library else find_spec(name)
+    )
+    assert main(["tasks"]) == 2
+    assert capsys.readouterr().err == (
+        f"taurusdb-starrocks: The command needs {library}, which is not installed: "
+        "pip install 'taurusdb-starrocks[cli]'\n"
+    )
+
+
+def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is also run as python -m."""
+    monkeypatch.setattr(sys, "argv", ["taurusdb-starrocks", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("taurusdb_starrocks.cli", run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"taurusdb-starrocks {__version__}\n"

@@ -1,0 +1,93 @@
+"""Tables for people, on terminals and elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import pytest
+from taurusdb_starrocks.cli import main
+from taurusdb_starrocks.cli.output import Output
+from taurusdb_starrocks_emulator import Emulator
+
+from tests.cli.running import Run
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@contextmanager
+def on_terminal(**variables: str) -> Iterator[Terminal]:
+    """Stdout and stderr are a terminal of 60 columns."""
+    stream = Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NO_COLOR", raising=False)
+        for name, value in ({"TERM": "xterm", "COLUMNS": "60"} | variables).items():
+            patch.setenv(name, value)
+        with redirect_stdout(stream), redirect_stderr(stream):
+            yield stream
+
+
+def test_columns_as_wide_as_they_must_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe there is no terminal whose width would cut them."""
+    rows = [{"name": "a" * 128}, {"name": "b"}]
+    Output("table", quiet=False).rows(
+        {"NAME": lambda row: row["name"], "END": lambda _: "[x]"}, rows
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        f"{'NAME':128}  END",
+        f"{'a' * 128}  [x]",
+        f"{'b':128}  [x]",
+    ]
+
+
+def test_narrow_terminal() -> None:
+    """What is too wide is folded, and nothing of it is lost; brackets are no markup."""
+    columns = {"NAME": lambda row: row["name"], "END": lambda _: "[x]"}
+    with on_terminal() as shown:
+        Output("table", quiet=False).rows(columns, [{"name": "a" * 100}])
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines[1:])) <= 60
+    assert "".join(lines).count("a") == 100
+    assert "[x]" in lines[1]
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}], ids=["color", "no color"])
+def test_color(variables: dict[str, str]) -> None:
+    """There is some, unless NO_COLOR is set."""
+    with on_terminal(**variables) as shown:
+        Output("table", quiet=False).rows({"STAGE": lambda _: "Paused"}, [{}])
+    assert ("\x1b[3" in shown.getvalue()) == (not variables)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress(quiet: bool) -> None:
+    """On a terminal, for people who want it."""
+    with on_terminal() as shown, Output("table", quiet=quiet).progress("Pausing [x]"):
+        pass
+    assert ("Pausing [x]" in shown.getvalue()) == (not quiet)
+
+
+def test_progress_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is nothing to keep in a file."""
+    with Output("table", quiet=False).progress("Pausing"):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_watch(run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the table stays in its place, and Ctrl-C ends it."""
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    with on_terminal() as shown:
+        assert main(["tasks", emulator.instance_id, "--watch"]) == 130
+    assert "orders_sync" in shown.getvalue()
+    assert "again in 5 s. Ctrl-C ends it." in shown.getvalue()

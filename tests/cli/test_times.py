@@ -1,0 +1,71 @@
+"""Durations and times, as people write and read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+import pytest
+from taurusdb_starrocks.cli.times import duration, local, spoken, time
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("2h", 7200), ("1h30m", 5400), ("1d", 86_400)]
+)
+def test_duration(text: str, seconds: float) -> None:
+    """Numbers with their units, in a row."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "2 h", "h", "0s", "-2h", "2h x", "12d", "1.5h", "٢h"])
+def test_what_is_no_duration(text: str) -> None:
+    """What could mean several things, or nothing, is refused."""
+    with pytest.raises(click.BadParameter, match="is not a duration like 2h, 1h30m or 45s"):
+        duration(text)
+
+
+def test_time_of_day() -> None:
+    """It is the next one, within a day."""
+    now = datetime.now().astimezone()
+    for minutes in (-5, 5):
+        text = f"{now + timedelta(minutes=minutes):%H:%M}"
+        assert now < time(text) <= now + timedelta(days=1, hours=1)
+        assert f"{time(text):%H:%M}" == text
+
+
+def test_date_and_time() -> None:
+    """In the local zone, unless there is another."""
+    later = datetime.now().astimezone().replace(microsecond=0) + timedelta(days=3)
+    assert time(f"{later:%Y-%m-%dT%H:%M:%S}") == later
+    assert time(later.astimezone(UTC).isoformat()) == later
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("6:00", "not a time"), ("25:00", "not a time"), ("2020-01-01", "is over")]
+)
+def test_what_is_no_time(text: str, why: str) -> None:
+    """A time that is none, or has passed."""
+    with pytest.raises(click.BadParameter, match=why):
+        time(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (0.6, "1 s"),
+        (60, "1 min"),
+        (5399.9, "1 h 30 min"),
+        (86_400 + 3600 + 60, "1 d 1 h"),
+        (86_405, "1 d 5 s"),
+    ],
+)
+def test_spoken(seconds: float, text: str) -> None:
+    """The two largest units."""
+    assert spoken(seconds) == text
+
+
+def test_local() -> None:
+    """A moment as the clock on the wall shows it."""
+    moment = datetime(2026, 11, 25, 6, 0).astimezone()
+    assert local(moment.astimezone(UTC)) == "2026-11-25 06:00:00"

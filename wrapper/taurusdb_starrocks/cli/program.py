@@ -1,0 +1,103 @@
+"""The program: its commands, and what becomes of errors, warnings and the log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from click.shell_completion import get_completion_class
+
+from taurusdb_starrocks import ReplicationError, __version__
+from taurusdb_starrocks.cli import PROGRAM, reading
+from taurusdb_starrocks.cli.options import example
+from taurusdb_starrocks.cli.statuses import (
+    DONE,
+    INTERRUPTED,
+    WRONG_USE,
+    line_of,
+    status_of,
+)
+
+NAME = "taurusdb_starrocks"
+COMPLETE = "_TAURUSDB_STARROCKS_COMPLETE"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=example("--version"))
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB.
+
+    INSTANCE is the ID of a StarRocks instance, which ends in in17. Region, project and credentials
+    come from the environment, a profile, or options.
+
+    Exit status: 0 done, 1 refused, 2 wrong use or configuration, 3 outcome unknown,
+    4 authentication, 5 timed out while waiting, 130 interrupted.
+    """
+
+
+@click.command(epilog=example("completion bash > completion.sh"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands and options in a shell."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(program, {}, PROGRAM, COMPLETE).source())
+
+
+for command in (
+    reading.tasks,
+    reading.status,
+    reading.instances,
+    completion,
+):
+    program.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program; return the exit status. Each error and warning is one line on stderr."""
+    with _words_on_stderr():
+        try:
+            status = program.main(
+                list(arguments), PROGRAM, complete_var=COMPLETE, standalone_mode=False
+            )
+        except click.Abort:  # Ctrl-C, or no.
+            return INTERRUPTED
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context else PROGRAM
+            _say(f"{error.format_message()} See {path} --help")
+            return WRONG_USE
+        except ReplicationError as error:
+            _say(line_of(error))
+            return status_of(error)
+    return int(status or DONE)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{PROGRAM}: {' '.join(text.split())}\n")
+
+
+@contextmanager
+def _words_on_stderr() -> Iterator[None]:
+    """Show warnings, and of the log what a person must know; -v and -vv show more of it.
+
+    A call that failed is not in it: the command says so itself.
+    """
+    log = logging.getLogger(NAME)
+    level = log.level
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_details: _say(str(message))
+            yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

@@ -1,0 +1,125 @@
+"""What a client is made with: from options, a profile, a prompt, or the environment."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from taurusdb_starrocks import ConfigurationError
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks import Client
+
+CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+# What the client names by its arguments, as it is called here.
+WORDS = {
+    "Pass region= or endpoint=, or set": "Give --region or --endpoint, or set",
+    "Give region or endpoint, not both.": "Give --region or --endpoint, not both.",
+    "give endpoint='https://…' in place of region": "give --endpoint https://… instead",
+    "Pass project_id= or set": "Give --project-id or set",
+    "; find_project_id() looks it up": "",
+    "Pass auth=, for example TokenAuth(…), or set": "Give --profile or --prompt, or set",
+    "region=": "--region",
+    "endpoint=": "--endpoint",
+    "project_id=": "--project-id",
+}
+
+
+class Settings(NamedTuple):
+    """The options that say where requests go, and on whose behalf.
+
+    Attributes:
+        region: Region, if given.
+        endpoint: Endpoint in place of a region, if given.
+        project_id: Project, if given.
+        profile: Section of the credentials file, if given.
+        prompt: Whether to ask for an access key.
+    """
+
+    region: str | None = None
+    endpoint: str | None = None
+    project_id: str | None = None
+    profile: str | None = None
+    prompt: bool = False
+
+    @contextmanager
+    def client(self, **options: Any) -> Iterator[Client]:
+        """A client made with them; for the rest with the environment.
+
+        Raises:
+            ConfigurationError: Something is missing or malformed; the message names options.
+        """
+        from taurusdb_starrocks import Client  # noqa: PLC0415  # Completion and help need none.
+
+        try:
+            made = Client(**self._arguments(), **options)
+        except ConfigurationError as error:
+            raise ConfigurationError(in_options(str(error))) from None
+        with made as client:
+            yield client
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "region": self.region,
+            "endpoint": self.endpoint,
+            "project_id": self.project_id,
+        }
+        if self.profile is not None:
+            section = read_profile(self.profile, os.environ)
+            if not self.region and not self.endpoint:
+                arguments["region"] = section.get("region")
+                arguments["endpoint"] = section.get("endpoint")
+            arguments["project_id"] = self.project_id or section.get("project_id")
+            arguments["auth"] = _signing(
+                section.get("ak", ""), section.get("sk", ""), section.get("security_token")
+            )
+        if self.prompt:
+            access_key = click.prompt("Access key (AK)", err=True)
+            secret_key = click.prompt("Secret key (SK)", hide_input=True, err=True)
+            arguments["auth"] = _signing(access_key, secret_key, None)
+        return {name: value for name, value in arguments.items() if value}
+
+
+def _signing(access_key: str, secret_key: str, security_token: str | None) -> Any:
+    from taurusdb_starrocks import AccessKeyAuth  # noqa: PLC0415  # As above.
+
+    return AccessKeyAuth(access_key, secret_key, security_token or None)
+
+
+def in_options(text: str) -> str:
+    """A message of the client in the words of the command."""
+    for theirs, ours in WORDS.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def read_profile(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """A section of the official client's credentials file.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or has no such section. It is not quoted.
+    """
+    path = Path(environ.get(CREDENTIALS_FILE) or Path.home() / ".huaweicloud" / "credentials")
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        raise ConfigurationError(f"{path} holds keys and others can read it: chmod 600 it.")
+    if not parser.has_section(name):
+        known = ", ".join(parser.sections()) or "none"
+        raise ConfigurationError(f"{path} has no profile [{name}]. It has: {known}.")
+    section = parser[name]
+    missing = [key for key in ("ak", "sk") if not section.get(key)]
+    if missing:
+        raise ConfigurationError(f"Profile [{name}] in {path} lacks {' and '.join(missing)}.")
+    return section

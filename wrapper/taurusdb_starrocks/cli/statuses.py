@@ -1,0 +1,65 @@
+"""Exit statuses, and the line that says what went wrong and what to do next."""
+
+from __future__ import annotations
+
+from taurusdb_starrocks import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+    NotResumedError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ReplicationError,
+    ServerError,
+    WaitTimeoutError,
+)
+from taurusdb_starrocks.cli import PROGRAM
+
+DONE = 0
+REFUSED = 1
+WRONG_USE = 2
+UNKNOWN = 3
+AUTHENTICATION = 4
+TIMED_OUT = 5
+INTERRUPTED = 130
+
+
+def status_of(error: ReplicationError) -> int:
+    """The exit status of a command that an error ended."""
+    match error:
+        case ConfigurationError():
+            return WRONG_USE
+        case AuthenticationError():
+            return AUTHENTICATION
+        case WaitTimeoutError():
+            return TIMED_OUT
+        case NotResumedError():
+            return UNKNOWN
+        case OutcomeUnknownError(harmless=False) | ServerError(harmless=False):
+            return UNKNOWN
+    return REFUSED
+
+
+def line_of(error: ReplicationError) -> str:
+    """The error in one line, with what to do next."""
+    about = f"{error.instance_id or 'INSTANCE'} {error.task_name or ''}".rstrip()
+    if isinstance(error, NotResumedError):
+        names = " ".join(error.task_names)
+        return (
+            f"{names} MAY STILL BE PAUSED, and cannot catch up once the source's binary log is "
+            f"gone. Resume: {PROGRAM} resume {error.instance_id} {names}"
+        )
+    text = " ".join(str(error).split())
+    match error:
+        case ConfigurationError():
+            return text
+        case AuthenticationError() | NotSentError() | PermissionDeniedError():
+            next_step = f"What is configured: {PROGRAM} --help"
+        case NotFoundError():
+            next_step = f"What there is: {PROGRAM} tasks {error.instance_id or 'INSTANCE'}"
+        case OutcomeUnknownError(harmless=False) | ServerError(harmless=False) | WaitTimeoutError():
+            next_step = f"How it is now: {PROGRAM} status {about}"
+        case _:
+            return text
+    return f"{text} {next_step}"

@@ -1,0 +1,56 @@
+"""Durations and times as people write and read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import click
+
+UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+LONGEST = 1_000_000  # Seconds; what the client takes.
+
+
+def duration(value: str) -> float:
+    """The seconds of a duration like ``2h``, ``1h30m`` or ``45s``."""
+    parts = re.findall(r"([0-9]+)([dhms])", value)
+    seconds = sum(int(number) * UNITS[unit] for number, unit in parts)
+    if "".join(map("".join, parts)) != value or not 0 < seconds <= LONGEST:
+        raise click.BadParameter(f"{value!r} is not a duration like 2h, 1h30m or 45s.")
+    return float(seconds)
+
+
+def time(value: str) -> datetime:
+    """The moment of a time like ``06:00``, the next one, or of a date and time in ISO 8601."""
+    now = datetime.now().astimezone()
+    try:
+        if re.fullmatch(r"[0-9]{2}:[0-9]{2}", value):
+            moment = datetime.fromisoformat(f"{now:%Y-%m-%d}T{value}")
+            if moment.astimezone() <= now:
+                moment += timedelta(days=1)
+        else:
+            moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not a time like 06:00 or 2026-11-25T06:00."
+        ) from None
+    moment = moment.astimezone()  # Of the local zone, if it has none.
+    if moment <= now:
+        raise click.BadParameter(f"{value!r} is over.")
+    return moment
+
+
+def spoken(seconds: float) -> str:
+    """A duration in its two largest units: ``1 h 30 min``."""
+    left = max(0, round(seconds))
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def local(moment: datetime) -> str:
+    """A moment in local time, to the second."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

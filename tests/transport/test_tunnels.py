@@ -56,19 +56,6 @@ def test_proxy_credentials_do_not_enter_the_tunnel(
     assert b"roxy" not in seen[0]
 
 
-def test_http_is_forwarded(open_network: Open, authority: Authority, kind: str) -> None:
-    """A plain request goes to the proxy with its whole URL, on a kept connection."""
-    with proxy_of(kind, authority) as proxy:
-        address = proxy.url.replace("://", "://user:hunter2@")
-        caller = open_network({"ALL_PROXY": address}, ssl_context=authority.client())
-        assert ask(caller, "http://service.example/v3/pause").body == b"by proxy"
-        assert ask(caller, "http://service.example/v3/pause").body == b"by proxy"
-        assert proxy.connections == 1
-    assert proxy.asked[0].startswith(b"POST http://service.example/v3/pause HTTP/1.1\r\n")
-    assert b"\r\nHost: service.example\r\n" in proxy.asked[0]
-    assert b"\r\nProxy-Authorization: Basic dXNlcjpodW50ZXIy\r\n" in proxy.asked[0]
-
-
 def test_each_origin_has_a_tunnel_of_its_own(open_network: Open, authority: Authority) -> None:
     """A tunnel that leads to one origin is never used for another."""
     with (
@@ -96,14 +83,6 @@ def test_refused_tunnel_is_not_sent(
         )
         with failing(words, sent=False):
             ask(caller, "https://service.example")
-
-
-def test_forwarding_without_credentials_is_not_sent(open_network: Open) -> None:
-    """A proxy's 407 to a plain request is the proxy's own answer: it passed nothing on."""
-    with Proxy(reply(407)) as proxy:
-        caller = open_network({"HTTP_PROXY": proxy.url})
-        with failing("refused to connect to service.example: status 407", sent=False):
-            ask(caller, "http://service.example")
 
 
 @pytest.mark.parametrize(

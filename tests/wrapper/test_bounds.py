@@ -22,7 +22,6 @@ from taurusdb_starrocks import (
     NotSentError,
     OutcomeUnknownError,
     RateLimitError,
-    ReplicationError,
     RetryPolicy,
 )
 from taurusdb_starrocks._redaction import clean_document
@@ -228,8 +227,35 @@ def test_redirect_carries_no_token_elsewhere(make: Maker) -> None:
         assert elsewhere.connections == 0
 
 
+class Authority:
+    """A private authority, a server that it vouches for, and contexts that trust it."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA()
+
+    def server(self, *, ask_client: bool = False) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert("127.0.0.1").configure_cert(context)
+        if ask_client:
+            self._ca.configure_trust(context)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def client(self, *, known: bool = False) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self._ca.configure_trust(context)
+        if known:
+            self._ca.issue_cert("client@example.com").configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
 class Proxy(Server):
-    """A forward proxy that keeps the requests it gets, and tunnels on CONNECT.
+    """A proxy that keeps the requests it gets, and tunnels on CONNECT.
 
     Attributes:
         asked: The requests.
@@ -249,9 +275,7 @@ class Proxy(Server):
             sock.sendall(self._refuse)
             return
         target = request.split()[1]
-        if not request.startswith(b"CONNECT"):
-            sock.sendall(reply(document={"job_id": "by proxy"}))
-            return
+        assert request.startswith(b"CONNECT")
         host, _, port = target.decode().partition(":")
         with socket.create_connection((host, int(port))) as far:
             self._open.add(far)
@@ -279,36 +303,48 @@ def proxy() -> Iterator[Proxy]:
 
 
 def test_proxy_of_the_environment(
-    make: Maker, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    make: Maker, proxy: Proxy, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy in the environment is used, for the whole URL; it is read when a client is made."""
-    with Server(always(reply())) as server:
-        given = make(endpoint=server.url, environ=proxy.environ)
+    """A proxy in the environment is used; it is read when a client is made."""
+    with Server(always(reply()), authority.server()) as server:
+        settings = {"endpoint": server.url, "ssl_context": authority.client()}
+        given = make(**settings, environ=proxy.environ)
         for name, value in proxy.environ.items():
             monkeypatch.setenv(name, value)
-        own = make(endpoint=server.url, environ=None)
-        elsewhere = make(endpoint=server.url, environ={})
+        own = make(**settings, environ=None)
+        elsewhere = make(**settings, environ={})
         for name in proxy.environ:
             monkeypatch.delenv(name)
-        assert given.pause().id == own.pause().id == "by proxy"
-        assert server.connections == 0
-        assert elsewhere.pause().id == "job-1"
-    assert len(proxy.asked) == 2
-    assert proxy.asked[0].startswith(f"POST {server.url}/v3/".encode())
+        for client, asked in [(given, 1), (own, 2), (elsewhere, 2)]:
+            assert client.pause().id == "job-1"
+            assert len(proxy.asked) == asked
+            client.close()
+    assert proxy.asked[0].startswith(f"CONNECT 127.0.0.1:{server.port} ".encode())
+
+
+def test_plain_http_goes_to_no_proxy(make: Maker, proxy: Proxy) -> None:
+    """A stand-in on loopback is called directly, whatever the environment says."""
+    with Server(always(reply())) as server:
+        environ = {**proxy.environ, "HTTP_PROXY": proxy.url}
+        assert make(endpoint=server.url, environ=environ).pause().id == "job-1"
+    assert proxy.connections == 0
 
 
 @pytest.mark.parametrize(
     "excepted",
     [
         *("127.0.0.1", "127.0.0.1:{port}", "*", "x.org, 127.0.0.1", "127.0.0.0/8", "127.0.0.1/32"),
-        *("http://127.0.0.1", "all://127.0.0.1:{port}"),
+        *("https://127.0.0.1", "all://127.0.0.1:{port}"),
     ],
 )
-def test_exceptions_from_the_proxy(make: Maker, proxy: Proxy, excepted: str) -> None:
+def test_exceptions_from_the_proxy(
+    make: Maker, proxy: Proxy, authority: Authority, excepted: str
+) -> None:
     """NO_PROXY is heeded: addresses, blocks of them, and hosts, with and without a port."""
-    with Server(always(reply())) as server:
+    with Server(always(reply()), authority.server()) as server:
         environ = proxy.environ | {"NO_PROXY": excepted.format(port=server.port)}
-        assert make(endpoint=server.url, environ=environ).pause().id == "job-1"
+        settings = {"endpoint": server.url, "ssl_context": authority.client()}
+        assert make(**settings, environ=environ).pause().id == "job-1"
     assert proxy.connections == 0
 
 
@@ -317,25 +353,35 @@ def test_exceptions_for_ipv6(make: Maker, proxy: Proxy, excepted: str) -> None:
     """An IPv6 address is an exception with and without brackets, alone or in a block."""
     with closed_port() as port:
         environ = proxy.environ | {"NO_PROXY": excepted.format(port=port)}
-        client = make(endpoint=f"http://[::1]:{port}", environ=environ)
+        client = make(endpoint=f"https://[::1]:{port}", environ=environ)
         with pytest.raises(NotSentError, match=rf"Could not connect to \[::1\]:{port}: "):
             client.pause()
     assert proxy.connections == 0
 
 
 @pytest.mark.parametrize(
-    "excepted", ["", "127.0.0.2", "127.0.0.1:1", "128.0.0.0/8", "x.org", "https://127.0.0.1"]
+    "excepted", ["", "127.0.0.2", "127.0.0.1:1", "128.0.0.0/8", "x.org", "http://127.0.0.1"]
 )
-def test_what_is_no_exception(make: Maker, proxy: Proxy, excepted: str) -> None:
+def test_what_is_no_exception(
+    make: Maker, proxy: Proxy, authority: Authority, excepted: str
+) -> None:
     """Another address, port, block, host or scheme is not an exception."""
-    environ = proxy.environ | {"NO_PROXY": excepted}
-    assert make(endpoint="http://127.0.0.1:2", environ=environ).pause().id == "by proxy"
+    with Server(always(reply()), authority.server()) as server:
+        environ = proxy.environ | {"NO_PROXY": excepted}
+        settings = {"endpoint": server.url, "ssl_context": authority.client()}
+        client = make(**settings, environ=environ)
+        assert client.pause().id == "job-1"
+        client.close()
+    assert proxy.connections == 1
 
 
-def test_environment_is_not_trusted_when_told(make: Maker, proxy: Proxy) -> None:
+def test_environment_is_not_trusted_when_told(
+    make: Maker, proxy: Proxy, authority: Authority
+) -> None:
     """trust_env=False goes straight to the endpoint."""
-    with Server(always(reply())) as server:
-        client = make(endpoint=server.url, trust_env=False, environ=proxy.environ)
+    with Server(always(reply()), authority.server()) as server:
+        settings = {"endpoint": server.url, "ssl_context": authority.client()}
+        client = make(**settings, trust_env=False, environ=proxy.environ)
         assert client.pause().id == "job-1"
     assert proxy.connections == 0
 
@@ -352,38 +398,11 @@ def test_environment_is_not_trusted_when_told(make: Maker, proxy: Proxy) -> None
 )
 def test_proxy_that_cannot_be_used(make: Maker, address: str) -> None:
     """A proxy of a kind that is not supported is a ConfigurationError that does not show it."""
-    environ = {"HTTP_PROXY": address.replace("127.0.0.1", "user:hunter2@127.0.0.1")}
-    client = make(endpoint="http://127.0.0.1:1", environ=environ)
+    environ = {"HTTPS_PROXY": address.replace("127.0.0.1", "user:hunter2@127.0.0.1")}
+    client = make(endpoint="https://127.0.0.1:1", environ=environ)
     with pytest.raises(ConfigurationError, match="proxy that the environment names") as caught:
         client.pause()
     assert "hunter2" not in str(caught.value)
-
-
-class Authority:
-    """A private authority, a server that it vouches for, and contexts that trust it."""
-
-    def __init__(self) -> None:
-        self._ca = trustme.CA()
-
-    def server(self, *, ask_client: bool = False) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._ca.issue_cert("127.0.0.1").configure_cert(context)
-        if ask_client:
-            self._ca.configure_trust(context)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-    def client(self, *, known: bool = False) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        self._ca.configure_trust(context)
-        if known:
-            self._ca.issue_cert("client@example.com").configure_cert(context)
-        return context
-
-
-@pytest.fixture(scope="module")
-def authority() -> Authority:
-    return Authority()
 
 
 def test_private_authority(make: Maker, authority: Authority) -> None:
@@ -426,8 +445,7 @@ ECHO = "Basic dXNlcjpodW50ZXIyaHVudGVyMg=="
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_refusal_by_a_proxy_is_not_sent(make: Maker, status: int, scheme: str) -> None:
+def test_refusal_by_a_proxy_is_not_sent(make: Maker, status: int) -> None:
     """A proxy that refuses a tunnel, or wants credentials: nothing was sent, and it is retried.
 
     Its words are not shown: they may repeat the credentials that it was given.
@@ -437,20 +455,15 @@ def test_refusal_by_a_proxy_is_not_sent(make: Maker, status: int, scheme: str) -
     answer = reply(status, said, headers).replace(b"Whatever", f"no {ECHO} hunter2hunter2".encode())
     with Proxy(refuse=answer) as proxy:
         address = proxy.url.replace("//", "//user:hunter2hunter2@")
-        environ = {"HTTPS_PROXY": address, "HTTP_PROXY": address}
-        client = make(
-            endpoint=f"{scheme}://127.0.0.1:1", environ=environ, retry=RetryPolicy(first_delay=0)
-        )
-        kind = NotSentError if scheme == "https" or status == 407 else ReplicationError
-        with pytest.raises(kind) as caught:
+        retry = RetryPolicy(first_delay=0)
+        client = make(endpoint="https://127.0.0.1:1", environ={"HTTPS_PROXY": address}, retry=retry)
+        with pytest.raises(NotSentError) as caught:
             client.pause()
         assert ECHO.encode() in proxy.asked[0]
+        words = f"The proxy 127.0.0.1:{proxy.port} refused to connect to 127.0.0.1:1: status"
+        assert str(caught.value).startswith(f"{words} {status}. ")
+        assert caught.value.attempts == len(proxy.asked) == 3
         error: BaseException | None = caught.value
-        assert isinstance(error, ReplicationError)
-        if kind is NotSentError:
-            words = f"The proxy 127.0.0.1:{proxy.port} refused to connect to 127.0.0.1:1: status"
-            assert str(error).startswith(f"{words} {status}. ")
-            assert error.attempts == len(proxy.asked) == 3
         while error is not None:
             assert "hunter2" not in f"{error!s} {error!r} {vars(error)}"
             assert ECHO not in f"{error!s} {error!r} {vars(error)}"
@@ -467,9 +480,9 @@ def test_lost_tunnel_is_not_sent(make: Maker) -> None:
 def test_unreachable_proxy_is_not_sent(make: Maker) -> None:
     """A proxy that is down: nothing was sent."""
     with closed_port() as port:
-        environ = {"HTTP_PROXY": f"http://127.0.0.1:{port}"}
+        environ = {"HTTPS_PROXY": f"http://127.0.0.1:{port}"}
         with pytest.raises(NotSentError, match=f"the proxy 127.0.0.1:{port}: connection refused"):
-            make(endpoint="http://127.0.0.1:1", environ=environ).pause()
+            make(endpoint="https://127.0.0.1:1", environ=environ).pause()
 
 
 def test_cleaning_a_long_document_takes_its_share() -> None:

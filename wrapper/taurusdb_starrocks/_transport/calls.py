@@ -16,7 +16,6 @@ from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Call, Document, recognize
 from taurusdb_starrocks._redaction import LONGEST_ID, clean, secrets
-from taurusdb_starrocks._transport.proxies import Proxies
 from taurusdb_starrocks._transport.report import Report
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ class Calls:
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._plan = plan
-        self._hidden = Proxies(plan.proxies).secrets()
         self.clock = clock
         self.closed = False
         self._attempts = Attempts(
@@ -98,7 +96,7 @@ class Calls:
             _task_name(document if document is not None else content, query),
             started=now,
             deadline=deadline if limit is None else min(deadline, limit),
-            secrets=[*self._hidden, *secrets(headers)],
+            secrets=secrets(headers),
         )
         request = Request(
             method,

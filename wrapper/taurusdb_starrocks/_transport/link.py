@@ -55,7 +55,7 @@ class Link:
         route = self.route
         if route.proxy and route.first.scheme == "https":
             yield from self._secure(route.first.host)
-        if route.proxy and not route.forwarded:
+        if route.proxy:
             yield from self._carried(self._tunnel(route.proxy))
             progress.connecting(route.name)
         if route.origin.scheme == "https":
@@ -66,19 +66,14 @@ class Link:
         return self._carried(self._ask(request))
 
     def _ask(self, request: Request) -> Steps[Reply]:
-        route, target = self.route, request.target
-        headers = [("Host", route.authority), *request.headers.items()]
+        headers = [("Host", self.route.authority), *request.headers.items()]
         if request.body or request.method in {"POST", "PUT", "PATCH"}:
             headers.append(("Content-Length", str(len(request.body))))
-        if route.proxy and route.forwarded:
-            target = f"{route.origin}{target}"
-            headers += route.proxy.headers
-        reply = yield from _converse(
-            self._http, self._http.ask(request.method, target, headers, request.body)
+        return (
+            yield from _converse(
+                self._http, self._http.ask(request.method, request.target, headers, request.body)
+            )
         )
-        if route.forwarded and reply.status == 407:
-            raise _refused(route, reply)
-        return reply
 
     def _tunnel(self, proxy: Proxy) -> Steps[None]:
         http, netloc = Conversation(), self.route.origin.netloc

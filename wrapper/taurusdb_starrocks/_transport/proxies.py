@@ -1,11 +1,13 @@
-"""Which proxy leads to an origin: the proxy variables, as curl and httpx understand them."""
+"""Which proxy leads to an origin: the proxy variables, as curl and httpx understand them.
+
+Plain HTTP is for loopback only, and goes to no proxy.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 import attrs
 
@@ -29,7 +31,6 @@ class Route:
         proxy: What carries them there, or None.
         authority: The origin as a ``Host`` header names it.
         first: Where connections go: the proxy, if there is one.
-        forwarded: Whether the proxy reads a request and passes it on, as it does with plain HTTP.
     """
 
     def __init__(self, origin: Origin, proxy: Proxy | None = None) -> None:
@@ -37,7 +38,6 @@ class Route:
         self.proxy = proxy
         self.authority = origin.authority
         self.first = proxy.origin if proxy else origin
-        self.forwarded = proxy is not None and origin.scheme == "http"
 
     @property
     def first_name(self) -> str:
@@ -54,12 +54,9 @@ class Proxies:
     """The routes that an environment describes; it is read once, when this is made."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Read ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` in both cases."""
-        self._addresses = {
-            name: _variable(environ, f"{name}_proxy") for name in ("http", "https", "all")
-        }
-        if "REQUEST_METHOD" in environ:  # In a CGI script, HTTP_PROXY is a header of the client.
-            self._addresses["http"] = environ.get("http_proxy", "").strip()
+        """Read ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` in both cases."""
+        self._name = "HTTPS_PROXY" if _variable(environ, "https_proxy") else "ALL_PROXY"
+        self._address = _variable(environ, self._name.lower())
         self._exceptions = _variable(environ, "no_proxy").lower().replace(",", " ").split()
         self._routes: dict[Origin, Route] = {}
 
@@ -74,28 +71,18 @@ class Proxies:
             route = self._routes.setdefault(origin, Route(origin, self._proxy(origin)))
         return route
 
-    def secrets(self) -> list[str]:
-        """Credentials that a proxy sees with each plain request, and may repeat in a response."""
-        found: list[str] = []
-        for name in ("http", "all"):
-            with suppress(ValueError):  # Said when it is to be used.
-                url = _split(self._addresses[name])
-                found += [value for _, value in _headers(url)]
-                found += [unquote(url.password)] if url.password else []
-        return found
-
     def _proxy(self, origin: Origin) -> Proxy | None:
-        name = origin.scheme if self._addresses[origin.scheme] else "all"
-        address = self._addresses[name]
-        if not address or any(_excepts(entry, origin) for entry in self._exceptions):
+        if origin.scheme == "http" or not self._address:
+            return None
+        if any(_excepts(entry, origin) for entry in self._exceptions):
             return None
         try:
-            return _parse(address)
+            return _parse(self._address)
         except ValueError as error:  # One of the texts below, or what urlsplit says of a port.
             why = str(error) if isinstance(error, _UnusableError) else "it is malformed"
         raise ConfigurationError(
-            f"The proxy that the environment names for {origin.scheme}:// "
-            f"({name.upper()}_PROXY) cannot be used: {why}. Nothing was sent."
+            f"The proxy that the environment names ({self._name}) cannot be used: {why}. Nothing "
+            "was sent."
         )
 
 
@@ -107,12 +94,8 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name, environ.get(name.upper(), "")).strip()
 
 
-def _split(address: str) -> SplitResult:
-    return urlsplit(address if "://" in address else f"http://{address}")
-
-
 def _parse(address: str) -> Proxy:
-    url = _split(address)
+    url = urlsplit(address if "://" in address else f"http://{address}")
     if url.scheme.startswith("socks"):
         raise _UnusableError("SOCKS is not supported")
     if url.scheme not in {"http", "https"}:

@@ -123,12 +123,12 @@ oracle-sample: ## The same for one change in twelve
 decision-power: .venv-mutation/bin/.ready ## Prove that the tests of the wrapper's decisions find faults: mutants must die
 	.venv-mutation/bin/python tests/mutation/decision_power.py
 
-# Redocly, for the contract and for the page made of it. Its lock names no address.
+# Redocly, for the contract, and axe, which checks the site. Their lock names no address.
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 node_modules/.ready: package.json package-lock.json .npmrc
 	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null \
-	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, workflow, lint and the site" >&2; exit 1; }
+	|| { echo "Node.js 20.19 or newer is needed for this target, and for no other but breaking, workflow, lint and docs-test" >&2; exit 1; }
 	npm ci --ignore-scripts --silent
 	touch $@
 
@@ -194,11 +194,10 @@ $(DOCS)/.ready: requirements/docs.txt pyproject.toml
 	$(call environment,--editable)
 
 .PHONY: docs
-docs: $(DOCS)/.ready node_modules/.ready ## Build the site into site/, for any web server or none
+docs: $(DOCS)/.ready ## Build the site into site/, for any web server or none
 	rm -rf site
 	$(DOCS)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env \
 		--doctree-dir .venv-docs/doctrees docs site
-	$(DOCS)/python docs/redoc.py node_modules/.bin/redocly openapi.yaml site/reference/http-api.html
 
 .PHONY: chromium
 chromium: ## Install the browser that docs-test drives, unless it is there (Debian, root or sudo)
@@ -208,7 +207,7 @@ chromium: ## Install the browser that docs-test drives, unless it is there (Debi
 			$$root apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 
 .PHONY: docs-test
-docs-test: docs chromium ## Read the site in a browser, run its code, and compare it with the code
+docs-test: docs chromium node_modules/.ready ## Read the site in a browser, run its code, and compare it with the code
 	$(DOCS)/pytest -q tests/docs
 
 # A release has an environment of its own too: little takes part in it.

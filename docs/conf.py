@@ -4,11 +4,23 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import taurusdb_starrocks
+import yaml
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from taurusdb_starrocks_emulator.faults.kinds import KINDS
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import http_reference  # noqa: E402  # Beside this file, where Sphinx does not look by itself.
 
 project = "taurusdb-starrocks"
 author = "taurusdb-starrocks maintainers"
@@ -16,12 +28,25 @@ version = release = taurusdb_starrocks.__version__
 html_title = f"{project} {release}"
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 exclude_patterns = ["*.py"]
 # The docstrings of the emulator write code in single backticks.
 default_role = "code"
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist", "substitution"]
+myst_enable_extensions = [
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "fieldlist",
+    "substitution",
+]
 myst_heading_anchors = 3
 
 
@@ -68,7 +93,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
-html_favicon = "_static/icon.svg"
+html_favicon = "_static/mark.svg"
+html_logo = "_static/mark.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
@@ -76,10 +102,12 @@ html_show_sourcelink = False
 html_show_copyright = False
 html_use_index = False
 html_domain_indices = False
-# Summaries are fetched from the pages, which a browser refuses to do in a folder.
+# Sphinx fetches summaries from the pages, which a browser refuses to do in a folder. Ours come from
+# a file of excerpts: see _static/search.js.
 html_show_search_summary = False
-pygments_style = "friendly"
-pygments_dark_style = "github-dark"
+# A prompt is not copied, nor what a command prints.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
 html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#0b5f8a",
@@ -94,36 +122,120 @@ html_theme_options = {
 }
 
 
+CLIENT = "taurusdb_starrocks.Client"
+
+
 def describe(  # As Sphinx calls it.
-    _app: Sphinx, what: str, name: str, thing: Any, _options: Any, lines: list[str]
+    _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, lines: list[str]
 ) -> None:
-    """Put the settings that both clients share under each, and keep napoleon from guessing."""
-    if what == "class" and name in {"taurusdb_starrocks.Client", "taurusdb_starrocks.AsyncClient"}:
-        shared = inspect.getdoc(thing.__bases__[0]) or ""
-        lines.extend(["", *shared.partition("\n")[2].splitlines(), ""])
+    """Put the settings of both clients under one, and keep napoleon from guessing."""
+    if name == CLIENT:
+        lines.extend(["", *settings_table(), ""])
     if what == "property":
         lines[:0] = ["..", ""]  # Else what stands before a colon is taken for a type.
+
+
+def settings_table() -> list[str]:
+    """What a client can be given, as a table in reStructuredText: name, default, meaning."""
+    shared = taurusdb_starrocks.Client.__bases__[0]
+    told = (inspect.getdoc(shared) or "").partition("Args:\n")[2].partition("\n\n")[0]
+    meanings = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", told, re.MULTILINE))
+    parameters = inspect.signature(taurusdb_starrocks.Client).parameters
+    assert list(meanings) == list(parameters)
+    lines = [".. list-table::", "   :header-rows: 1", "", "   * - setting", "     - default"]
+    lines.append("     - meaning")
+    for name, parameter in parameters.items():
+        preset = "none" if parameter.default is None else f"``{parameter.default!r}``"
+        lines += [f"   * - ``{name}``", f"     - {preset}"]
+        lines.append(f"     - {' '.join(meanings[name].split())}")
+    return lines
 
 
 def spell_out(  # As Sphinx calls it.
     _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, signature: str, result: str
 ) -> tuple[str, str] | None:
-    """Write what a private name stands for."""
+    """Write what a private name stands for, and no settings twice."""
     if what != "class" or not signature:
         return None
+    if name in {CLIENT, "taurusdb_starrocks.AsyncClient"}:
+        return "(*, ...)", result  # A table has them.
     if name in {"taurusdb_starrocks.Window", "taurusdb_starrocks.AsyncWindow"}:
         return "", result  # Made by the clients alone.
-    return signature.replace("_rules.Language", "Literal['en-us', 'zh-cn']"), result
+    return signature, result
 
 
-def describe_search(
-    _app: Sphinx, page: str, _template: str, context: dict[str, Any], _document: Any
+def complete_page(
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _document: Any
 ) -> None:
-    """Give the one page that has no source a description."""
+    """Add what keyboards, screen readers and narrow screens need, and what the search lacks."""
+    body = context.get("body") or ""
+    body = PART_OF_CODE.sub(lambda part: PART_ENDS.sub(r"\1<wbr>", part[0]), body)
+    body = WIDE.sub(r'\g<0> tabindex="0"', body)
+    body = PARAMETERS.sub(
+        lambda lines: lines[0].replace("dl>", "div>").replace("dd>", "div>"), body
+    )
+    context["body"] = body
+    captions = context["furo_navigation_tree"]
+    context["furo_navigation_tree"] = captions.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
     if page == "search":
         says = "Search the pages about pausing and resuming StarRocks replication in TaurusDB."
         tag = f'<meta content="{says}" name="description" />'
         context["metatags"] = context.get("metatags", "") + tag
+        app.add_js_file("excerpts.js")
+        app.add_js_file("search.js")
+
+
+# A word of code as Sphinx writes it, and where a long one may break: after a sign between parts.
+PART_OF_CODE = re.compile(r'<span class="(?:pre|n)">[^<]{16,}</span>')
+# What may be wider than the page: with a place among the tab stops, a keyboard scrolls it.
+WIDE = re.compile(r'<pre(?=>)|<div class="table-wrapper[^"]*"')
+# The lines of a long signature: a list of definitions in which nothing is defined.
+PARAMETERS = re.compile(r"<dl>\n<dd>.*?</dl>", re.DOTALL)
+PART_ENDS = re.compile(r"(?<=[\w}])([_./=,:(\[])(?=[\w{])")
+
+
+def write_excerpts(app: Sphinx, error: Exception | None) -> None:
+    """Write the text of every section into a script, for the results of the search."""
+    if error is not None:
+        return
+    pages = {
+        name: [
+            [ids_of(part), " ".join(own_text(part).split())]
+            for part in app.env.get_doctree(name).findall(lambda node: isinstance(node, PARTS))
+        ]
+        for name in sorted(app.env.found_docs)
+    }
+    text = json.dumps(pages, ensure_ascii=False, separators=(",", ":"))
+    target = Path(app.outdir, "_static", "excerpts.js")
+    target.write_text(f"window.EXCERPTS = {text};\n", encoding="utf-8")
+
+
+# What a result of the search leads to.
+PARTS = (nodes.section, addnodes.desc)
+
+
+def ids_of(part: nodes.Element) -> list[str]:
+    """The anchors of a section, or of what is described."""
+    if isinstance(part, addnodes.desc):
+        return [anchor for line in part.children[:-1] for anchor in line["ids"]]
+    return list(part["ids"])
+
+
+def own_text(part: nodes.Element) -> str:
+    """What a part says itself, without its title and the parts within."""
+    inner = part[-1] if isinstance(part, addnodes.desc) else part  # Below the signatures.
+    skipped = (*PARTS, nodes.title, nodes.comment, nodes.raw)
+    return " ".join(node.astext() for node in inner.children if not isinstance(node, skipped))
+
+
+def insert_http_reference(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Put what openapi.yaml says in the place of the comments that name a part of it."""
+    if page == "reference/http":
+        document = yaml.safe_load((HERE.parent / "openapi.yaml").read_text(encoding="utf-8"))
+        for name, text in http_reference.render(document).items():
+            source[0] = source[0].replace(f"<!-- {name} of openapi.yaml -->", text)
 
 
 def setup(app: Sphinx) -> None:
@@ -132,4 +244,6 @@ def setup(app: Sphinx) -> None:
     # Before napoleon, which turns sections into fields.
     app.connect("autodoc-process-docstring", describe, priority=400)
     app.connect("autodoc-process-signature", spell_out)
-    app.connect("html-page-context", describe_search)
+    app.connect("source-read", insert_http_reference)
+    app.connect("html-page-context", complete_page, priority=900)  # After the theme.
+    app.connect("build-finished", write_excerpts)

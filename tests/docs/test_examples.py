@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import signal
 import subprocess
@@ -13,14 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from taurusdb_starrocks import _regions
 from taurusdb_starrocks_emulator import Emulator
+
+from docs import http_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # How a fence may open whose content does not run here.
-OTHER_FENCES = {"", "console", "ini", "text", "yaml"}
+OTHER_FENCES = {"", "console", "ini", "json", "text", "yaml"}
+
+
+def text_of(page: Path) -> str:
+    """A page as Sphinx reads it: that of the HTTP API with what is made from the contract."""
+    text = page.read_text(encoding="utf-8")
+    if page.name == "http.md":
+        contract = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+        for name, part in http_reference.render(contract).items():
+            text = text.replace(f"<!-- {name} of openapi.yaml -->", part)
+    return text
 
 
 def blocks() -> list[object]:
@@ -31,7 +46,7 @@ def blocks() -> list[object]:
             id=f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}",
         )
         for page in PAGES
-        for text in [page.read_text(encoding="utf-8")]
+        for text in [text_of(page)]
         for match in BLOCK.finditer(text)
     ]
     assert len(found) >= 4
@@ -119,10 +134,45 @@ def run_tests(source: str, folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_block_is_left_out(page: Path) -> None:
     """Python stands in blocks that run, and nowhere else."""
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
     assert len(re.findall(r"```+ *python", text)) == len(BLOCK.findall(text))
     opened = re.findall(r"^ *(?:```+|~~~+)([^\n`]*)$", text, re.MULTILINE)[::2]
     for fence in opened:
         kind = fence.strip().partition(" ")[0]
         assert kind == "python" or kind in OTHER_FENCES or kind.startswith("{"), fence
         assert not kind.startswith(("{code", "{doctest", "{sourcecode")), fence
+
+
+CURL = re.findall(
+    r"^\$ (curl (?:.*\\\n)*.*)\n```", text_of(ROOT / "docs/reference/http.md"), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("command", CURL, ids=lambda command: command.partition('"')[2][-30:])
+def test_curl_gets_a_response(command: str, emulator: Emulator) -> None:
+    """A reader who copies a sample of curl, with his own values, gets what the page shows."""
+    emulator.reset()
+    taurus = "htap" in command.partition("\n")[0]
+    done = subprocess.run(
+        ["bash", "-c", command.replace("curl ", "curl --silent --fail-with-body ", 1)],
+        env={
+            **os.environ,
+            "ENDPOINT": emulator.url,
+            "TOKEN": emulator.token,
+            "PROJECT_ID": emulator.project_id,
+            "INSTANCE_ID": emulator.source_instance_id if taurus else emulator.instance_id,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout).keys() & {"job_id", "replications", "database_info", "instances"}
+
+
+def test_every_call_has_a_sample_of_curl() -> None:
+    """There is one for each operation of the contract."""
+    contract = http_reference.Contract(
+        yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+    )
+    assert len(CURL) == len(list(contract.operations())) == 5

@@ -52,16 +52,19 @@ def site() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=["server", "folder"])
-def origin(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """Where the site is, without a final slash: on a web server, and then in a folder."""
-    if request.param == "folder":
-        yield site.as_uri()
-        return
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """Where the site is on a web server, without a final slash."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="session", params=["server", "folder"])
+def origin(request: pytest.FixtureRequest, site: Path, server: str) -> str:
+    """Where the site is, without a final slash: on a web server, and then in a folder."""
+    return server if request.param == "server" else site.as_uri()
 
 
 @pytest.fixture(scope="session")

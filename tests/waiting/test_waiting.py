@@ -150,7 +150,7 @@ def test_a_wait_that_takes_too_long(client: Any, service: Service, verb: str, st
     """The error carries the task as it was last seen, and is a TimeoutError too."""
     service.stages["orders_sync"] = stage
     with pytest.raises(WaitTimeoutError, match=f"last seen in stage '{stage}'") as caught:
-        getattr(client, verb)(INSTANCE, "orders_sync", timeout=0.05)
+        getattr(client, verb)(INSTANCE, "orders_sync", timeout=0.3)
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.task is not None
     assert caught.value.task.stage_text == stage

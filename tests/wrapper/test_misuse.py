@@ -17,6 +17,7 @@ BAD_OPTIONS: list[dict[str, Any]] = [
     {"poll": 3},
     {"progress": 5},
     {"accepted": 5},
+    {"recorder": print},
     {"timeout": math.nan},
     {"timeout": math.inf},
     {"timeout": "5"},
@@ -49,7 +50,8 @@ def test_options_of_a_wait(make: Maker, verb: str, options: dict[str, Any]) -> N
 
 def test_unknown_option_is_named(make: Maker) -> None:
     """With those that there are."""
-    words = r"^Unknown: intervall\. Waiting takes timeout, poll, settle, progress, accepted\.$"
+    options = "timeout, poll, settle, progress, accepted, recorder"
+    words = rf"^Unknown: intervall\. Waiting takes {options}\.$"
     with pytest.raises(ConfigurationError, match=words):
         make().do("ensure_paused", INSTANCE, TASK, intervall=5)
 

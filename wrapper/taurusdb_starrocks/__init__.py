@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from taurusdb_starrocks._credentials.access_key import AccessKeyAuth
     from taurusdb_starrocks._credentials.iam import IamPasswordAuth
     from taurusdb_starrocks._decisions.polling import Poll, Waiting
+    from taurusdb_starrocks._decisions.recording import Earlier, Recorder, WindowRecorder
     from taurusdb_starrocks._decisions.retry import RetryPolicy
     from taurusdb_starrocks._errors import (
         AlreadyPausedError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from taurusdb_starrocks._instances import Configuration, Instance
     from taurusdb_starrocks._messages import Origin, Request
     from taurusdb_starrocks._projects import find_project_id
+    from taurusdb_starrocks._rebuild import Rebuild
     from taurusdb_starrocks._spec import spec
     from taurusdb_starrocks._tasks import Job, Stage, Task
     from taurusdb_starrocks._windows import AsyncWindow, Window
@@ -51,6 +53,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Credentials",
+    "Earlier",
     "IamPasswordAuth",
     "Instance",
     "Job",
@@ -62,6 +65,8 @@ __all__ = [
     "PermissionDeniedError",
     "Poll",
     "RateLimitError",
+    "Rebuild",
+    "Recorder",
     "ReplicationError",
     "Request",
     "RetryPolicy",
@@ -75,6 +80,7 @@ __all__ = [
     "WaitTimeoutError",
     "Waiting",
     "Window",
+    "WindowRecorder",
     "__version__",
     "find_project_id",
     "spec",
@@ -93,6 +99,7 @@ _LATER = {
     "ConfigurationError": "_errors",
     "ConflictError": "_errors",
     "Credentials": "_credentials",
+    "Earlier": "_decisions.recording",
     "IamPasswordAuth": "_credentials.iam",
     "Instance": "_instances",
     "Job": "_tasks",
@@ -104,6 +111,8 @@ _LATER = {
     "PermissionDeniedError": "_errors",
     "Poll": "_decisions.polling",
     "RateLimitError": "_errors",
+    "Rebuild": "_rebuild",
+    "Recorder": "_decisions.recording",
     "ReplicationError": "_errors",
     "Request": "_messages",
     "RetryPolicy": "_decisions.retry",
@@ -117,6 +126,7 @@ _LATER = {
     "WaitTimeoutError": "_errors",
     "Waiting": "_decisions.polling",
     "Window": "_windows",
+    "WindowRecorder": "_decisions.recording",
     "find_project_id": "_projects",
     "spec": "_spec",
 }

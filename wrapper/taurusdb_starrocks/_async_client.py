@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from taurusdb_starrocks._decisions import convergence
 from taurusdb_starrocks._decisions.paging import Found, Reading, following
 from taurusdb_starrocks._decisions.polling import Waiting
-from taurusdb_starrocks._decisions.steps import ReadPage, Sleep, Steps, arun
+from taurusdb_starrocks._decisions.recording import Earlier
+from taurusdb_starrocks._decisions.steps import ReadPage, Record, Sleep, Steps, arun
 from taurusdb_starrocks._decisions.window import AlreadyPaused
 from taurusdb_starrocks._instances import Configuration, Instance
 from taurusdb_starrocks._operations import PAUSE, RESUME
@@ -32,6 +33,7 @@ class AsyncClient(Verbs):
 
         self._http, self._within = async_bridge.connect(plan)
         self._sleep = async_bridge.sleep
+        self._in_thread = async_bridge.in_thread
         api = _generated.connected()
         api.set_async_httpx_client(self._http)
         return api
@@ -64,21 +66,38 @@ class AsyncClient(Verbs):
 
     @overload
     async def ensure_running(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
+        self,
+        instance_id: str,
+        task_name: str,
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
     ) -> Task: ...
 
     @overload
     async def ensure_running(
-        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
+        self,
+        instance_id: str,
+        task_name: list[str] | tuple[str, ...],
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
     ) -> list[Task]: ...
 
     async def ensure_running(
-        self, instance_id: str, task_name: Names, **options: Unpack[Waiting]
+        self,
+        instance_id: str,
+        task_name: Names,
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
     ) -> Any:
         """As ``Client.ensure_running``."""
-        return await self._run(
-            self._ensuring(convergence.ensure_running, instance_id, task_name, options)
-        )
+        if earlier is None:
+            steps = self._ensuring(convergence.ensure_running, instance_id, task_name, options)
+        else:
+            steps = self._ensuring(convergence.take_over, instance_id, task_name, options, earlier)
+        return await self._run(steps)
 
     def tasks(self, instance_id: str) -> AsyncIterator[Task]:
         """As ``Client.tasks``, for ``async for``."""
@@ -165,6 +184,8 @@ class AsyncClient(Verbs):
     async def _perform(self, step: Any) -> Any:
         if isinstance(step, Sleep):
             return await self._sleep(step.seconds)
+        if isinstance(step, Record):
+            return await self._in_thread(step.act, *step.arguments)
         call, arguments, read = self._call(step)
         with self._within(step.deadline):
             return read(await call.asyncio_detailed(**arguments))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from taurusdb_starrocks._decisions import convergence
 from taurusdb_starrocks._decisions.paging import Found, Reading, following
 from taurusdb_starrocks._decisions.polling import Waiting
-from taurusdb_starrocks._decisions.steps import ReadPage, Sleep, Steps, run
+from taurusdb_starrocks._decisions.recording import Earlier
+from taurusdb_starrocks._decisions.steps import ReadPage, Record, Sleep, Steps, run
 from taurusdb_starrocks._decisions.window import AlreadyPaused
 from taurusdb_starrocks._instances import Configuration, Instance
 from taurusdb_starrocks._operations import PAUSE, RESUME
@@ -99,15 +100,32 @@ class Client(Verbs):
 
     @overload
     def ensure_running(
-        self, instance_id: str, task_name: str, **options: Unpack[Waiting]
+        self,
+        instance_id: str,
+        task_name: str,
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
     ) -> Task: ...
 
     @overload
     def ensure_running(
-        self, instance_id: str, task_name: list[str] | tuple[str, ...], **options: Unpack[Waiting]
+        self,
+        instance_id: str,
+        task_name: list[str] | tuple[str, ...],
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
     ) -> list[Task]: ...
 
-    def ensure_running(self, instance_id: str, task_name: Names, **options: Unpack[Waiting]) -> Any:
+    def ensure_running(
+        self,
+        instance_id: str,
+        task_name: Names,
+        *,
+        earlier: Earlier | None = None,
+        **options: Unpack[Waiting],
+    ) -> Any:
         """Resume tasks and wait until all run; return them as last seen.
 
         It is safe to repeat, and it always sends a request: that a task runs proves nothing while
@@ -119,14 +137,20 @@ class Client(Verbs):
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several; for several, the result is a list in the same order.
+            earlier: What is known of the requests of somebody who is gone and whose tasks these
+                are. They are then resumed as a window does it: the others too when one fails, and
+                again what failed in a way that may pass.
             **options: How to wait, see ``Waiting``.
 
         Raises:
             ReplicationError: As for ``ensure_paused``. The tasks may still be paused.
+            NotResumedError: With ``earlier``, in place of these; it names the tasks.
         """
-        return self._run(
-            self._ensuring(convergence.ensure_running, instance_id, task_name, options)
-        )
+        if earlier is None:
+            steps = self._ensuring(convergence.ensure_running, instance_id, task_name, options)
+        else:
+            steps = self._ensuring(convergence.take_over, instance_id, task_name, options, earlier)
+        return self._run(steps)
 
     def tasks(self, instance_id: str) -> Iterator[Task]:
         """An iterator over all synchronization tasks of an instance, each once.
@@ -294,6 +318,8 @@ class Client(Verbs):
     def _perform(self, step: Any) -> Any:
         if isinstance(step, Sleep):
             return time.sleep(step.seconds)
+        if isinstance(step, Record):
+            return step.act(*step.arguments)
         call, arguments, read = self._call(step)
         with self._within(step.deadline):
             return read(call.sync_detailed(**arguments))

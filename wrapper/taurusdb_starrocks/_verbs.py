@@ -18,12 +18,14 @@ from taurusdb_starrocks import _rules, _settings
 from taurusdb_starrocks._decisions import convergence, listing, paging
 from taurusdb_starrocks._decisions.paging import Reading
 from taurusdb_starrocks._decisions.polling import Chances, Patience, Poll, Waiting
+from taurusdb_starrocks._decisions.recording import Earlier, WindowRecorder
 from taurusdb_starrocks._decisions.retry import RetryPolicy
 from taurusdb_starrocks._decisions.steps import Change, Read, Steps, once
 from taurusdb_starrocks._decisions.window import AlreadyPaused, WindowSteps
 from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._instances import Configuration, Instance
 from taurusdb_starrocks._operations import CONFIGURATION, INSTANCES, Operation
+from taurusdb_starrocks._rebuild import Rebuild
 from taurusdb_starrocks._tasks import Job, Task
 
 if TYPE_CHECKING:
@@ -114,6 +116,7 @@ class Verbs(ABC):
             transport=transport,
             environ=environ,
         )
+        self._plan = plan
         self._api = self._connect(plan)
 
     @abstractmethod
@@ -128,6 +131,74 @@ class Verbs(ABC):
         return (
             f"{type(self).__name__}(endpoint={str(settings.endpoint)!r}, "
             f"project_id={settings.project_id!r})"
+        )
+
+    @property
+    def endpoint(self) -> str:
+        """Base URL of the service."""
+        return str(self._settings.endpoint)
+
+    @property
+    def project_id(self) -> str:
+        """Project of the instances."""
+        return self._settings.project_id
+
+    @property
+    def timeout(self) -> float:
+        """Longest time of a call in seconds: no request of one leaves after it."""
+        return self._plan.timeout
+
+    @property
+    def settle(self) -> float:
+        """The default of every verb that waits, in seconds."""
+        return self._patience.settle
+
+    def rebuild(self) -> Rebuild:
+        """How a ``Client`` with these settings is built in another process.
+
+        It holds the secrets of the credentials, for a pipe to that process. A retry policy of your
+        own is left out.
+
+        Raises:
+            ConfigurationError: The credentials say no way, or there is an ``ssl_context`` or a
+                ``transport``, which cannot be had there.
+        """
+        plan, patience = self._plan, self._patience
+        for name in ("ssl_context", "transport"):
+            if getattr(plan, name) is not None:
+                raise ConfigurationError(
+                    f"A client with {name}= cannot be built in another process."
+                )
+        auth = plan.auth.rebuild()
+        if auth is None:
+            raise ConfigurationError(
+                f"{type(plan.auth).__name__} cannot be built in another process: give it a "
+                "rebuild() that says how, or use a password, an access key or a plain token."
+            )
+        policy = Rebuild("taurusdb_starrocks:RetryPolicy", attrs.asdict(plan.retry))
+        own = {"retry": policy} if type(plan.retry) is RetryPolicy else {}
+        return Rebuild(
+            "taurusdb_starrocks:Client",
+            {
+                "endpoint": self.endpoint,
+                "project_id": self.project_id,
+                "auth": auth,
+                "language": self._language,
+                "timeout": plan.timeout,
+                "connect_timeout": plan.connect_timeout,
+                "read_timeout": plan.read_timeout,
+                "poll": Rebuild("taurusdb_starrocks:Poll", attrs.asdict(patience.poll)),
+                "wait_timeout": patience.timeout,
+                "settle": patience.settle,
+                "max_connections": plan.max_connections,
+                "environ": {
+                    name: value
+                    for name, value in plan.proxies.items()
+                    if name.casefold().endswith("_proxy")
+                },
+                **own,
+            },
+            lasting=auth.lasting,
         )
 
     @property
@@ -180,9 +251,10 @@ class Verbs(ABC):
         instance_id: str,
         task_name: Names,
         options: Mapping[str, Any],
+        *known: Earlier,
     ) -> Steps[Any]:
         names = self._names(instance_id, task_name)
-        steps = ensure(instance_id, names, self._waiting(options), self._chances)
+        steps = ensure(instance_id, names, self._waiting(options), self._chances, *known)
         return _picked(steps, names, single=isinstance(task_name, str))
 
     def _reaching(
@@ -221,12 +293,15 @@ class Verbs(ABC):
                 f"already_paused must be one of {', '.join(get_args(AlreadyPaused))}, not "
                 f"{already_paused!r}."
             )
+        patience = self._waiting(options)
+        if not isinstance(patience.recorder, WindowRecorder | None):
+            raise ConfigurationError("recorder must have the methods of a WindowRecorder.")
         # A window is for one use; as a decorator, what is returned here is used many times.
         return partial(
             WindowSteps,
             instance_id,
             names,
-            self._waiting(options),
+            patience,
             self._chances,
             already_paused,
         )

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from taurusdb_starrocks import _sigint
 from taurusdb_starrocks._decisions.steps import arun, run
 from taurusdb_starrocks._decisions.window import WindowSteps, with_block_error
-from taurusdb_starrocks._errors import ConfigurationError, NotResumedError
+from taurusdb_starrocks._errors import ConfigurationError, NotResumedError, ReplicationError
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,9 +63,9 @@ class _Window(Generic[Seen]):
         _open.add(self)
 
     @property
-    def _touched(self) -> bool:
-        """Whether there are tasks to resume; never in a forked process."""
-        return self._process == os.getpid() and bool(self._steps.touched)
+    def _unfinished(self) -> bool:
+        """Whether it is to be closed; never in a forked process."""
+        return self._process == os.getpid() and self._steps.unfinished
 
     def _warn(self) -> None:
         if self.found_paused:
@@ -76,10 +76,14 @@ class _Window(Generic[Seen]):
                 ", ".join(self.found_paused),
             )
 
-    def _seen(self, tasks: list[Any]) -> Any:
-        return tasks[0] if self._single else tasks
+    def _seen(self, tasks: Any) -> Any:
+        return tasks[0] if self._single and isinstance(tasks, list) else tasks
 
     def _came_to(self, failure: BaseException, block_error: BaseException | None) -> BaseException:
+        told = isinstance(failure, ReplicationError) and not isinstance(failure, NotResumedError)
+        if block_error is not None and told:  # All tasks run: it takes no error's place.
+            block_error.add_note(str(failure))
+            return block_error
         failure = with_block_error(failure, block_error)
         if isinstance(failure, NotResumedError):
             # Nobody may see what is raised after these.
@@ -96,12 +100,12 @@ class _Window(Generic[Seen]):
 
     def _end(self) -> None:
         # An exception raised by a signal handler can end the closing before its first step.
-        if not self._steps.touched:
+        if not self._steps.unfinished:
             _open.discard(self)
 
     def name_left(self) -> None:
         """Log the tasks that it leaves paused, if any."""
-        if self._touched:
+        if self._unfinished and self._steps.touched:
             logger.critical("window still open at exit: %s", self._steps.left_open())
 
 
@@ -161,11 +165,13 @@ class Window(_Window[Seen]):
         ordinary = error is None or isinstance(error, Exception)
         failure: BaseException | None = None
         try:
-            if self._touched:
+            if self._unfinished:
                 run(self._steps.close(interrupted=early or not ordinary), self._careful)
         except BaseException as raised:  # noqa: BLE001  # It is returned.
             interrupt = KeyboardInterrupt() if early or self._held else None
             failure = self._came_to(raised, error or interrupt)
+            if failure is error:
+                failure = None
         self._end()
         try:
             if self._holds:
@@ -258,13 +264,15 @@ class AsyncWindow(_Window[Seen]):
         ordinary = error is None or isinstance(error, Exception)
         failure: BaseException | None = None
         try:
-            if self._touched:
+            if self._unfinished:
                 with _shielded():
                     steps = self._steps.close(interrupted=early or not ordinary)
                     await arun(steps, self._careful)
         except BaseException as raised:  # noqa: BLE001  # It is returned.
             interrupt = KeyboardInterrupt() if early or self._held else None
             failure = self._came_to(raised, error or interrupt)
+            if failure is error:
+                failure = None
         self._end()
         try:
             self._busy = False

@@ -11,6 +11,7 @@ from taurusdb_starrocks import _rules
 from taurusdb_starrocks._credentials import signature
 from taurusdb_starrocks._credentials.credentials import Credentials
 from taurusdb_starrocks._messages import Request
+from taurusdb_starrocks._rebuild import Rebuild
 
 
 class AccessKeyAuth(Credentials):
@@ -46,6 +47,20 @@ class AccessKeyAuth(Credentials):
 
     def __repr__(self) -> str:
         return "AccessKeyAuth(…)"
+
+    def rebuild(self) -> Rebuild | None:
+        """With the key; the token of a temporary one ends."""
+        if type(self) is not AccessKeyAuth or self._clock is not time.time:
+            return None
+        return Rebuild(
+            "taurusdb_starrocks:AccessKeyAuth",
+            {
+                "access_key": self._access_key,
+                "secret_key": self._secret_key,
+                "security_token": self._security_token,
+            },
+            lasting=self._security_token is None,
+        )
 
     def headers(self, request: Request, /) -> Mapping[str, str]:
         """The headers of a signed request, dated now."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Document
+from taurusdb_starrocks._rebuild import Rebuild
 
 # Sends a login as a part of the call; given the request and the secrets in its body.
 Login = Callable[[Request, list[str]], Generator[Any, Any, tuple[Reply, Document]]]
@@ -40,6 +41,14 @@ class Credentials(ABC):
         Args:
             request: The attempt, complete but for these headers, ``Host`` and ``Content-Length``.
         """
+
+    def rebuild(self) -> Rebuild | None:
+        """How these credentials are built again in a second process; None if they cannot be.
+
+        The guardian of a durable window needs it. What is returned goes through a pipe, and nowhere
+        else. A subclass whose headers change by themselves may return others each time.
+        """
+        return None
 
     def authenticate(
         self, request: Request, rejected: Mapping[str, str] | None, _login: Login, /

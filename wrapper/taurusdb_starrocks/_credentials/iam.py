@@ -8,6 +8,7 @@ from collections.abc import Callable
 from taurusdb_starrocks import _rules
 from taurusdb_starrocks._credentials.iam_token import IamToken
 from taurusdb_starrocks._messages import Request
+from taurusdb_starrocks._rebuild import Rebuild
 
 
 class IamPasswordAuth(IamToken):
@@ -54,6 +55,22 @@ class IamPasswordAuth(IamToken):
 
     def __repr__(self) -> str:
         return f"IamPasswordAuth(user={self._user!r}, account={self._account!r}, …)"
+
+    def rebuild(self) -> Rebuild | None:
+        """With the password, which buys another token there."""
+        if type(self) is not IamPasswordAuth or self._clock is not time.time:
+            return None
+        return Rebuild(
+            "taurusdb_starrocks:IamPasswordAuth",
+            {
+                "user": self._user,
+                "password": self._password,
+                "account": self._account,
+                "project_id": self.project_id,
+                "region": self._region,
+                "iam_endpoint": str(self._base),
+            },
+        )
 
     def order(self) -> tuple[Request, list[str]]:
         """The login with the password, for one project."""

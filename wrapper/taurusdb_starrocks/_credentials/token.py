@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 from taurusdb_starrocks import _rules
 from taurusdb_starrocks._credentials.credentials import Credentials
+from taurusdb_starrocks._errors import ConfigurationError
 from taurusdb_starrocks._messages import Request
+from taurusdb_starrocks._rebuild import Rebuild
 
 
 class TokenAuth(Credentials):
@@ -28,6 +30,23 @@ class TokenAuth(Credentials):
 
     def __repr__(self) -> str:
         return "TokenAuth(…)"
+
+    @_rules.discreet
+    def replace(self, token: str) -> None:
+        """Use another token from the next attempt on, as when the first one ends.
+
+        Raises:
+            ConfigurationError: The token is malformed, or a callable gives the tokens.
+        """
+        if callable(self._token):
+            raise ConfigurationError("These credentials call a function for each token.")
+        self._token = _rules.secret("token", token)
+
+    def rebuild(self) -> Rebuild | None:
+        """With the token itself; a function cannot be had in another process."""
+        if callable(self._token) or type(self) is not TokenAuth:
+            return None
+        return Rebuild("taurusdb_starrocks:TokenAuth", {"token": self._token}, lasting=False)
 
     def headers(self, _request: Request, /) -> Mapping[str, str]:
         """The token's header."""

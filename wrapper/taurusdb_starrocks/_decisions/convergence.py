@@ -15,11 +15,9 @@ from taurusdb_starrocks._decisions.listing import (
 )
 from taurusdb_starrocks._decisions.outcome import Outcome, may_have_changed
 from taurusdb_starrocks._decisions.polling import Chances, Patience
-from taurusdb_starrocks._decisions.steps import Change, Sleep, Steps
-from taurusdb_starrocks._errors import (
-    ReplicationError,
-    WaitTimeoutError,
-)
+from taurusdb_starrocks._decisions.recording import Earlier
+from taurusdb_starrocks._decisions.steps import Change, Record, Sleep, Steps
+from taurusdb_starrocks._errors import NotResumedError, ReplicationError, WaitTimeoutError
 from taurusdb_starrocks._operations import PAUSE, RESUME, RUNNING, Operation
 from taurusdb_starrocks._tasks import Job, Stage, Task
 
@@ -44,6 +42,7 @@ class Convergence:
             of which the first half is left to the pause: a resume might hide that it came.
         late: Until when a second pause of a task may come, so that it proves nothing that the task
             runs; for half of the time at most.
+        earlier: What is known of the requests of somebody who is gone.
     """
 
     def __init__(
@@ -57,7 +56,9 @@ class Convergence:
         stubborn: bool = False,
         unseen: Collection[str] = (),
         late: Mapping[str, float] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
+        earlier = earlier or Earlier()
         self._operation = operation
         self._goal = operation.verified_goal
         self._instance_id = instance_id
@@ -66,11 +67,15 @@ class Convergence:
         self._stubborn = stubborn
         self._began = chances.clock()
         self.deadline = self._began + patience.timeout
-        self._unseen = set(unseen)
+        self._unseen = {*unseen, *earlier.pauses}
         # When these are resumed without having been seen paused.
         self._blind = self._began + min(patience.timeout, patience.settle) / 2
+        # Until when an earlier pause may arrive, and until when no request is sent after one.
+        self._arriving = {name: self._began + left for name, left in earlier.pauses.items()}
+        self._quiet = {name: self._began + left for name, left in earlier.unknown.items()}
         half = self._began + patience.timeout / 2
         self._late = {name: min(until, half) for name, until in (late or {}).items()}
+        self._late |= {name: self._began + left for name, left in earlier.late.items()}
         self.pending = dict.fromkeys(names)
         self.seen: dict[str, Task] = {}
         self.reached: set[str] = set()
@@ -78,7 +83,9 @@ class Convergence:
         self.sent: dict[str, list[float]] = {name: [] for name in names}
         self.failed: dict[str, ReplicationError] = {}  # Filled by the stubborn; others raise.
         self._outcomes = dict.fromkeys(names, Outcome())
-        self._there = set(unseen)  # Tasks that were at the goal when they were last seen.
+        for name in earlier.accepted:
+            self._outcomes[name] = Outcome("accepted", self._began)
+        self._there = set(self._unseen)  # Tasks that were at the goal when they were last seen.
         self._missed: set[str] = set()  # Tasks that the last poll did not show.
 
     @property
@@ -105,8 +112,15 @@ class Convergence:
 
     def request_all(self) -> Steps[None]:
         """Send a request for each task that needs one and for which none was accepted."""
-        names = [name for name in self.pending if self._outcomes[name].state != "accepted"]
-        yield from self._request_each([name for name in names if name not in self._unseen])
+        yield from self._request_each(
+            [
+                name
+                for name in self.pending
+                if self._outcomes[name].state != "accepted"
+                and name not in self._unseen
+                and name not in self._quiet
+            ]
+        )
 
     def wait(self) -> Steps[dict[str, Task]]:
         """Poll until every task is there, and return them as last seen.
@@ -145,7 +159,7 @@ class Convergence:
         # Noted before it is sent: an interrupt may come instead of the response.
         sent.append(self._chances.clock())
         try:
-            job: Job = yield Change(self._operation, self._instance_id, name, deadline)
+            job = yield from self._change(name, deadline)
         except ReplicationError as error:
             if not may_have_changed(error):
                 sent.pop()
@@ -160,9 +174,25 @@ class Convergence:
             if self._patience.accepted is not None:
                 self._patience.accepted(name, job)
 
+    def _change(self, name: str, deadline: float) -> Steps[Job]:
+        """Have a request performed, and recorded before it leaves and after its response."""
+        change = Change(self._operation, self._instance_id, name, deadline)
+        recorder = self._patience.recorder
+        if recorder is None:
+            unrecorded: Job = yield change
+            return unrecorded
+        yield Record(recorder.sending, (self._operation.name, name))
+        try:
+            job: Job = yield change
+        except ReplicationError as error:
+            yield Record(recorder.answered, (self._operation.name, name, error))
+            raise
+        yield Record(recorder.answered, (self._operation.name, name, job))
+        return job
+
     def _poll(self, pause: float) -> Steps[float]:
         """Poll once; return how long to wait until the next time."""
-        poll = self._patience.poll
+        poll, before = self._patience.poll, set(self.reached)
         try:
             found = yield from read(self._instance_id, self.pending, self._polls_until())
         except PASSING as error:
@@ -178,6 +208,9 @@ class Convergence:
                 self._fail(name, absent(self._instance_id, [name]))
             else:  # A list that changes while it is read may leave a task out once.
                 self._missed.add(name)
+        arrived = sorted(self.reached - before)
+        if arrived and self._patience.recorder is not None:
+            yield Record(self._patience.recorder.reached, (self._operation.name, arrived))
         return poll.after(None, pause, self._chances.chance())
 
     def _look_at(self, task: Task) -> None:
@@ -202,7 +235,8 @@ class Convergence:
         A task that runs may have a pause under way, and a list may lag behind: it proves nothing
         until a request to resume it was accepted, or was refused while it kept running.
         """
-        if name in self._unseen or self._chances.clock() < self._late.get(name, 0.0):
+        now = self._chances.clock()
+        if self._may_show(name) or now < max(self._late.get(name, 0.0), self._quiet.get(name, 0.0)):
             return False
         if self._goal is not RUNNING or not outcome.open:
             return True
@@ -210,13 +244,32 @@ class Convergence:
 
     def _needs_request(self, name: str, outcome: Outcome) -> bool:
         """Whether the polls show that a request had no effect, or none was sent for long enough."""
+        now = self._chances.clock()
+        if now < self._quiet.get(name, 0.0):
+            return False
         if outcome.state == "none":
-            return self._left_alone(name) and self._chances.clock() >= self._blind
+            if name in self._unseen:
+                return now >= self._blind_at(name)
+            return name in self._quiet and outcome.polls > 0
         if outcome.polls < POLLS_UNTIL_LOST:
             return False
         if outcome.state == "accepted" and self._stubborn and name not in self._there:
-            return self._chances.clock() - outcome.since >= self._patience.settle
+            return now - outcome.since >= self._patience.settle
         return outcome.open
+
+    def _may_show(self, name: str) -> bool:
+        """Whether a pause that was never seen may still take effect."""
+        if name not in self._arriving:
+            return name in self._unseen
+        over = self._arriving[name] + self._patience.settle
+        return name in self._unseen and self._chances.clock() < over
+
+    def _blind_at(self, name: str) -> float:
+        """When a task is resumed without having been seen paused."""
+        if name not in self._arriving:
+            return self._blind
+        half = self._arriving[name] + self._patience.settle / 2
+        return max(half, self._quiet.get(name, 0.0))
 
     def _left_alone(self, name: str) -> bool:
         """Whether no request was sent yet for a task whose pause may still show."""
@@ -224,17 +277,18 @@ class Convergence:
 
     def _polls_until(self) -> float:
         """Until when a poll may take: it must not keep such a task from being resumed."""
-        waiting = any(map(self._left_alone, self.pending))
-        return min(self._blind, self.deadline) if waiting else self.deadline
+        waiting = [self._blind_at(name) for name in self.pending if self._left_alone(name)]
+        return min([*waiting, self.deadline])
 
     def _next(self, name: str) -> float:
         """When there is something to do about a task, whatever the polls show."""
-        return min(self._blind, self._limit(name)) if self._left_alone(name) else self._limit(name)
+        limit = self._limit(name)
+        return min(self._blind_at(name), limit) if self._left_alone(name) else limit
 
     def _limit(self, name: str) -> float:
         """When a task is given up."""
         outcome = self._outcomes[name]
-        if name in self._unseen:
+        if name in self._unseen and name not in self._arriving:
             return min(self.deadline, self._began + self._patience.settle)
         if outcome.open and not self._stubborn:
             return min(self.deadline, outcome.since + self._patience.settle)
@@ -288,6 +342,35 @@ def ensure_running(
     effort = Convergence(RESUME, instance_id, names, patience, chances)
     yield from effort.request_all()
     return (yield from effort.wait())
+
+
+def take_over(
+    instance_id: str, names: Sequence[str], patience: Patience, chances: Chances, earlier: Earlier
+) -> Steps[dict[str, Task]]:
+    """Resume tasks that somebody paused who is gone, and wait until all run."""
+    effort = Convergence(
+        RESUME, instance_id, names, patience, chances, stubborn=True, earlier=earlier
+    )
+    yield from effort.request_all()
+    seen = yield from effort.wait()
+    if effort.failed:
+        first = next(iter(effort.failed.values()))
+        raise not_resumed(instance_id, effort.left) from first
+    return seen
+
+
+def not_resumed(instance_id: str, names: Sequence[str]) -> NotResumedError:
+    """The error of tasks that may have been left paused."""
+    lines = "; ".join(f"client.ensure_running({instance_id!r}, {name!r})" for name in names)
+    error = NotResumedError(
+        f"May still be paused: {', '.join(names)}. A task that stays paused longer than the "
+        "source keeps its binary log cannot catch up. Read its stage, and resume it by hand, "
+        f"once more if a pause that is under way stops it afterwards: {lines}",
+        instance_id=instance_id,
+        task_names=names,
+    )
+    error.task_name = names[0]
+    return error
 
 
 def wait_until(

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypedDict
 import attrs
 
 from taurusdb_starrocks import _rules
+from taurusdb_starrocks._decisions.recording import Recorder
 from taurusdb_starrocks._errors import ConfigurationError, RateLimitError, ReplicationError
 from taurusdb_starrocks._tasks import Job, Task
 
@@ -61,6 +62,7 @@ class Waiting(TypedDict, total=False):
         progress: Called with each task as a poll shows it.
         accepted: Called with the name of a task and the job that the service accepted for it,
             whose IDs the vendor's support requests.
+        recorder: Told of each request before it leaves and after its response.
     """
 
     timeout: float
@@ -68,6 +70,7 @@ class Waiting(TypedDict, total=False):
     settle: float
     progress: Progress | None
     accepted: Accepted | None
+    recorder: Recorder | None
 
 
 @attrs.frozen
@@ -79,6 +82,7 @@ class Patience:
     settle: float = 60.0
     progress: Progress | None = None
     accepted: Accepted | None = None
+    recorder: Recorder | None = None
 
     def __attrs_post_init__(self) -> None:
         _rules.seconds("timeout", self.timeout)
@@ -89,6 +93,8 @@ class Patience:
             raise ConfigurationError("progress must be callable with a Task.")
         if self.accepted is not None and not callable(self.accepted):
             raise ConfigurationError("accepted must be callable with a name and a Job.")
+        if self.recorder is not None and not isinstance(self.recorder, Recorder):
+            raise ConfigurationError("recorder must have the methods of a Recorder.")
 
 
 class Chances(NamedTuple):

@@ -70,6 +70,13 @@ class Read(NamedTuple):
     deadline: float | None = None
 
 
+class Record(NamedTuple):
+    """Call somebody who keeps a record, which may block; the answer is what it returns."""
+
+    act: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
 def once(step: Any) -> Steps[Any]:
     """One step alone."""
     return (yield step)

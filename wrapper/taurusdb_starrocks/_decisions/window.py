@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from taurusdb_starrocks._decisions.convergence import Convergence
+from taurusdb_starrocks._decisions.convergence import Convergence, not_resumed
 from taurusdb_starrocks._decisions.listing import find_all
 from taurusdb_starrocks._decisions.polling import Chances, Patience
-from taurusdb_starrocks._decisions.steps import Steps
-from taurusdb_starrocks._errors import AlreadyPausedError, NotResumedError
-from taurusdb_starrocks._operations import PAUSE, RESUME
+from taurusdb_starrocks._decisions.recording import Earlier, WindowRecorder
+from taurusdb_starrocks._decisions.steps import Read, Record, Steps
+from taurusdb_starrocks._errors import AlreadyPausedError, NotResumedError, ReplicationError
+from taurusdb_starrocks._operations import CONFIGURATION, PAUSE, RESUME
 from taurusdb_starrocks._tasks import Stage, Task
 
 AlreadyPaused = Literal["keep", "resume", "error"]
@@ -22,7 +23,8 @@ class WindowSteps:
     Args:
         instance_id: Instance of the tasks.
         names: The tasks, each once.
-        patience: How long to wait; once for pausing all, and again for resuming.
+        patience: How long to wait; once for pausing all, and again for resuming. Its recorder, if
+            any, is one of windows.
         chances: Where time and chance come from.
         already_paused: What becomes of tasks that are found paused: they stay so, they are resumed
             with the others, or the window does not open.
@@ -48,33 +50,84 @@ class WindowSteps:
         self._patience = patience
         self._chances = chances
         self._opening: Convergence | None = None  # Only while tasks may be paused by this window.
+        self._taken: set[str] = set()  # Tasks that an earlier window of the record left.
+        self._late: dict[str, float] = {}  # Until when a pause of that one may take effect.
+        recorder = patience.recorder
+        self._recorder = recorder if isinstance(recorder, WindowRecorder) else None
+        self._recording = False  # Whether the record is to be told that the window is over.
 
     @property
     def touched(self) -> list[str]:
         """The tasks that are to be resumed: those that may be paused by this window."""
-        if self._opening is None:
-            return []
-        ours = {name for name, sent in self._opening.sent.items() if sent}
-        # One that ran, refused to be paused, and was paused all the same, ran before the window.
-        ours |= self._opening.reached
-        if not self.keeps:
-            ours.update(self.found_paused)
+        ours = set(self._taken)
+        if self._opening is not None:
+            ours.update(name for name, sent in self._opening.sent.items() if sent)
+            # One that ran, refused to be paused, and was paused all the same, ran before it.
+            ours |= self._opening.reached
+            if not self.keeps:
+                ours.update(self.found_paused)
         return [name for name in self._names if name in ours]
 
-    def open(self) -> Steps[list[Task]]:
-        """Pause the tasks that are not paused yet, and wait until all are."""
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is to be closed."""
+        return self._recording or bool(self.touched)
+
+    def open(self) -> Steps[Any]:
+        """Pause the tasks that are not paused yet, and wait until all are.
+
+        Returns:
+            The tasks as they were seen, or what the recorder gives in their place.
+        """
+        if self._recorder is not None:
+            self._recording = True
+            yield from self._take_over((yield Record(self._recorder.opening)))
         opening = Convergence(PAUSE, self.instance_id, self._names, self._patience, self._chances)
         before = yield from find_all(
             self.instance_id, self._names, self._patience, self._chances, opening.deadline
         )
-        self.found_paused = tuple(n for n in self._names if before[n].stage is Stage.PAUSED)
+        paused = [name for name in self._names if before[name].stage is Stage.PAUSED]
+        self.found_paused = tuple(name for name in paused if name not in self._taken)
         if self.found_paused and self._refuses:
             raise AlreadyPausedError(self.instance_id, self.found_paused)
         self._opening = opening  # What was found paused may be ours to resume by now.
         opening.skip(before)
+        if self._recorder is not None:
+            yield from self._tell(self._recorder, before, opening.deadline)
         yield from opening.request_all()
         after = yield from opening.wait()
-        return [after[name] for name in self._names]
+        tasks = [after[name] for name in self._names]
+        if self._recorder is not None:
+            return (yield Record(self._recorder.opened, (tasks,)))
+        return tasks
+
+    def _take_over(self, earlier: Earlier) -> Steps[None]:
+        """Make the tasks that were left ours, and wait for those that are being resumed.
+
+        A resume that is under way would let such a task run inside of the block.
+        """
+        self._taken = earlier.names
+        latest = self._chances.clock() + self._patience.settle
+        self._late = {name: latest + left for name, left in earlier.pauses.items()}
+        resuming = [n for n in self._names if n in earlier.accepted or n in earlier.unknown]
+        if resuming:
+            effort = self._resuming(resuming, earlier=earlier.about(resuming))
+            yield from effort.request_all()
+            yield from effort.wait()
+            for error in effort.failed.values():
+                raise error
+
+    def _tell(
+        self, recorder: WindowRecorder, before: Mapping[str, Task], deadline: float
+    ) -> Steps[None]:
+        """Tell the recorder what the tasks are before the first of them is paused."""
+        tasks = [before[name] for name in self._names]
+        for name in (yield Record(recorder.found, (tasks, self.found_paused))):
+            try:
+                configuration = yield Read(CONFIGURATION, self.instance_id, name, deadline)
+            except ReplicationError:
+                continue  # Not every service has it, and it is not needed.
+            yield Record(recorder.configured, (name, configuration))
 
     def close(self, *, interrupted: bool) -> Steps[None]:
         """Resume the tasks that may have been paused here, and wait until they run.
@@ -89,48 +142,93 @@ class WindowSteps:
             NotResumedError: A task is not known to run again.
             BaseException: The interrupt that was held back, when all tasks run.
         """
-        if not self.touched:
+        if not self.unfinished:
             return
         try:
             yield from self._resume(interrupted=interrupted)
-        finally:
-            self._opening = None  # Whatever came of it, it is over.
+        finally:  # Whatever came of it, it is over.
+            self._opening, self._recording = None, False
+            self._taken = set()
 
     def _resume(self, *, interrupted: bool) -> Steps[None]:
-        effort = self._closing()
+        effort: Convergence | None = None
         held: BaseException | None = None
-        if interrupted:
-            effort.hurry()
         while True:
             try:
+                if effort is None:
+                    effort = yield from self._begin_closing()
+                    if interrupted:
+                        effort.hurry()
                 yield from effort.request_all()
                 yield from effort.wait()
                 break
             except Exception as error:  # Whatever it is, the tasks must be named.
-                raise self._not_resumed(effort.left, held) from error
+                raise self._not_resumed(self._left(effort), held) from error
             except BaseException as interrupt:  # Raised again, or as the cause.
                 if interrupted or isinstance(interrupt, GeneratorExit):
-                    raise self._not_resumed(effort.left, held or interrupt) from interrupt
+                    raise self._not_resumed(self._left(effort), held or interrupt) from interrupt
                 interrupted, held = True, interrupt
-                effort.hurry()
-        if effort.failed:
-            first = next(iter(effort.failed.values()))
-            raise self._not_resumed(effort.left, held) from first
+                if effort is not None:
+                    effort.hurry()
+        failed = yield from self._end_closing(effort, held)
+        if failed:
+            first = next(iter(failed.values()))
+            raise self._not_resumed(list(failed), held) from first
         if held is not None:
             raise held
 
-    def _closing(self) -> Convergence:
-        assert self._opening is not None
+    def _left(self, effort: Convergence | None) -> list[str]:
+        """The tasks that are not known to run again."""
+        return (self.touched if effort is None else effort.left) or list(self._names)
+
+    def _begin_closing(self) -> Steps[Convergence]:
+        """Make the effort that resumes the tasks: those that the recorder leaves to this window."""
+        names = self.touched
+        if self._recorder is not None:
+            ours = yield Record(self._recorder.closing, (names,))
+            names = [name for name in names if name in ours]
+        return self._closing(names)
+
+    def _end_closing(
+        self, effort: Convergence, held: BaseException | None
+    ) -> Steps[Mapping[str, ReplicationError]]:
+        """Tell the recorder how it ended; return the tasks that are not known to run."""
+        left = dict(effort.failed)
+        if self._recorder is None:
+            return left
+        seen = [task for name, task in effort.seen.items() if name not in left]
+        try:
+            still = yield Record(self._recorder.closed, (left, seen))
+        except ReplicationError as error:
+            if held is not None:
+                raise held from error
+            raise
+        except BaseException as interrupt:
+            if left:
+                raise self._not_resumed(list(left), held or interrupt) from interrupt
+            raise
+        return {name: error for name, error in left.items() if name in still}
+
+    def _closing(self, names: Sequence[str]) -> Convergence:
+        if self._opening is None:
+            return self._resuming(names)
         sent, reached = self._opening.sent, self._opening.reached
+        return self._resuming(
+            names,
+            unseen=[name for name in names if sent[name] and name not in reached],
+            late=self._late
+            | {n: sent[n][-1] + self._patience.settle for n in names if sent[n][1:]},
+        )
+
+    def _resuming(self, names: Sequence[str], **known: Any) -> Convergence:
         return Convergence(
             RESUME,
             self.instance_id,
-            self.touched,
+            names,
             self._patience,
             self._chances,
             stubborn=True,
-            unseen=[name for name, times in sent.items() if times and name not in reached],
-            late={n: times[-1] + self._patience.settle for n, times in sent.items() if times[1:]},
+            **known,
         )
 
     def left_open(self) -> NotResumedError:
@@ -140,18 +238,7 @@ class WindowSteps:
     def _not_resumed(
         self, names: Sequence[str], interrupt: BaseException | None
     ) -> NotResumedError:
-        lines = "; ".join(
-            f"client.ensure_running({self.instance_id!r}, {name!r})" for name in names
-        )
-        error = NotResumedError(
-            f"May still be paused: {', '.join(names)}. A task that stays paused longer than the "
-            "source keeps its binary log cannot catch up. Read its stage, and resume it by hand, "
-            "once more if a pause that is under way stops it afterwards: "
-            f"{lines}",
-            instance_id=self.instance_id,
-            task_names=names,
-        )
-        error.task_name = names[0]
+        error = not_resumed(self.instance_id, names)
         error.block_error = interrupt
         return error
 

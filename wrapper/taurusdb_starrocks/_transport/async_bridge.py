@@ -118,6 +118,11 @@ async def _opened(latch: Latch, seconds: float) -> bool:
     return True
 
 
+async def in_thread(act: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function that may block returns; a cancellation leaves it running."""
+    return await asyncio.to_thread(act, *arguments)
+
+
 async def sleep(seconds: float) -> None:
     """Wait so many seconds."""
     await asyncio.sleep(seconds)

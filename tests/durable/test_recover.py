@@ -1,0 +1,331 @@
+"""What `recover` does for windows that neither a program nor a guardian looks after."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from programs import BILLING, BOTH, ORDERS, Surroundings, until
+from taurusdb_starrocks import Client, ConfigurationError, TokenAuth
+from taurusdb_starrocks.durable import (
+    Journal,
+    TaskBusyError,
+    forget,
+    overview,
+    recover,
+    window,
+)
+from taurusdb_starrocks_emulator import Fault
+
+WINDOW = """
+with window(client, INSTANCE, NAMES, journal=journal, lease=given.get("lease", 60), guardian=False):
+    say("in")
+    listen()
+"""
+
+
+def left(around: Surroundings, names: list[str] | None = None, **given: Any) -> None:
+    """Leave a window without anybody to look after it."""
+    program = around.program(WINDOW, names=names or BOTH, **given)
+    assert program.hear() == ["in"]
+    program.kill()
+
+
+def test_what_a_killed_program_left(around: Surroundings, journal: Journal) -> None:
+    """Its tasks are resumed, and nothing is left in the journal."""
+    left(around)
+    assert around.paused()
+    assert [entry.state for entry in overview(journal)] == ["abandoned"] * 2
+    done = recover(journal, connect=around.connect)
+    assert [(one.entry.task_name, one.outcome, one.why) for one in done] == [
+        (ORDERS, "resumed", ""),
+        (BILLING, "resumed", ""),
+    ]
+    assert around.running()
+    assert overview(journal) == []
+    assert recover(journal, connect=around.connect) == []
+
+
+def test_program_and_guardian_killed(around: Surroundings, journal: Journal) -> None:
+    """As a reboot does it, or a container that is removed."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60):
+            say("in")
+            listen()
+        """
+    )
+    assert program.hear() == ["in"]
+    for pid in around.guardians():
+        os.kill(pid, signal.SIGKILL)
+    program.kill()
+    assert around.paused()
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    assert around.running()
+
+
+def test_a_window_that_lives_is_left(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """Also from the program that it is of, and without taking its lock away."""
+    with window(client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False):
+        for _ in range(2):
+            done = recover(journal, connect=around.connect)
+            assert {(one.outcome, one.why) for one in done} == {("left", "its program runs")}
+        program = around.program(
+            "say([one.outcome for one in recover(journal, connect=lambda *_: client)])"
+        )
+        assert program.hear() == [["left", "left"]]
+        assert around.paused()
+
+
+def test_a_guardian_that_lives_is_left_to_its_work(around: Surroundings, journal: Journal) -> None:
+    """It resumes the tasks itself."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60):
+            say("in")
+            listen()
+        """
+    )
+    assert program.hear() == ["in"]
+    around.emulator.faults.add(
+        Fault("drip-body", operation="resume", seconds=0.01, applied=True, times=1)
+    )
+    program.kill()
+    until(lambda: around.sent("resume"))
+    done = recover(journal, connect=around.connect)
+    assert {(one.outcome, one.why) for one in done} <= {("left", "its guardian resumes it")}
+    until(around.running)
+    assert around.sent("resume") == 2
+
+
+def test_an_expired_window_of_a_program_that_is_stuck(
+    around: Surroundings, journal: Journal
+) -> None:
+    """Without a guardian, `recover` resumes at the end of the lease; the program is told."""
+    program = around.program(
+        """
+        try:
+            with window(client, INSTANCE, NAMES, journal=journal, lease=0.3, guardian=False) as w:
+                say("in")
+                listen()
+        except LeaseExpiredError:
+            say("told")
+        """
+    )
+    assert program.hear() == ["in"]
+    until(lambda: {entry.state for entry in overview(journal)} == {"expired"})
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    assert around.running()
+    program.say()
+    assert program.hear() == ["told"]
+    assert around.sent("resume") == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_is_refused_is_tried_again(
+    status: int, around: Surroundings, journal: Journal
+) -> None:
+    """It is never marked done; the journal says what was wrong."""
+    left(around, [ORDERS])
+    around.emulator.faults.add(Fault("error", operation="resume", status=status, times=1))
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "failed"
+    assert f" {status} " in done.why
+    assert overview(journal)[0].trouble == done.why
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "resumed"
+    assert overview(journal) == []
+
+
+def test_one_of_two_fails(around: Surroundings, journal: Journal) -> None:
+    """The other is done with."""
+    left(around)
+    around.emulator.faults.add(Fault("error", operation="resume", status=403, times=1))
+    done = recover(journal, connect=around.connect)
+    assert sorted(one.outcome for one in done) == ["failed", "resumed"]
+    assert len(overview(journal)) == 1
+
+
+def test_a_client_that_cannot_be_made(around: Surroundings, journal: Journal) -> None:
+    """That is a failure of the tasks, not of the recovery."""
+    left(around, [ORDERS])
+
+    def connect(endpoint: str, project_id: str) -> Client:
+        assert (endpoint, project_id) == (around.emulator.url, around.emulator.project_id)
+        raise ConfigurationError("No credentials.")
+
+    (done,) = recover(journal, connect=connect)
+    assert (done.outcome, done.why) == ("failed", "ConfigurationError: No credentials.")
+
+
+def test_credentials_come_from_the_environment(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a client is given."""
+    left(around, [ORDERS])
+    monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", around.emulator.token)
+    (done,) = recover(journal, timeout=5.0, poll=around.settings["poll"])
+    assert done.outcome == "resumed"
+
+
+def test_a_window_takes_over_what_was_left(
+    around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an unfinished window left is resumed at the end; a warning names it."""
+    around.emulator.set_stage(around.instance_id, BILLING, "Paused")
+    left(around)
+    with window(
+        client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False
+    ) as opened:
+        assert opened.taken_over == (ORDERS,)
+        assert opened.found_paused == (BILLING,)
+        assert around.sent("pause") == 1
+    assert "takes over what an unfinished window of -c of" in caplog.text
+    assert around.stages() == ["Incremental", "Paused"]
+    assert around.rows("SELECT outcome LIKE 'taken over by %' FROM window LIMIT 1") == [(1,)]
+
+
+def test_a_part_of_a_window_is_taken_over(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """The rest stays where it was."""
+    left(around)
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False):
+        assert [entry.state for entry in overview(journal)] == ["abandoned", "live"]
+    assert around.stages() == ["Incremental", "Paused"]
+    assert len(recover(journal, connect=around.connect)) == 1
+    assert around.running()
+
+
+def test_a_resume_that_was_under_way_is_waited_for(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """It could let the task run in the middle of the block."""
+    program = around.program(WINDOW, names=[ORDERS], timeout=30.0, settle=1.0)
+    assert program.hear() == ["in"]
+    around.emulator.faults.add(Fault("hang", operation="resume", seconds=20, applied=True, times=1))
+    program.say()
+    until(lambda: around.sent("resume"))
+    program.kill()
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False) as w:
+        assert w.taken_over == (ORDERS,)
+        assert around.paused([ORDERS])
+    assert around.running([ORDERS])
+    assert around.sent("pause") == 2
+    assert around.sent("resume") == 2
+
+
+def test_forget(around: Surroundings, journal: Journal) -> None:
+    """A person wants it left paused: nothing resumes it any more, and the reason stands there."""
+    left(around)
+    (entry,) = forget(journal, around.instance_id, ORDERS, "the replica is rebuilt")
+    assert entry.task_name == ORDERS
+    recover(journal, connect=around.connect)
+    assert around.stages() == ["Paused", "Incremental"]
+    assert around.rows("SELECT what, text FROM note") == [
+        ("forgotten", "orders_sync: the replica is rebuilt")
+    ]
+    with pytest.raises(ConfigurationError, match="no paused task orders_sync"):
+        forget(journal, around.instance_id, ORDERS, "again")
+    with pytest.raises(ConfigurationError, match="reason"):
+        forget(journal, around.instance_id, ORDERS, " ")
+
+
+def test_forget_stops_a_guardian(around: Surroundings, journal: Journal) -> None:
+    """One that gets 401 would try for ever."""
+    around.emulator.faults.add(Fault("error", operation="resume", status=401, times=50))
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60):
+            say("in")
+            listen()
+        """,
+        names=[ORDERS],
+    )
+    assert program.hear() == ["in"]
+    program.kill()
+    until(lambda: overview(journal)[0].trouble)
+    forget(journal, around.instance_id, ORDERS, "wanted")
+    until(lambda: not around.guardians())
+    assert around.paused([ORDERS])
+
+
+def test_forget_leaves_a_block_alone(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """The program resumes the task at its end."""
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False):
+        with pytest.raises(TaskBusyError):
+            forget(journal, around.instance_id, ORDERS, "wanted")
+
+
+@pytest.fixture
+def elsewhere(around: Surroundings, journal: Journal) -> Iterator[None]:
+    """A window of another machine, which lives or not."""
+    left(around, [ORDERS])
+    journal.write(lambda c: c.execute("UPDATE window SET machine = 'other', boot = 'other'"))
+    return
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_window_of_another_machine(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """It is not judged dead before its lease is over."""
+    assert overview(journal)[0].state == "elsewhere"
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "left"
+    assert "another machine" in done.why
+    with pytest.raises(TaskBusyError, match="another machine"):
+        with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
+            pytest.fail("it opened")
+    journal.write(lambda c: c.execute("UPDATE window SET ends_wall = ends_wall - 61"))
+    assert overview(journal)[0].state == "expired"
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "resumed"
+
+
+def test_after_a_reboot(around: Surroundings, journal: Journal) -> None:
+    """Nothing of before it lives."""
+    program = around.program(WINDOW)
+    assert program.hear() == ["in"]
+    journal.write(lambda c: c.execute("UPDATE window SET boot = 'before'"))
+    assert {entry.state for entry in overview(journal)} == {"abandoned"}
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+
+
+def test_children_that_live_are_waited_for(around: Surroundings, journal: Journal) -> None:
+    """Until the lease is over; then they are ended."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False) as w:
+            child = subprocess.Popen(["sleep", "60"], process_group=0)
+            w.guard(child.pid, grace=0.2)
+            say("in", child.pid)
+            listen()
+        """
+    )
+    _, child = program.hear()
+    program.kill()
+    done = recover(journal, connect=around.connect)
+    assert {(one.outcome, one.why) for one in done} == {("left", "its child processes run")}
+    assert around.paused()
+    journal.write(lambda c: c.execute("UPDATE window SET ends_clock = 0"))
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_wrong_token_and_then_the_right_one(around: Surroundings, journal: Journal) -> None:
+    """What a recovery cannot do, the next one can, with other credentials."""
+    left(around, [ORDERS])
+    (done,) = recover(journal, connect=lambda *_: around.client(auth=TokenAuth("wrong" * 5)))
+    assert done.outcome == "failed"
+    assert done.why.startswith("AuthenticationError: 401")
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "resumed"

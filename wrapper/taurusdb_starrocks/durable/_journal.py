@@ -1,0 +1,312 @@
+"""The journal: an SQLite file, which one thread of the process reads and writes.
+
+A thread of its own, because an interrupt of the program must not end a transaction halfway, and
+because whatever came meanwhile is committed at once: many windows share one sync of the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+from taurusdb_starrocks import ConfigurationError
+from taurusdb_starrocks.durable import _place
+from taurusdb_starrocks.durable._errors import JournalError
+
+T = TypeVar("T")
+APPLICATION = 0x54535232  # Marks the file as a journal of this package.
+VERSION = 1
+BUSY = 5.0  # Seconds to wait for another process that is writing.
+BUSY_AGAIN = 0.2  # The same after that was in vain: it may be stopped.
+SCHEMA = """
+CREATE TABLE window (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,             -- window or hold
+    endpoint TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    instance_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    program TEXT NOT NULL,
+    process INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    actor TEXT NOT NULL,            -- the lock of the process that may send
+    guardian TEXT NOT NULL DEFAULT '',
+    began_wall REAL NOT NULL,
+    lease REAL,                     -- seconds; NULL is no limit
+    ends_clock REAL,
+    ends_wall REAL,
+    call_timeout REAL NOT NULL,
+    settle REAL NOT NULL,
+    process_group INTEGER,
+    group_born TEXT NOT NULL DEFAULT '',
+    grace REAL NOT NULL DEFAULT 0,
+    trouble TEXT NOT NULL DEFAULT '',
+    closed_wall REAL,
+    outcome TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE task (
+    id INTEGER PRIMARY KEY,
+    endpoint TEXT NOT NULL,
+    project_id TEXT NOT NULL,
+    instance_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    window TEXT REFERENCES window,  -- whose it is
+    epoch INTEGER NOT NULL,         -- counts who may send
+    base INTEGER NOT NULL,          -- requests up to this one are settled
+    UNIQUE (endpoint, project_id, instance_id, name)
+);
+CREATE INDEX task_window ON task (window);
+CREATE TABLE request (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    task INTEGER NOT NULL REFERENCES task,
+    window TEXT NOT NULL REFERENCES window,
+    epoch INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    state TEXT NOT NULL,            -- planned, sent, accepted, refused, unsent, unknown, confirmed
+    job_id TEXT,
+    request_id TEXT,
+    error TEXT,
+    sent_clock REAL NOT NULL,
+    sent_wall REAL NOT NULL,
+    boot TEXT NOT NULL,
+    answered_wall REAL
+);
+CREATE INDEX request_task ON request (task, id);
+CREATE TABLE note (
+    id INTEGER PRIMARY KEY,
+    wall REAL NOT NULL,
+    window TEXT REFERENCES window,
+    task INTEGER REFERENCES task,
+    what TEXT NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE TABLE opened (wall REAL NOT NULL);
+INSERT INTO opened VALUES (0);
+"""
+
+
+class _Job(NamedTuple):
+    act: Callable[[sqlite3.Connection], Any]
+    future: Future[Any]
+    writes: bool
+
+
+class Journal:
+    """The record of what is paused, in one file for many windows, processes and instances.
+
+    It is written before each request leaves and after its response came, and holds no secret.
+    Threads may share it; a forked child goes on with a connection of its own.
+
+    Args:
+        path: The file; it is made, with its folder, if it is not there. On a disk of this machine,
+            in a folder that nobody else can write.
+
+    Attributes:
+        path: The file, without symbolic links.
+
+    Raises:
+        ConfigurationError: The place is not safe, or the file is another program's or a newer
+            version's.
+        JournalError: It cannot be read or written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = _place.prepared(path)
+        self._process = 0
+        self._lock = threading.Lock()
+        self.write(_touch)
+
+    def lock_path(self, owner: str) -> Path:
+        """Where the lock of an owner lies."""
+        return self.path.with_name(f"{self.path.name}.owners") / owner
+
+    def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Have a function carried out in a transaction, which is on the disk when it returns.
+
+        Raises:
+            JournalError: It is not.
+        """
+        return self._run(act, writes=True)
+
+    def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """Have a function carried out that only reads, for which nobody who writes is waited for.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        return self._run(act, writes=False)
+
+    def _run(self, act: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+        future: Future[T] = Future()
+        self._jobs().put(_Job(act, future, writes))
+        try:
+            return future.result()
+        except sqlite3.Error as error:
+            raise JournalError(f"The journal {self.path} failed: {error}.") from error
+
+    def _jobs(self) -> queue.SimpleQueue[_Job | None]:
+        if self._process != os.getpid():  # At first, and after a fork, where no thread lives on.
+            with self._lock if self._process == 0 else threading.Lock():
+                if self._process != os.getpid():
+                    self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+                    thread = threading.Thread(
+                        target=_serve,
+                        args=(self.path, self._queue),
+                        name="taurusdb-starrocks-journal",
+                        daemon=True,
+                    )
+                    thread.start()
+                    self._lock = threading.Lock()
+                    self._finalizer = weakref.finalize(self, _end, self._queue, thread)
+                    self._process = os.getpid()
+        return self._queue
+
+    def close(self) -> None:
+        """Close the file. What is used again opens it again."""
+        if self._process == os.getpid():
+            self._process = 0
+            self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _end(jobs: queue.SimpleQueue[_Job | None], thread: threading.Thread) -> None:
+    jobs.put(None)
+    if thread is not threading.current_thread():
+        thread.join(timeout=BUSY)
+
+
+def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
+    """Carry out jobs, all that are there in one transaction, until None comes."""
+    connection: sqlite3.Connection | None = None
+    patience = BUSY
+    job = jobs.get()
+    while job is not None:
+        batch = [job]
+        with suppress(queue.Empty):
+            while (job := jobs.get_nowait()) is not None:
+                batch.append(job)
+        for writes in (False, True):
+            jobs_now = [one for one in batch if one.writes is writes]
+            try:
+                if connection is None:
+                    connection = _connect(path)
+                connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+                _carry_out(connection, jobs_now, "IMMEDIATE" if writes else "DEFERRED")
+                patience = BUSY if writes and jobs_now else patience
+            except Exception as error:  # noqa: BLE001  # It is raised where the jobs come from.
+                patience = BUSY_AGAIN
+                for failed in jobs_now:
+                    failed.future.set_exception(error)
+        if job is not None:
+            job = jobs.get()
+    if connection is not None:
+        connection.close()
+
+
+def _carry_out(connection: sqlite3.Connection, batch: list[_Job], mode: str) -> None:
+    if not batch:
+        return
+    results: list[tuple[_Job, Any, BaseException | None]] = []
+    connection.execute(f"BEGIN {mode}")
+    try:
+        for job in batch:
+            connection.execute("SAVEPOINT job")
+            try:
+                results.append((job, job.act(connection), None))
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001  # The others are not to fail for it.
+                connection.execute("ROLLBACK TO job")
+                results.append((job, None, error))
+            connection.execute("RELEASE job")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    for job, value, failure in results:
+        if failure is None:
+            job.future.set_result(value)
+        else:
+            job.future.set_exception(failure)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
+        _check(path, connection)
+        _wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        if not _version(connection):
+            for statement in SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _wal(connection: sqlite3.Connection) -> None:
+    """Switch to WAL, for which SQLite does not wait while another process does the same."""
+    limit = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        raise ConfigurationError(f"{path} is not a journal: {error}. Nothing was sent.") from error
+    if application != APPLICATION and not (empty and application == 0):
+        raise ConfigurationError(
+            f"{path} is the database of another program. Nothing was sent, and it was not changed."
+        )
+    if (version := _version(connection)) > VERSION:
+        raise ConfigurationError(
+            f"The journal {path} is of version {version}, which is newer than this package's "
+            f"({VERSION}): update the package. Nothing was sent, and it was not changed."
+        )
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """Write something, so that a disk that is full or read-only is noticed before a pause."""
+    connection.execute("UPDATE opened SET wall = ?", (time.time(),))

@@ -1,0 +1,358 @@
+"""The recorder of a durable window: what is done in its program, beside pausing and resuming."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from taurusdb_starrocks import (
+    AsyncClient,
+    Client,
+    Configuration,
+    ConfigurationError,
+    Earlier,
+    ReplicationError,
+    Task,
+)
+from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery, _term
+from taurusdb_starrocks.durable._clock import Moment
+from taurusdb_starrocks.durable._errors import JournalError
+from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import Owned
+from taurusdb_starrocks.durable._sender import Sender, logger
+from taurusdb_starrocks.durable._term import Term
+from taurusdb_starrocks.durable._watch import Watch
+
+OPENING = 60.0  # Seconds that the lease is longer until the window opens.
+
+
+class Keeper(Sender):
+    """The recorder of a window: keeps its lease, and has a guardian watch over it.
+
+    Args:
+        client: The client of the window.
+        instance_id: Instance of the tasks.
+        names: The tasks.
+        journal: Where it is written.
+        lease: Seconds until the guardian resumes the tasks.
+        guardian: Whether there is one.
+        reason: Why, for people.
+        waiting: How to wait.
+        handle: Makes of this what ``as`` gives.
+    """
+
+    kind = "window"
+    takes_holds = False
+
+    def __init__(
+        self,
+        client: Client | AsyncClient,
+        instance_id: str,
+        names: Sequence[str],
+        *,
+        journal: Journal,
+        lease: float | None,
+        guardian: bool,
+        reason: str,
+        waiting: Mapping[str, Any],
+        handle: Callable[[Keeper], Any] = lambda keeper: keeper,
+    ) -> None:
+        super().__init__(journal, uuid.uuid4().hex, "")
+        self.actor = self.window  # Its lock has the same name.
+        self._client = client
+        self._instance_id = instance_id
+        self._names = list(dict.fromkeys(names))
+        self.term = Term(lease, instance_id, self._names[0])
+        self._reason = reason
+        self._handle = handle
+        self._settle = float(waiting.get("settle", client.settle))
+        self._process = 0
+        self._lock: _locks.Lock | None = None
+        self._stop = threading.Event()
+        self._busy = threading.RLock()  # An opening that was cancelled goes on in its thread.
+        self.found_paused: tuple[str, ...] = ()
+        self.taken_over: tuple[str, ...] = ()
+        self.tasks_seen: list[Task] = []
+        self._watch = Watch(
+            journal,
+            self.window,
+            self.term,
+            client,
+            guarded=guardian,
+            waiting=waiting,
+            about=f"window on instance={instance_id} over {', '.join(self._names)}",
+        )
+
+    # --- What the window calls, in its order ----------------------------------------------------
+
+    def opening(self) -> Earlier:
+        """Claim the tasks, start the guardian, and wait for what an earlier owner had under way."""
+        with self._busy:
+            if self._process:
+                raise ConfigurationError("A durable window is for one block: make another.")
+            self._process = os.getpid()
+            self._lock = _locks.Lock(self.journal.lock_path(self.window))
+            now = _clock.now()
+            # Nothing is paused yet; what is taken over is guarded until the lease begins.
+            self.term.end = self.term.ends(now.after(OPENING), self.term.seconds)
+            row = self._described(now)
+            taken = self.journal.write(lambda c: self._claim(c, row, now))
+            self.begin_watch(self._watch)
+            earlier = self._settled(taken)
+            self._begin_lease()
+            return earlier
+
+    def begin_watch(self, watch: Watch) -> None:
+        """Have a guardian watch over this process."""
+        watch.start(os.getpid())
+        watch.keep()
+
+    def _described(self, now: Moment) -> dict[str, Any]:
+        return {
+            "id": self.window,
+            "kind": self.kind,
+            "endpoint": self._client.endpoint,
+            "project_id": self._client.project_id,
+            "instance_id": self._instance_id,
+            "reason": self._reason,
+            "actor": self.actor,
+            "lease": self.term.seconds,
+            "ends_clock": self.term.end and self.term.end.clock,
+            "ends_wall": self.term.end and self.term.end.wall,
+            "call_timeout": self._client.timeout,
+            "settle": self._settle,
+            **_records.described(now),
+        }
+
+    def _claim(self, c: Any, row: Mapping[str, Any], now: Moment) -> dict[str, Any]:
+        _records.open_window(c, row)
+        taken = _records.claim(c, row, self._names, now, self._alive, holds=self.takes_holds)
+        self.tasks = {task.name: task for task in _records.owned(c, self.window)}
+        return taken
+
+    def _alive(self, actor: str) -> bool:
+        return _locks.alive(self.journal.lock_path(actor))
+
+    def _settled(self, taken: Mapping[str, Any]) -> Earlier:
+        """Wait until nothing that the former owners sent can arrive any more; say what they left.
+
+        They cannot send anything else: they look at the epoch before.
+        """
+        known = Earlier()
+        while True:
+            waits = 0.0
+            parts = []
+            for former in {row["id"]: row for row in taken.values()}.values():
+                names = [name for name, row in taken.items() if row["id"] == former["id"]]
+                tasks = [self.tasks[name] for name in names]
+                part = self._earlier(tasks, former)
+                parts.append(part)
+                waits = max([waits, *part.pauses.values()])
+            known = _together(parts)
+            if waits <= 0 or self._stop.wait(min(waits, 0.1)):
+                break
+        self.taken_over = tuple(name for name in self._names if name in known.names)
+        for former in {row["id"]: row for row in taken.values()}.values():
+            names = [n for n in self.taken_over if taken[n]["id"] == former["id"]]
+            if names:
+                logger.warning(
+                    "window on instance=%s takes over what an unfinished window of %s left "
+                    "(since %s): %s",
+                    self._instance_id,
+                    _records.owner(former),
+                    _records.date(former["began_wall"]),
+                    ", ".join(names),
+                )
+        return known
+
+    def _earlier(self, tasks: Sequence[Owned], former: Any) -> Earlier:
+        now, lives = _clock.now(), self._alive(former["actor"])
+        return self.journal.read(lambda c: _records.earlier(c, tasks, now, former, lives=lives))
+
+    def found(self, tasks: Sequence[Task], found_paused: Sequence[str], /) -> Collection[str]:
+        """Begin the lease; ask how long the source keeps its binary log."""
+        self.found_paused = tuple(found_paused)
+        self._check_stop()
+        self._begin_lease()
+        return [task.name for task in tasks if task.name not in self.found_paused]
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise ConfigurationError("The window was closed while it opened. Nothing was sent.")
+
+    def configured(self, task_name: str, configuration: Configuration, /) -> None:
+        """Warn of a lease that is longer than the source keeps its binary log."""
+        kept, lease = configuration.binlog_retention_seconds, self.term.seconds
+        if kept is not None and (lease is None or lease > kept):
+            logger.warning(
+                "window on instance=%s: the lease of %s is longer than the source of %s keeps its "
+                "binary log (%d s); a task that stays paused for longer cannot catch up",
+                self._instance_id,
+                "unlimited time" if lease is None else f"{lease:g} s",
+                task_name,
+                kept,
+            )
+
+    def sending(self, verb: str, task_name: str, /) -> None:
+        """Write a request down, if the lease and the journal allow it."""
+        if verb == "pause":
+            self._check_stop()
+            self.term.check()
+        super().sending(verb, task_name)
+
+    def opened(self, tasks: Sequence[Task], /) -> Any:
+        """The handle of the window, if enough of the lease is left."""
+        self.term.check_share()
+        self.tasks_seen = list(tasks)
+        self._watch.tell(look=True)
+        return self._handle(self)
+
+    def closing(self, task_names: Sequence[str], /) -> Collection[str]:
+        """Leave the tasks to the guardian if it has them; otherwise they are the program's."""
+        self._stop.set()
+        self._watch.end()
+        with self._busy:
+            if self._lock is None or not self.tasks:
+                return ()
+            return self._left_by_others(task_names)
+
+    def _left_by_others(self, names: Collection[str]) -> Collection[str]:
+        """The tasks that are this program's to resume: all, unless somebody else took them over.
+
+        That is the guardian after the end of the lease, or ``recover``; they are waited for until
+        the tasks run. One that is gone, or has failed, leaves them to this program again.
+        """
+        try:
+            while True:
+                row = self.journal.read(lambda c: _records.find(c, self.window))
+                if row["actor"] == self.actor:
+                    return names
+                kept = self.journal.read(lambda c: _records.owned(c, self.window))
+                names = [task.name for task in kept if task.name in names]
+                if not names:
+                    return ()
+                if row["trouble"] or not self._alive(row["actor"]):
+                    kept = self.journal.write(lambda c: _records.take(c, self.window, self.actor))
+                    self.tasks = {task.name: task for task in kept}
+                    return names
+                self._watch.tell(over=True)
+                time.sleep(0.05)
+        except JournalError as error:
+            logger.warning("resuming without the journal: %s", error)
+            return names
+
+    def closed(
+        self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /
+    ) -> Collection[str]:
+        """Let go of the tasks that run, and leave the others to the guardian."""
+        with self._busy:
+            if not self.tasks:  # It never had them.
+                self.leave()
+                return list(left)
+            left = {n: error for n, error in left.items() if n in self._left_by_others(left)}
+            still = self._let_go(left)
+            self._watch.tell(over=True)
+            self.leave()
+            for task in seen:
+                if task.needs_repair or task.abnormal:
+                    logger.warning(
+                        "after the window on instance=%s the task %s %s",
+                        self._instance_id,
+                        task.name,
+                        "is abnormal" if task.abnormal else "needs a repair",
+                    )
+            if self.term.left <= 0 and not still:
+                raise self.term.expired(
+                    "The lease ended before the block did, and the tasks were resumed."
+                )
+            return still
+
+    def leave(self) -> None:
+        """Live no longer, as the owner of the window."""
+        self._stop.set()
+        self._watch.end()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _let_go(self, left: Mapping[str, ReplicationError]) -> list[str]:
+        now = _clock.now()
+        done = [task for name, task in self.tasks.items() if name not in left]
+        why = "; ".join(f"{name}: {_recovery.cause(error)}" for name, error in left.items())
+
+        def write(c: Any) -> list[str]:
+            _records.release(c, self.window, done)
+            kept = [task.name for task in _records.owned(c, self.window)]
+            if kept:
+                c.execute("UPDATE window SET trouble = ? WHERE id = ?", (why, self.window))
+            else:
+                _records.close(c, self.window, now, "closed")
+            return [name for name in kept if name in left]
+
+        try:
+            return self.journal.write(write)
+        except JournalError as error:
+            logger.warning("window closed, but not in the journal: %s", error)
+            return list(left)
+
+    # --- The lease -----------------------------------------------------------------------------
+
+    def _begin_lease(self) -> None:
+        self._set_end(self.term.ends(_clock.now(), self.term.seconds))
+
+    def _set_end(self, end: Moment | None) -> None:
+        """Have the lease end at another moment, unless it is over in the journal."""
+        if end is None:
+            return
+
+        def write(c: Any) -> None:
+            row = _records.find(c, self.window)
+            if row["actor"] != self.actor:
+                raise self.term.expired("The lease is over: its guardian has the tasks.")
+            c.execute(
+                "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE id = ?",
+                (end.clock, end.wall, self.window),
+            )
+
+        self.journal.write(write)
+        self.term.end = end
+        self._watch.tell(look=True)
+
+    def extend(self, seconds: float) -> None:
+        """Have the lease end so many seconds from now, unless it ends later."""
+        end = _clock.now().after(_term.checked(seconds))
+        self._check_open()
+        assert self.term.end is not None
+        if end.since(self.term.end) > 0:
+            self._set_end(end)
+            self.term.seconds = seconds
+
+    def guard(self, process_group: int, grace: float) -> None:
+        """Write down the children that are to be gone before the tasks are resumed."""
+        self._check_open()
+        born = _recovery.born(process_group)
+        self.journal.write(
+            lambda c: c.execute(
+                "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE id = ?",
+                (process_group, born, grace, self.window),
+            )
+        )
+        self._watch.tell(look=True)
+
+    def _check_open(self) -> None:
+        if self._process != os.getpid() or self._stop.is_set():
+            raise ConfigurationError("The window is not open in this process.")
+        self.term.check()
+
+
+def _together(parts: Sequence[Earlier]) -> Earlier:
+    return Earlier(
+        pauses={name: left for part in parts for name, left in part.pauses.items()},
+        paused=[name for part in parts for name in part.paused],
+        accepted=[name for part in parts for name in part.accepted],
+        unknown={name: left for part in parts for name, left in part.unknown.items()},
+        late={name: left for part in parts for name, left in part.late.items()},
+    )

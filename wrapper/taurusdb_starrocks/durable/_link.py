@@ -1,0 +1,137 @@
+"""The program's end of the pipe to a guardian."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from taurusdb_starrocks import ConfigurationError, ReplicationError
+
+# Reads where to import from before it imports anything.
+START = (
+    "import json, sys; given = json.loads(sys.stdin.buffer.readline()); "
+    "sys.path[:] = given['path']; "
+    "from taurusdb_starrocks.durable._guardian import main; main(given)"
+)
+# What a process may need to run at all; everything else comes through the pipe.
+KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+PATIENCE = 60.0  # Seconds until a guardian must have said that it is ready.
+
+
+class GuardianError(ReplicationError):
+    """There is no guardian: it could not be started, or it ended."""
+
+
+class Link:
+    """A guardian, from the program's side."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        """Start it and wait until it says that it is ready.
+
+        Raises:
+            GuardianError: It does not.
+        """
+        if not sys.executable:
+            raise ConfigurationError("There is no Python to run a guardian with. Nothing was sent.")
+        self._lock = threading.Lock()
+        its_input, self._to = os.pipe()
+        self._from, its_output = os.pipe()
+        _links.add(self)
+        try:
+            self._guardian = subprocess.Popen(  # noqa: S603  # This interpreter.
+                [sys.executable, "-I", "-c", START],
+                stdin=its_input,
+                stdout=its_output,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={name: os.environ[name] for name in KEPT if name in os.environ},
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._drop()
+            raise GuardianError(f"No guardian could be started: {error.strerror}.") from error
+        finally:
+            os.close(its_input)
+            os.close(its_output)
+        try:
+            self.tell({**given, "path": sys.path})
+            ready = self._hear(PATIENCE)
+        except BaseException:
+            self.abandon()
+            raise
+        if not ready or "ready" not in ready:
+            self.abandon()
+            raise GuardianError(
+                f"The guardian did not start: {(ready or {}).get('failed', 'it ended')}."
+            )
+
+    def tell(self, what: dict[str, Any]) -> None:
+        """Send it a message; one that is gone is noticed elsewhere."""
+        data = memoryview(json.dumps(what).encode() + b"\n")
+        with self._lock, suppress(OSError):
+            while data:
+                data = data[os.write(self._to, data) :]
+
+    def _hear(self, seconds: float) -> dict[str, Any] | None:
+        """Its next message; None when it is gone, or says nothing for so long."""
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self._from], [], [], seconds)[0]:
+                return None
+            chunk = os.read(self._from, 65536)
+            if not chunk:
+                return None
+            line += chunk
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        """Whether it is gone, or is within so many seconds."""
+        try:
+            self._guardian.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Wait until it is gone, and close the pipes."""
+        self._guardian.wait()
+        self._drop()
+
+    def abandon(self) -> None:
+        """End it, as one that never was ready."""
+        with suppress(ProcessLookupError):
+            self._guardian.kill()
+        self._guardian.wait()
+        self._drop()
+
+    def _drop(self) -> None:
+        with self._lock:
+            handles, self._to, self._from = (self._to, self._from), -1, -1
+        for handle in handles:
+            if handle >= 0:
+                os.close(handle)
+
+    def forked(self) -> None:
+        """In a forked child: close the copies of the pipes, so that they end with the parent."""
+        self._lock = threading.Lock()
+        self._drop()
+
+
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for link in list(_links):
+        link.forked()
+    _links.clear()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,140 @@
+"""What the journal says is paused, and what a person decides about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from sqlite3 import Connection, Row
+from typing import Any, Literal, NamedTuple
+
+from taurusdb_starrocks import ConfigurationError
+from taurusdb_starrocks.durable import _clock, _locks, _records
+from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import State
+
+
+class Entry(NamedTuple):
+    """A task that the journal has as paused, or about to be paused or resumed.
+
+    Attributes:
+        endpoint: Base URL of the service.
+        project_id: Project of the instance.
+        instance_id: Instance of the task.
+        task_name: The task.
+        window: ID of the window or hold in the journal.
+        kind: ``window`` or ``hold``.
+        owner: Whose it is: the program, its process and its machine.
+        reason: Why it is paused, if that was said.
+        since: Since when, in UTC.
+        until: When the lease ends, in UTC; None if it has no limit.
+        state: ``live`` while the block runs, ``held`` while a hold has not reached its limit,
+            ``elsewhere`` for a window of another machine within its lease, ``expired`` when the
+            lease is over, and ``abandoned`` when the program is gone. ``recover`` resumes the last
+            two.
+        guarded: Whether a guardian lives, which resumes it in time.
+        trouble: What the last attempt to resume it failed with; empty if there was none.
+    """
+
+    endpoint: str
+    project_id: str
+    instance_id: str
+    task_name: str
+    window: str
+    kind: Literal["window", "hold"]
+    owner: str
+    reason: str
+    since: datetime
+    until: datetime | None
+    state: State
+    guarded: bool
+    trouble: str
+
+
+def overview(journal: Journal) -> list[Entry]:
+    """What is paused, since when, by whom, and until when; the oldest first.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    return journal.read(lambda c: entries(c, _alive(journal)))
+
+
+def _alive(journal: Journal) -> Callable[[str], bool]:
+    return lambda actor: bool(actor) and _locks.alive(journal.lock_path(actor))
+
+
+def entries(c: Connection, alive: Callable[[str], bool]) -> list[Entry]:
+    """The same inside of a transaction."""
+    rows = c.execute(
+        "SELECT window.*, task.name AS task_name FROM task JOIN window ON window.id = task.window "
+        "ORDER BY window.began_wall, task.id"
+    )
+    now = _clock.now()
+    return [entry(row, row["task_name"], now, alive) for row in rows]
+
+
+def entry(window: Row, task_name: str, now: Any, alive: Callable[[str], bool]) -> Entry:
+    """A task of a window."""
+    return Entry(
+        endpoint=window["endpoint"],
+        project_id=window["project_id"],
+        instance_id=window["instance_id"],
+        task_name=task_name,
+        window=window["id"],
+        kind=window["kind"],
+        owner=_records.owner(window),
+        reason=window["reason"],
+        since=_records.date(window["began_wall"]),
+        until=None if window["ends_wall"] is None else _records.date(window["ends_wall"]),
+        state=_records.state(window, now, alive),
+        guarded=alive(window["guardian"]),
+        trouble=window["trouble"],
+    )
+
+
+def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> list[Entry]:
+    """Leave a task as it is: neither a guardian nor ``recover`` resumes it any more.
+
+    Args:
+        journal: The journal.
+        instance_id: Instance of the task.
+        task_name: The task.
+        reason: Why, for whoever reads the journal.
+
+    Returns:
+        What was forgotten.
+
+    Raises:
+        ConfigurationError: The journal has no such task, or no reason is given. Nothing changed.
+        TaskBusyError: The program that paused it lives: end that, or wait for it. Nothing changed.
+        JournalError: The journal cannot be written. Nothing changed.
+    """
+    if not reason.strip():
+        raise ConfigurationError("Give a reason to forget a task. Nothing changed.")
+    alive = _alive(journal)
+
+    def write(c: Connection) -> list[Entry]:
+        now = _clock.now()
+        found = [
+            one
+            for one in entries(c, alive)
+            if (one.instance_id, one.task_name) == (instance_id, task_name)
+        ]
+        if not found:
+            raise ConfigurationError(
+                f"The journal has no paused task {task_name} of instance {instance_id}. Nothing "
+                "changed."
+            )
+        for one in found:
+            window = _records.find(c, one.window)
+            if one.kind == "window" and _records.busy(window, now, alive):
+                raise _records.refusal(window, task_name, now, alive)
+            tasks = [task for task in _records.owned(c, one.window) if task.name == task_name]
+            _records.release(c, one.window, tasks)
+            c.execute("UPDATE task SET epoch = epoch + 1 WHERE id = ?", (tasks[0].id,))
+            _records.note(c, one.window, "forgotten", f"{task_name}: {reason}", now)
+            if not _records.owned(c, one.window):
+                _records.close(c, one.window, now, "forgotten")
+        return found
+
+    return journal.write(write)

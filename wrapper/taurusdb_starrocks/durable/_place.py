@@ -1,0 +1,121 @@
+"""Where a journal may lie: on a disk of this machine, in a folder that nobody else can write."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from taurusdb_starrocks import ConfigurationError
+from taurusdb_starrocks.durable._errors import JournalError
+
+# Locks of these hold on one machine at most, or are not there at all.
+NETWORK = frozenset(
+    {
+        *("9p", "afs", "beegfs", "ceph", "cifs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre"),
+        *("ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "vboxsf"),
+        "virtiofs",
+    }
+)
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def prepared(path: str | os.PathLike[str], mountinfo: str = "/proc/self/mountinfo") -> Path:
+    """The journal's file, made if it is not there, with rights for its owner alone.
+
+    Raises:
+        ConfigurationError: It must not lie there.
+        JournalError: It cannot be made.
+    """
+    if os.name != "posix":
+        raise ConfigurationError("A journal needs POSIX locks: this system has none.")
+    try:
+        file = Path(os.path.realpath(path))
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(file.parent)
+        check_system(file.parent, mountinfo)
+        # A file that is there is not opened: closing it would drop the locks that SQLite has on it
+        # for another journal of this process.
+        if not file.exists():
+            create(file)
+        _check_file(file)
+    except OSError as error:
+        raise JournalError(
+            f"The journal {path} cannot be opened: {error.strerror}. Nothing was sent."
+        ) from error
+    return file
+
+
+def create(file: Path) -> None:
+    """Make a file that its owner alone can read and write, whatever the process's mask."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:  # Another process made it just now.
+        return
+    try:
+        os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def _check_folder(folder: Path) -> None:
+    found = folder.stat()
+    if found.st_mode & OTHERS_WRITE:
+        raise ConfigurationError(
+            f"Others can write the folder {folder}, and so exchange the journal: chmod go-w it, or "
+            "choose another. Nothing was sent."
+        )
+    _check_owner(folder, found)
+
+
+def _check_file(file: Path) -> None:
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigurationError(f"The journal {file} is not a file. Nothing was sent.")
+    if found.st_mode & OTHERS_WRITE:
+        raise ConfigurationError(
+            f"Others can write the journal {file}: chmod 600 it. Nothing was sent."
+        )
+    _check_owner(file, found)
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid not in {os.geteuid(), 0}:
+        raise ConfigurationError(
+            f"{path} belongs to user {found.st_uid}, not to the one of this process "
+            f"({os.geteuid()}). Nothing was sent."
+        )
+
+
+def check_system(folder: Path, mountinfo: str) -> None:
+    """Refuse a file system whose locks prove nothing about other machines."""
+    kind = _kind(folder, mountinfo)
+    if kind in NETWORK or kind.startswith("fuse."):
+        raise ConfigurationError(
+            f"The journal's folder {folder} is on a {kind} file system, whose locks prove nothing: "
+            "choose a disk of this machine. Nothing was sent."
+        )
+
+
+def _kind(folder: Path, mountinfo: str) -> str:
+    """The kind of file system that a folder is on; empty where nothing tells."""
+    try:
+        lines = Path(mountinfo).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return ""
+    found = (-1, "")
+    for line in lines:
+        own, _, rest = line.partition(" - ")
+        fields = own.split()
+        if len(fields) < 5 or not rest:
+            continue
+        place = Path(_plain(fields[4]))
+        if folder.is_relative_to(place) and len(place.parts) >= found[0]:
+            found = (len(place.parts), rest.split()[0])  # The last one hides those before it.
+    return found[1]
+
+
+def _plain(escaped: str) -> str:
+    """A path as mountinfo has it, where blanks and the like are octal."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), escaped)

@@ -1,0 +1,360 @@
+"""What stands in the journal: whose a task is, and what became of the requests about it.
+
+Each function is carried out in a transaction. Whoever may send about a task has its epoch: another
+one who takes the task over raises it, and the first is refused from then on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from taurusdb_starrocks import (
+    BadRequestError,
+    Earlier,
+    Job,
+    OutcomeUnknownError,
+    ReplicationError,
+    ServerError,
+)
+from taurusdb_starrocks.durable import _clock
+from taurusdb_starrocks.durable._clock import Moment
+from taurusdb_starrocks.durable._errors import TaskBusyError
+
+State = Literal["live", "held", "elsewhere", "expired", "abandoned"]
+Alive = Callable[[str], bool]  # Whether the lock of an actor is held.
+
+
+class Owned(NamedTuple):
+    """A task, and the epoch with which somebody may send about it."""
+
+    id: int
+    name: str
+    epoch: int
+
+
+class SupersededError(ReplicationError):
+    """Somebody else has taken the task over, or a person has it left paused. Nothing was sent."""
+
+
+def open_window(c: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Write down a window that is about to be."""
+    columns = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    c.execute(f"INSERT INTO window ({columns}) VALUES ({marks})", row)  # noqa: S608  # Names of ours.
+
+
+def described(moment: Moment) -> dict[str, Any]:
+    """What is written down of the program that a window is of."""
+    return {
+        "program": _program(),
+        "process": os.getpid(),
+        "host": platform.node(),
+        "machine": _clock.machine(),
+        "boot": moment.boot,
+        "began_wall": moment.wall,
+    }
+
+
+def _program() -> str:
+    """The name of the program and its user; arguments may hold secrets."""
+    name = Path(sys.argv[0] or sys.executable).name if sys.argv else ""
+    try:
+        return f"{name or 'python'} of {getpass.getuser()}"
+    except (KeyError, OSError):  # A user without a name.
+        return f"{name or 'python'} of user {os.getuid()}"
+
+
+def ends(window: sqlite3.Row) -> Moment | None:
+    """When a window's lease ends; None for one without limit."""
+    if window["ends_wall"] is None:
+        return None
+    return Moment(window["ends_clock"], window["ends_wall"], window["boot"])
+
+
+def left(window: sqlite3.Row, now: Moment) -> float:
+    """Seconds until its lease ends."""
+    end = ends(window)
+    return float("inf") if end is None else end.since(now)
+
+
+def find(c: sqlite3.Connection, window: str) -> sqlite3.Row:
+    """The row of a window."""
+    row: sqlite3.Row = c.execute("SELECT * FROM window WHERE id = ?", (window,)).fetchone()
+    return row
+
+
+def owned(c: sqlite3.Connection, window: str) -> list[Owned]:
+    """The tasks that are a window's now."""
+    rows = c.execute("SELECT id, name, epoch FROM task WHERE window = ? ORDER BY id", (window,))
+    return [Owned(*row) for row in rows]
+
+
+def state(window: sqlite3.Row, now: Moment, alive: Alive) -> State:
+    """What a window is to somebody else: live, held, elsewhere, expired or abandoned."""
+    over = left(window, now) <= 0
+    if window["kind"] == "hold" and not over:
+        return "held"
+    if window["boot"] != now.boot and window["machine"] != _clock.machine():
+        return "expired" if over else "elsewhere"
+    if window["kind"] == "window" and window["boot"] == now.boot and alive(window["id"]):
+        return "expired" if over else "live"
+    return "expired" if over else "abandoned"
+
+
+def busy(window: sqlite3.Row, now: Moment, alive: Alive) -> bool:
+    """Whether the tasks of a window must be left to it."""
+    if state(window, now, alive) in {"live", "held", "elsewhere"}:
+        return True
+    # Stopped or stuck, it may still send what it was about to.
+    return window["kind"] == "window" and window["boot"] == now.boot and alive(window["id"])
+
+
+def claim(
+    c: sqlite3.Connection,
+    window: Mapping[str, Any],
+    names: Sequence[str],
+    now: Moment,
+    alive: Alive,
+    *,
+    holds: bool = False,
+) -> dict[str, sqlite3.Row]:
+    """Make tasks a window's, with a new epoch each.
+
+    Args:
+        c: The connection.
+        window: The row of the window.
+        names: The tasks.
+        now: This moment.
+        alive: Whether an actor lives.
+        holds: Whether holds are taken over too, before their limit.
+
+    Returns:
+        The windows that are taken over, by task.
+
+    Raises:
+        TaskBusyError: One is in another window that must be left to it. Nothing changed.
+    """
+    place = (window["endpoint"], window["project_id"], window["instance_id"])
+    taken: dict[str, sqlite3.Row] = {}
+    for name in names:
+        c.execute(
+            "INSERT OR IGNORE INTO task (endpoint, project_id, instance_id, name, epoch, base) "
+            "VALUES (?, ?, ?, ?, 0, 0)",
+            (*place, name),
+        )
+        task = c.execute(
+            "SELECT * FROM task WHERE endpoint = ? AND project_id = ? AND instance_id = ? "
+            "AND name = ?",
+            (*place, name),
+        ).fetchone()
+        if task["window"] is not None:
+            former = find(c, task["window"])
+            mine = holds and former["kind"] == "hold"
+            if not mine and busy(former, now, alive):
+                raise refusal(former, name, now, alive)
+            taken[name] = former
+        base = task["base"] if name in taken else _last(c)
+        c.execute(
+            "UPDATE task SET window = ?, epoch = epoch + 1, base = ? WHERE id = ?",
+            (window["id"], base, task["id"]),
+        )
+    for former in {row["id"]: row for row in taken.values()}.values():
+        if not owned(c, former["id"]):
+            close(c, former["id"], now, f"taken over by {window['id']}")
+    return taken
+
+
+def _last(c: sqlite3.Connection) -> int:
+    last: int = c.execute("SELECT coalesce(max(id), 0) FROM request").fetchone()[0]
+    return last
+
+
+def owner(window: sqlite3.Row) -> str:
+    """Whose a window is, for people."""
+    return f"{window['program']}, process {window['process']} on {window['host']}"
+
+
+def date(wall: float) -> datetime:
+    """A moment for people; in UTC."""
+    return datetime.fromtimestamp(wall, UTC)
+
+
+def refusal(window: sqlite3.Row, name: str, now: Moment, alive: Alive) -> TaskBusyError:
+    """The error about a task that must be left to a window."""
+    until = None if window["ends_wall"] is None else date(window["ends_wall"])
+    lines = {
+        "held": "is on hold by",
+        "live": "is in a window of",
+        "elsewhere": "is in a window of another machine, of",
+    }
+    how = lines.get(state(window, now, alive), "is in a window whose lease is over, of")
+    limit = "without limit" if until is None else f"until {until:%Y-%m-%d %H:%M:%S} UTC"
+    reason = f" ({window['reason']})" if window["reason"] else ""
+    return TaskBusyError(
+        f"The task {name} {how} {owner(window)}{reason}, since "
+        f"{date(window['began_wall']):%Y-%m-%d %H:%M:%S} UTC, {limit}. Nothing was sent.",
+        instance_id=window["instance_id"],
+        task_name=name,
+        owner=owner(window),
+        since=date(window["began_wall"]),
+        until=until,
+    )
+
+
+def take(c: sqlite3.Connection, window: str, actor: str) -> list[Owned]:
+    """Make somebody else the one who may send about the tasks of a window."""
+    c.execute("UPDATE task SET epoch = epoch + 1 WHERE window = ?", (window,))
+    c.execute("UPDATE window SET actor = ? WHERE id = ?", (actor, window))
+    return owned(c, window)
+
+
+def send(
+    c: sqlite3.Connection, window: str, task: Owned, actor: str, verb: str, now: Moment
+) -> int:
+    """Write down a request that is about to leave.
+
+    Raises:
+        SupersededError: The task is somebody else's by now. The request must not be sent.
+    """
+    current = c.execute("SELECT window, epoch FROM task WHERE id = ?", (task.id,)).fetchone()
+    if (current["window"], current["epoch"]) != (window, task.epoch):
+        raise SupersededError(
+            f"The task {task.name} was taken over in the journal. Nothing was sent by this process."
+        )
+    cursor = c.execute(
+        "INSERT INTO request (task, window, epoch, actor, verb, state, sent_clock, sent_wall, boot)"
+        " VALUES (?, ?, ?, ?, ?, 'sent', ?, ?, ?)",
+        (task.id, window, task.epoch, actor, verb, *now),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def answer(
+    c: sqlite3.Connection, request: int, answer: Job | ReplicationError, now: Moment
+) -> None:
+    """Write down what became of a request."""
+    job = answer if isinstance(answer, Job) else None
+    error = answer if isinstance(answer, ReplicationError) else None
+    c.execute(
+        "UPDATE request SET state = ?, job_id = ?, request_id = ?, error = ?, answered_wall = ? "
+        "WHERE id = ?",
+        (
+            "accepted" if error is None else _failed(error),
+            job and job.id,
+            answer.request_id,
+            error and f"{type(error).__name__}: {error}",
+            now.wall,
+            request,
+        ),
+    )
+
+
+def _failed(error: ReplicationError) -> str:
+    if isinstance(error, OutcomeUnknownError | ServerError):
+        return "unsent" if error.harmless else "unknown"
+    return "refused" if isinstance(error, BadRequestError) else "unsent"
+
+
+def confirm(c: sqlite3.Connection, tasks: Sequence[Owned], verb: str) -> None:
+    """Write down that tasks were seen where requests had been to bring them."""
+    c.executemany(
+        "UPDATE request SET state = 'confirmed' WHERE task = ? AND verb = ? "
+        "AND id > (SELECT base FROM task WHERE task.id = request.task) "
+        "AND state IN ('sent', 'accepted', 'unknown')",
+        [(task.id, verb) for task in tasks],
+    )
+
+
+def release(c: sqlite3.Connection, window: str, tasks: Sequence[Owned]) -> None:
+    """Let go of tasks that run, unless somebody else has them by now."""
+    c.executemany(
+        "UPDATE task SET window = NULL, base = ? WHERE id = ? AND window = ? AND epoch = ?",
+        [(_last(c), task.id, window, task.epoch) for task in tasks],
+    )
+
+
+def close(c: sqlite3.Connection, window: str, now: Moment, outcome: str) -> None:
+    """Write down that a window is over."""
+    c.execute(
+        "UPDATE window SET closed_wall = ?, outcome = ?, trouble = '' "
+        "WHERE id = ? AND closed_wall IS NULL",
+        (now.wall, outcome, window),
+    )
+
+
+def note(c: sqlite3.Connection, window: str | None, what: str, text: str, now: Moment) -> None:
+    """Write down something for people."""
+    c.execute(
+        "INSERT INTO note (wall, window, what, text) VALUES (?, ?, ?, ?)",
+        (now.wall, window, what, text),
+    )
+
+
+def earlier(
+    c: sqlite3.Connection, tasks: Sequence[Owned], now: Moment, window: sqlite3.Row, *, lives: bool
+) -> Earlier:
+    """What the requests that were recorded mean for whoever goes on with the tasks.
+
+    Args:
+        c: The connection.
+        tasks: The tasks.
+        now: This moment.
+        window: The window that they were in when the requests were sent.
+        lives: Whether the one who sent them may still be about to send what it recorded. One that
+            is gone has nothing more on the way than the network has.
+    """
+    grace = window["call_timeout"] if lives else 0.0
+    settle = window["settle"]
+    pauses: dict[str, float] = {}
+    unknown: dict[str, float] = {}
+    late: dict[str, float] = {}
+    paused, accepted = [], []
+    for task in tasks:
+        rows = c.execute(
+            "SELECT * FROM request WHERE task = ? AND state NOT IN ('refused', 'unsent') "
+            "AND id > (SELECT base FROM task WHERE id = ?) ORDER BY id",
+            (task.id, task.id),
+        ).fetchall()
+        asked = [row for row in rows if row["verb"] == "pause"]
+        if not asked:
+            continue
+        last = asked[-1]
+        open_pauses = [row for row in asked if row["state"] != "confirmed"]
+        resumes = [row for row in rows if row["verb"] == "resume" and row["id"] > last["id"]]
+        settled = not open_pauses and resumes and resumes[-1]["state"] == "confirmed"
+        if settled and (len(asked) == 1 or _left(last, settle, now) <= 0):
+            continue
+        if open_pauses:
+            unanswered = [_left(row, grace, now) for row in asked if row["state"] == "sent"]
+            pauses[task.name] = max([0.0, *unanswered])
+        else:
+            paused.append(task.name)
+            if len(asked) > 1:
+                late[task.name] = max(0.0, _left(last, settle, now))
+        if resumes and resumes[-1]["state"] in {"accepted", "confirmed"}:
+            accepted.append(task.name)
+        elif resumes:
+            sent = resumes[-1]["state"] == "sent"
+            unknown[task.name] = _left(resumes[-1], settle + (grace if sent else 0.0), now)
+    return Earlier(
+        pauses=pauses,
+        paused=paused,
+        accepted=accepted,
+        unknown={name: max(0.0, seconds) for name, seconds in unknown.items()},
+        late=late,
+    )
+
+
+def _left(request: sqlite3.Row, seconds: float, now: Moment) -> float:
+    """How much is left of so many seconds after a request."""
+    sent = Moment(request["sent_clock"], request["sent_wall"], request["boot"])
+    return seconds - now.since(sent)

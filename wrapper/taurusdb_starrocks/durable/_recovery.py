@@ -1,0 +1,194 @@
+"""Resuming what a window left: the same for a guardian, for ``recover`` and for ``resume``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from sqlite3 import Row
+from typing import Any
+
+import attrs
+
+from taurusdb_starrocks import Client, Earlier, NotResumedError, Rebuild, ReplicationError
+from taurusdb_starrocks.durable import _clock, _locks, _records
+from taurusdb_starrocks.durable._errors import JournalError
+from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import Owned
+from taurusdb_starrocks.durable._sender import Sender, logger
+
+
+class Rescue:
+    """Takes over what a window left, and resumes it.
+
+    Args:
+        journal: The journal.
+        window: ID of the window.
+        actor: ID of the lock of this process.
+    """
+
+    def __init__(self, journal: Journal, window: str, actor: str) -> None:
+        self.journal = journal
+        self.window = window
+        self.actor = actor
+        self._sender = Sender(journal, window, actor)
+        self._earlier = Earlier()
+        self._row: Row | None = None
+
+    def alive(self, actor: str) -> bool:
+        """Whether an actor lives."""
+        return _locks.alive(self.journal.lock_path(actor))
+
+    def look(self) -> list[Owned]:
+        """Read which tasks the window has, so that they can be resumed without the journal too."""
+        self._row = self.journal.read(lambda c: _records.find(c, self.window))
+        tasks = self.journal.read(lambda c: _records.owned(c, self.window))
+        self._note(tasks)
+        return tasks
+
+    def _note(self, tasks: list[Owned]) -> None:
+        row, now = self._row, _clock.now()
+        assert row is not None
+        lives = any(self.alive(who) for who in {row["actor"], self.window} - {self.actor})
+        self._sender.tasks = {task.name: task for task in tasks}
+        self._earlier = self.journal.read(
+            lambda c: _records.earlier(c, tasks, now, row, lives=lives)
+        )
+
+    def take(self) -> list[Owned]:
+        """Become the one who may send about the tasks; return those that the window still has.
+
+        A journal that cannot be written does not keep them from being resumed.
+        """
+        try:
+            tasks = self.look()
+        except JournalError as error:
+            if not self._earlier.names:
+                raise
+            logger.warning("resuming window %s without the journal: %s", self.window, error)
+            return list(self._sender.tasks.values())
+        row = self._row
+        assert row is not None
+        if row["actor"] == self.actor:
+            return tasks
+        try:
+            tasks = self.journal.write(lambda c: _records.take(c, self.window, self.actor))
+        except JournalError as error:
+            logger.warning("taking over window %s without the journal: %s", self.window, error)
+        else:
+            self._note(tasks)
+        return tasks
+
+    def resume(self, client: Client, *, release: bool = True, **waiting: Any) -> list[str]:
+        """Resume the tasks; return the names of those that there was something to do about.
+
+        Args:
+            client: Sends the requests.
+            release: Whether to let go of the tasks that run.
+            **waiting: How to wait.
+
+        Raises:
+            ReplicationError: One does not run yet. What runs was let go.
+        """
+        names = [name for name in self._sender.tasks if name in self._earlier.names]
+        failure: NotResumedError | None = None
+        if names:
+            assert self._row is not None
+            try:
+                client.ensure_running(
+                    self._row["instance_id"],
+                    names,
+                    earlier=self._earlier,
+                    **{"settle": self._row["settle"], **waiting},
+                    recorder=self._sender,
+                )
+            except NotResumedError as error:
+                failure = error
+        left = failure.task_names if failure else ()
+        if release:
+            self._let_go([task for name, task in self._sender.tasks.items() if name not in left])
+        if failure is not None:
+            raise failure
+        return names
+
+    def _let_go(self, tasks: list[Owned]) -> None:
+        now = _clock.now()
+
+        def write(c: Any) -> None:
+            _records.release(c, self.window, tasks)
+            if not _records.owned(c, self.window):
+                _records.close(c, self.window, now, f"resumed by {self.actor}")
+
+        self._sender.try_writing(write)
+
+    def trouble(self, error: ReplicationError) -> None:
+        """Write down why the tasks do not run yet."""
+        text = cause(error)
+        self._sender.try_writing(
+            lambda c: c.execute("UPDATE window SET trouble = ? WHERE id = ?", (text, self.window))
+        )
+
+
+def cause(error: ReplicationError) -> str:
+    """What went wrong, for people."""
+    behind = error.__cause__ if isinstance(error, NotResumedError) else None
+    return f"{type(behind or error).__name__}: {behind or error}"
+
+
+def born(process: int) -> str:
+    """When a process began, as the system counts it; empty if it is gone or nothing tells."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def group_lives(group: int | None, since: str) -> bool:
+    """Whether a group of processes is there, and not another one by the same number."""
+    if group is None:
+        return False
+    leader = born(group)
+    if leader and since and leader != since:
+        return False
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def end_group(
+    group: int, since: str, grace: float, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """End a group of processes: SIGTERM, and SIGKILL for those that are there after the grace."""
+    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+        limit = time.monotonic() + patience
+        if group_lives(group, since):
+            try:
+                os.killpg(group, number)
+            except (ProcessLookupError, PermissionError) as error:
+                logger.warning("process group %d: %s", group, error.strerror)
+        while group_lives(group, since) and time.monotonic() < limit:
+            sleep(0.05)
+
+
+def portable(waiting: Mapping[str, Any]) -> dict[str, Any]:
+    """How to wait, as far as it can be said to another process."""
+    document = {name: waiting[name] for name in ("timeout", "settle") if name in waiting}
+    if "poll" in waiting:
+        poll = Rebuild("taurusdb_starrocks:Poll", attrs.asdict(waiting["poll"]))
+        document["poll"] = poll.to_document()
+    return document
+
+
+def rebuilt(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in that process."""
+    waiting = dict(document)
+    if "poll" in waiting:
+        waiting["poll"] = Rebuild.from_document(waiting["poll"]).build()
+    return waiting

@@ -1,0 +1,72 @@
+"""Writes each request of a window into the journal before it leaves, and what became of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from taurusdb_starrocks import Job, ReplicationError
+from taurusdb_starrocks.durable import _clock, _records
+from taurusdb_starrocks.durable._errors import JournalError
+from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import Owned
+
+logger = logging.getLogger("taurusdb_starrocks")
+
+
+class Sender:
+    """The recorder of somebody who may send about the tasks of a window.
+
+    Args:
+        journal: Where it is written.
+        window: ID of the window.
+        actor: ID of the lock of whoever sends.
+        tasks: The tasks, with the epochs that allow it.
+    """
+
+    def __init__(
+        self, journal: Journal, window: str, actor: str, tasks: Sequence[Owned] = ()
+    ) -> None:
+        self.journal = journal
+        self.window = window
+        self.actor = actor
+        self.tasks = {task.name: task for task in tasks}
+        self._requests: dict[str, int] = {}  # The last of each task.
+
+    def sending(self, verb: str, task_name: str, /) -> None:
+        """Write a request down, unless the task is somebody else's by now.
+
+        Raises:
+            JournalError: A pause could not be written down. A resume is sent all the same.
+            SupersededError: The task is somebody else's.
+        """
+        task, now = self.tasks[task_name], _clock.now()
+        self._requests.pop(task_name, None)
+        try:
+            self._requests[task_name] = self.journal.write(
+                lambda c: _records.send(c, self.window, task, self.actor, verb, now)
+            )
+        except JournalError as error:
+            if verb != "resume":
+                raise
+            logger.warning("resuming %s without the journal: %s", task_name, error)
+
+    def answered(self, _verb: str, task_name: str, answer: Job | ReplicationError, /) -> None:
+        """Write down what became of a request."""
+        request, now = self._requests.get(task_name), _clock.now()
+        if request is not None:
+            self.try_writing(lambda c: _records.answer(c, request, answer, now))
+
+    def reached(self, verb: str, task_names: Sequence[str], /) -> None:
+        """Write down that tasks were seen where requests had been to bring them."""
+        tasks = [self.tasks[name] for name in task_names]
+        self.try_writing(lambda c: _records.confirm(c, tasks, verb))
+
+    def try_writing(self, act: object) -> bool:
+        """Write something that nothing depends on; return whether it was possible."""
+        try:
+            self.journal.write(act)  # type: ignore[arg-type]  # A function of a connection.
+        except JournalError as error:
+            logger.warning("not in the journal: %s", error)
+            return False
+        return True

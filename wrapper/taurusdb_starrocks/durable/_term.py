@@ -1,0 +1,82 @@
+"""The lease of a window: when it ends, and what is raised then."""
+
+from __future__ import annotations
+
+from taurusdb_starrocks import ConfigurationError
+from taurusdb_starrocks.durable import _clock
+from taurusdb_starrocks.durable._clock import Moment
+from taurusdb_starrocks.durable._errors import LeaseExpiredError
+
+SHARE = 0.5  # Of the lease that is left when a block begins, at least.
+WARN_AT = 0.8  # Of the lease.
+LONGEST = 1_000_000.0  # Seconds.
+
+
+def checked(seconds: float) -> float:
+    """The seconds of a lease, if they can be one."""
+    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds <= LONGEST:
+        raise ConfigurationError(
+            f"lease must be a number of seconds above 0 and up to {LONGEST:.0f}, not {seconds!r}. "
+            "Nothing was sent."
+        )
+    return float(seconds)
+
+
+class Term:
+    """A lease.
+
+    Args:
+        seconds: How long it is; None has no end.
+        instance_id: Instance of the tasks.
+        task_name: The first of them.
+
+    Attributes:
+        seconds: How long it is, from when it was begun or extended.
+        end: When it ends; None if never.
+    """
+
+    def __init__(self, seconds: float | None, instance_id: str, task_name: str) -> None:
+        self.seconds = seconds
+        self.end: Moment | None = None
+        self._instance_id = instance_id
+        self._task_name = task_name
+
+    def ends(self, now: Moment, seconds: float | None) -> Moment | None:
+        """When it would end with so many seconds from a moment on."""
+        return None if seconds is None else now.after(seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds until it ends; 0 when it is over."""
+        return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
+
+    @property
+    def late(self) -> bool:
+        """Whether four fifths of it are over."""
+        return self.seconds is not None and self.left <= (1 - WARN_AT) * self.seconds
+
+    def check(self) -> None:
+        """Raise ``LeaseExpiredError`` if it is over."""
+        if self.left <= 0:
+            raise self.expired(
+                "The lease of the window is over: its tasks are resumed, or about to be. Do "
+                "nothing more that needs them paused."
+            )
+
+    def check_share(self) -> None:
+        """Raise ``LeaseExpiredError`` if less of it is left than a block begins with."""
+        self.check()
+        if self.seconds is not None and self.left < SHARE * self.seconds:
+            raise self.expired(
+                f"Pausing took so long that only {self.left:.0f} s of the lease of "
+                f"{self.seconds:g} s are left, less than a half. The block did not begin, and the "
+                "tasks are resumed."
+            )
+
+    def expired(self, message: str) -> LeaseExpiredError:
+        """The error of a lease that is over."""
+        assert self.end is not None
+        error = LeaseExpiredError(message, expired=self.end.date)
+        error.instance_id, error.task_name = self._instance_id, self._task_name
+        return error

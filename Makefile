@@ -44,10 +44,12 @@ drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml prod
 	&& diff -r -x __pycache__ "$$fresh" generated \
 	&& echo "drift: none"
 
-# What each lock is made of.
-LOCKED := aiohttp audit base dev docs httpx keystone mutation official oracle power release runtime lowest
+# What each lock is made of. Airflow, which people have, is in none but its own.
+EXTRAS := --extra cli --extra conformance --extra emulator
+LOCKED := aiohttp airflow audit base dev docs httpx keystone mutation official oracle power release runtime lowest
+lock-airflow: FROM := pyproject.toml --group airflow --extra airflow --extra emulator
 lock-audit: FROM := --group audit
-lock-dev: FROM := pyproject.toml --group dev --all-extras
+lock-dev: FROM := pyproject.toml --group dev $(EXTRAS)
 lock-docs: FROM := pyproject.toml --group docs --extra cli --extra emulator
 lock-keystone: FROM := requirements/keystone.in
 lock-mutation: FROM := pyproject.toml --group mutation --constraint requirements/dev.txt
@@ -55,8 +57,8 @@ lock-official: FROM := requirements/official.in
 lock-oracle: FROM := pyproject.toml --group oracle --extra conformance --constraint requirements/dev.txt
 lock-power: FROM := pyproject.toml --group power --extra conformance --constraint requirements/dev.txt
 lock-release: FROM := --group release
-lock-runtime: FROM := pyproject.toml --all-extras --constraint requirements/dev.txt
-lock-lowest: FROM := pyproject.toml --all-extras --group test --resolution lowest-direct --upgrade
+lock-runtime: FROM := pyproject.toml $(EXTRAS) --constraint requirements/dev.txt
+lock-lowest: FROM := pyproject.toml $(EXTRAS) --group test --resolution lowest-direct --upgrade
 lock-base: FROM := pyproject.toml --constraint requirements/dev.txt
 lock-httpx: FROM := requirements/httpx.in --constraint requirements/dev.txt
 lock-aiohttp: FROM := requirements/aiohttp.in --constraint requirements/dev.txt
@@ -72,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
+OWN_TARGET := tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -188,6 +190,21 @@ PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready
 peers: $(BIN)/.ready $(PEERS) ## Test against OpenStack Keystone, the vendor's signer and its client
 	pytest -n 2 --dist loadfile tests/peers
 
+# Airflow has an environment of its own: it pins much.
+AIRFLOW := .venv-airflow/bin
+$(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
+	$(call environment,--editable)
+
+.PHONY: airflow-dag-test
+airflow-dag-test: $(AIRFLOW)/.ready ## Run each operator, the sweep and the guide's DAG in a real Airflow, in process
+	$(AIRFLOW)/mypy --config-file tests/airflow/mypy.ini
+	$(AIRFLOW)/pytest -q -n 2 tests/airflow --ignore=tests/airflow/cluster \
+		--cov --cov-config=tests/airflow/coverage.ini --cov-report=term-missing --cov-fail-under=100
+
+.PHONY: airflow-api
+airflow-api: $(AIRFLOW)/.ready ## Write the snapshot of the provider's public API anew
+	$(AIRFLOW)/python tests/package/surface.py taurusdb_starrocks.airflow > tests/airflow/public-api.txt
+
 # The site has an environment of its own: its builder and a browser's driver are much to install.
 DOCS := .venv-docs/bin
 $(DOCS)/.ready: requirements/docs.txt pyproject.toml
@@ -260,7 +277,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage cost package peers fuzz fuzz-power oracle-sample docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage cost airflow-dag-test package peers fuzz fuzz-power oracle-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

@@ -23,6 +23,8 @@ from docs import http_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+# Where Airflow is, tests/airflow/test_guide.py runs the blocks of its page.
+ELSEWHERE = {ROOT / "docs" / "guides" / "airflow.md"}
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # How a fence may open whose content does not run here.
 OTHER_FENCES = {"", "console", "ini", "json", "text", "yaml"}
@@ -46,6 +48,7 @@ def blocks() -> list[object]:
             id=f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}",
         )
         for page in PAGES
+        if page not in ELSEWHERE
         for text in [text_of(page)]
         for match in BLOCK.finditer(text)
     ]

@@ -1,7 +1,8 @@
 """The public API as lines of text: one for each name, with its signature.
 
-Run as a script it prints them; `make api` keeps them in public-api.txt. What a class inherits from
-another public one stands there only.
+Run as a script it prints them, for the modules that it is given or for those that every environment
+has; `make api` keeps them in public-api.txt, and `make airflow-api` those of the provider in
+tests/airflow/public-api.txt. What a class inherits from another public one stands there only.
 """
 
 from __future__ import annotations
@@ -142,4 +143,4 @@ def _internal(kind: type) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("".join(f"{line}\n" for line in surface()))
+    sys.stdout.write("".join(f"{line}\n" for line in surface(tuple(sys.argv[1:]) or MODULES)))

@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 # Imported only in a program that has loaded it already.
 BY_THEIR_HOST = {"pytest_plugin.py": "pytest", "_windows.py": "anyio"}
+# What is imported by another name than it is installed by, and is not installed here.
+DISTRIBUTIONS = {"airflow": ["apache-airflow"]}
 
 
 def imported(source: str) -> Iterator[str]:
@@ -46,7 +48,7 @@ def test_imports_are_declared(wheel: Path, metadata: Message) -> None:
         }
         for extra in ["", *extras]
     }
-    distributions = packages_distributions()
+    distributions = {**packages_distributions(), **DISTRIBUTIONS}
     used: dict[str, set[str]] = {extra: set() for extra in declared}
     archive = zipfile.ZipFile(wheel)
     sources = [path for path in archive.namelist() if path.endswith(".py")]

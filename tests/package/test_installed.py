@@ -30,7 +30,20 @@ NOT_THOSE = (
     "test_window_holds.py",
 )
 PLUGIN = Path(__file__).parent / "imported_from_wheel.py"
+# What is installed into somebody's Airflow: alone, and not beside the rest.
+IN_A_HOST = "airflow"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def usual(metadata: Message) -> list[str]:
+    """The extras that are installed with each other."""
+    return [extra for extra in metadata.get_all("Provides-Extra", []) if extra != IN_A_HOST]
+
+
+def required(metadata: Message) -> list[str]:
+    """What the base install and these extras require."""
+    texts = metadata.get_all("Requires-Dist", [])
+    return [text for text in texts if f"extra == '{IN_A_HOST}'" not in text]
 
 
 def with_extras(wheel: Path, *extras: str) -> str:
@@ -120,7 +133,7 @@ def test_fixtures(starrocks_emulator, starrocks_client):
 
 def test_entry_points_work(wheel: Path, environment: Environment, metadata: Message) -> None:
     """Each console script is on the path and shows its help; pytest finds the fixtures."""
-    environment.install(with_extras(wheel, *metadata.get_all("Provides-Extra", [])), "pytest")
+    environment.install(with_extras(wheel, *usual(metadata)), "pytest")
     (environment.folder / "test_it.py").write_text(PYTEST, encoding="utf-8")
     ran = environment.run("-m", "pytest", "-q")
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -167,9 +180,9 @@ def test_suite_passes(
 ) -> None:
     """The tests of the client and the stand-in pass on what is released, not on the checkout."""
     assert callable(install)
-    install(environment, wheel, metadata.get_all("Provides-Extra", []))
+    install(environment, wheel, usual(metadata))
     versions = installed_versions(environment)
-    for text in metadata.get_all("Requires-Dist", []):
+    for text in required(metadata):
         requirement = Requirement(text)
         if install is lowest:
             assert versions[canonicalize_name(requirement.name)] == floor(requirement), text

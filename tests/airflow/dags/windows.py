@@ -1,0 +1,68 @@
+"""Windows of each kind, and a task in between that says what it sees, and does what it is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+from airflow.sdk import DAG, Variable, get_current_context, task
+from taurusdb_starrocks.airflow import StarRocksReplicationHook, paused, records, sweep_dag
+from taurusdb_starrocks.airflow.sweep import find, resume
+
+INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
+BOTH = ["orders_sync", "billing_sync"]
+SOME_PAUSED = ["orders_sync", "archive_sync"]
+QUICK: dict[str, Any] = {"poll_interval": 0.1, "settle": 0.6, "timeout": 1.5, "retries": 0}
+
+
+@task
+def work() -> list[str | None]:
+    """Say in which stage the tasks are; then fail, or sweep, or take the window its record."""
+    with StarRocksReplicationHook().get_conn() as client:
+        seen: list[str | None] = [client.task(INSTANCE, name).stage.value for name in BOTH]
+    conf = get_current_context()["dag_run"].conf or {}
+    if conf.get("fail"):
+        raise RuntimeError("the work failed")
+    if conf.get("forget"):
+        for key in Variable.keys(prefix="taurusdb_starrocks.window:"):
+            Variable.delete(key)
+    if conf.get("disconnect"):
+        os.environ["AIRFLOW_CONN_TAURUSDB_STARROCKS_DEFAULT"] = '{"conn_type": "x"}'
+    if conf.get("sweep"):
+        (key,) = Variable.keys(prefix="taurusdb_starrocks.window:")
+        if conf["sweep"] == "half done":
+            record = records.read(key)
+            assert record
+            attrs.evolve(record, closing=True).write()
+        return [*find(timedelta(minutes=2)), resume(key, poll_interval=0.1, settle=0.5)]
+    if conf.get("overrun"):
+        time.sleep(2.1)
+        for key in find(timedelta(minutes=2)):
+            resume(key, poll_interval=0.1, settle=0.5)
+    return seen
+
+
+def window_dag(dag_id: str, **window: Any) -> DAG:
+    with DAG(dag_id, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        arguments = {"task_name": BOTH, "lease": timedelta(hours=1), **QUICK, **window}
+        with paused(instance_id=INSTANCE, **arguments):
+            work()
+    return dag
+
+
+window = window_dag("window")
+window_of_one = window_dag("window_of_one", task_name="orders_sync")
+window_deferred = window_dag("window_deferred", deferrable=True)
+window_short = window_dag("window_short", lease=timedelta(seconds=2))
+window_kept = window_dag("window_kept", task_name=SOME_PAUSED)
+window_of_paused = window_dag("window_of_paused", task_name="archive_sync", deferrable=True)
+window_resumed = window_dag(
+    "window_resumed", task_name=SOME_PAUSED, already_paused="resume", deferrable=True
+)
+window_refused = window_dag("window_refused", task_name=SOME_PAUSED, already_paused="error")
+window_retried = window_dag("window_retried", retries=1, retry_delay=timedelta(0))
+window_silent = window_dag("window_silent", do_xcom_push=False)
+sweep = sweep_dag("quick_sweep", poll_interval=0.1, settle=0.5)

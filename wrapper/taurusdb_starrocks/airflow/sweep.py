@@ -1,0 +1,162 @@
+"""The sweep: a DAG that resumes what windows have left paused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import attrs
+from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk.exceptions import AirflowException
+
+from taurusdb_starrocks import ReplicationError
+from taurusdb_starrocks.airflow import records
+from taurusdb_starrocks.airflow.hook import StarRocksReplicationHook
+from taurusdb_starrocks.airflow.records import Record
+from taurusdb_starrocks.airflow.waits import Wait
+
+log = logging.getLogger("airflow.task.taurusdb_starrocks")
+
+Reason = Literal["its lease has ended", "its run has ended", "an earlier sweep has begun"]
+# Airflow maps no more by default ([core] max_map_length is 1024); the rest is for the next sweep.
+_MOST = 1000
+# Seconds after which a task that does not run is left to the next sweep: this one must end first.
+_PATIENCE = 300.0
+
+
+def sweep_dag(
+    dag_id: str = "taurusdb_starrocks_sweep",
+    *,
+    every: timedelta = timedelta(minutes=2),
+    poll_interval: float = 10.0,
+    settle: float = 60.0,
+    **operator: Any,
+) -> DAG:
+    """A DAG that resumes the tasks of windows whose lease or whose run has ended.
+
+    It is on from the start. Two lines in a file of the DAG folder install it::
+
+        from taurusdb_starrocks.airflow import sweep_dag
+
+        dag = sweep_dag()
+
+    Args:
+        dag_id: ID of the DAG.
+        every: How often it looks; a window warns when it has not for three times as long.
+        poll_interval: Seconds between two polls while it waits for a task to run.
+        settle: How long a pause may come late that a window had requested and never saw, in
+            seconds.
+        **operator: What its operators take: ``queue``, ``pool``, …; a queue of its own, if long
+            tasks may occupy all workers.
+    """
+    options: dict[str, Any] = {
+        "retries": 0,  # The next sweep tries again, and sees what has come up meanwhile.
+        # Ahead of whatever else waits for a worker.
+        "priority_weight": 10_000,
+        "weight_rule": "absolute",
+        **operator,
+    }
+    with DAG(
+        dag_id,
+        description="Resumes replication that windows have left paused",
+        schedule=every,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=timedelta(minutes=30),
+        is_paused_upon_creation=False,
+        tags=["taurusdb-starrocks"],
+    ) as dag:
+
+        @task(**options)  # type: ignore[untyped-decorator]  # Airflow types it so with options only.
+        def find_windows() -> list[str]:
+            return find(every)
+
+        @task(**options, map_index_template="{{ task.op_kwargs['key'] }}")
+        def resume_window(key: str) -> str | None:
+            return resume(key, poll_interval=poll_interval, settle=settle)
+
+        resume_window.expand(key=find_windows())
+    return dag
+
+
+def find(every: timedelta) -> list[str]:
+    """The keys of the windows that are to be resumed."""
+    found = []
+    for key in records.open_windows():
+        try:
+            record = records.read(key)
+        except ValueError:  # The task for it says so.
+            found.append(key)
+        else:
+            if record is not None and reason_to_resume(record):
+                found.append(key)
+    records.note_sweep(every)
+    if len(found) > _MOST:
+        log.warning("%d windows are left to the next sweep", len(found) - _MOST)
+    return found[:_MOST]
+
+
+def reason_to_resume(record: Record) -> Reason | None:
+    """Why a window is to be resumed, if it is."""
+    if not _lives(record):
+        return "its run has ended"
+    if record.closing:
+        return "an earlier sweep has begun"
+    if record.resumed is None and records.now() >= record.until:
+        return "its lease has ended"
+    return None
+
+
+def _lives(record: Record) -> bool:
+    """Whether the run of a window is there and has not ended."""
+    count: int = get_current_context()["ti"].get_dr_count(
+        dag_id=record.dag_id, run_ids=[record.run_id], states=["queued", "running"]
+    )
+    return count > 0
+
+
+def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
+    """Resume the tasks of one window and wait until they run; return what was done.
+
+    It is safe at any time. What it does not finish is begun again by the next sweep.
+    """
+    record = records.read(key)
+    reason = reason_to_resume(record) if record else None
+    if record is None or reason is None:
+        return None  # Closed, or opened again, since it was found.
+    closing = attrs.evolve(record, closing=True)
+    closing.write()
+    if record.resumes:
+        wait = Wait(
+            instance_id=record.instance_id,
+            task_names=record.resumes,
+            goal="running",
+            change=True,
+            timeout=_PATIENCE,
+            poll_interval=poll_interval,
+            settle=settle,
+        )
+        try:
+            with StarRocksReplicationHook(record.conn_id).get_conn() as client:
+                wait.run(client)
+                if not record.paused:
+                    # Its pause may have been on the way, or be sent by a worker that is cut off.
+                    time.sleep(settle)
+                    wait.run(client)
+        except ReplicationError as error:
+            raise AirflowException(
+                f"Not resumed yet, and tried again by the next sweep: {error}"
+            ) from error
+    left = records.read(key)
+    if left is not None and left != closing:
+        raise AirflowException(f"{record} was opened again while it was resumed: check its tasks.")
+    if reason == "its lease has ended":
+        attrs.evolve(record, resumed=records.now()).write()
+    else:
+        record.delete()
+    said = f"resumed {', '.join(record.resumes) or 'nothing'} of {record}: {reason}"
+    log.warning(said)
+    return said

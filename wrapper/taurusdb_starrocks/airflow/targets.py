@@ -1,0 +1,45 @@
+"""A file of targets, for one mapped task per instance."""
+
+from __future__ import annotations
+
+import csv
+from os import PathLike
+from typing import TypedDict
+
+
+class InstanceTargets(TypedDict):
+    """The tasks of one instance, named as ``paused`` and the operators name them."""
+
+    instance_id: str
+    task_name: list[str]
+
+
+def read_targets(path: str | PathLike[str]) -> list[InstanceTargets]:
+    """The targets in a CSV file with the columns ``instance_id`` and ``task_name``, by instance.
+
+    Instances are in the order of their first line. The result is what ``expand_kwargs`` takes.
+
+    Raises:
+        ValueError: A column is missing, a line lacks a value, or a target is there twice; all
+            faulty lines are named.
+        OSError: The file cannot be read.
+    """
+    found: dict[str, list[str]] = {}
+    faults = []
+    with open(path, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123  # Any path will do.
+        rows = csv.DictReader(file)
+        missing = {"instance_id", "task_name"} - set(rows.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}: no column {', '.join(sorted(missing))} in the first line")
+        for row in rows:
+            instance_id = (row["instance_id"] or "").strip()
+            name = (row["task_name"] or "").strip()
+            names = found.setdefault(instance_id, [])
+            if not instance_id or not name:
+                faults.append(f"line {rows.line_num} lacks a value")
+            elif name in names:
+                faults.append(f"line {rows.line_num} repeats {name} of {instance_id}")
+            names.append(name)
+    if faults:
+        raise ValueError(f"{path}: {'; '.join(faults)}")
+    return [{"instance_id": key, "task_name": names} for key, names in found.items()]

@@ -1,0 +1,278 @@
+"""Windows in a DAG: tasks that run only while replication is paused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal, get_args
+
+import attrs
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from taurusdb_starrocks import AlreadyPausedError, Client, ReplicationError, Stage
+from taurusdb_starrocks.airflow import records
+from taurusdb_starrocks.airflow.hook import DEFAULT_CONN_ID
+from taurusdb_starrocks.airflow.operators import (
+    PauseReplicationOperator,
+    ResumeReplicationOperator,
+    failed,
+    failed_with,
+)
+from taurusdb_starrocks.airflow.records import Record
+from taurusdb_starrocks.airflow.waits import final
+
+AlreadyPaused = Literal["keep", "resume", "error"]
+
+
+def paused(
+    *,
+    instance_id: str,
+    task_name: str | list[str],
+    lease: timedelta,
+    name: str = "replication",
+    conn_id: str = DEFAULT_CONN_ID,
+    already_paused: AlreadyPaused = "keep",
+    **operator: Any,
+) -> BaseOperator:
+    """A window: the tasks in the ``with`` block run only while replication is paused.
+
+    It is a setup task that pauses and a teardown task that resumes, whatever the tasks in between
+    do. What keeps the teardown from running is left to the sweep: install ``sweep_dag``. The window
+    is a Variable meanwhile. It does not open while another one is about the same tasks.
+
+    Args:
+        instance_id: StarRocks instance (ends in ``in17``).
+        task_name: One synchronization task or several.
+        lease: How long the window may last. After that the sweep resumes the tasks, whatever runs
+            in it; the teardown then fails, so that somebody sees it.
+        name: The tasks are called ``pause_NAME`` and ``resume_NAME``. A third, ``resumed_NAME``,
+            does nothing: it makes the run fail when nothing was resumed.
+        conn_id: ID of the connection.
+        already_paused: What to do about tasks that are found paused: ``keep`` leaves them paused
+            afterwards, ``resume`` resumes them with the others, ``error`` does not open the window.
+        **operator: What both operators take: ``pool``, ``deferrable``, ``timeout``, ``retries``, …
+
+    Returns:
+        The teardown, for a ``with`` statement.
+    """
+    if already_paused not in get_args(AlreadyPaused):
+        raise ValueError(f"already_paused must be one of {get_args(AlreadyPaused)}")
+    if lease <= timedelta(0):
+        raise ValueError("lease must be longer than nothing")
+    of_both = {
+        "instance_id": instance_id,
+        "task_name": task_name,
+        "conn_id": conn_id,
+        **operator,
+    }
+    opening = OpenWindowOperator(
+        task_id=f"pause_{name}", lease=lease, already_paused=already_paused, **of_both
+    )
+    closing = CloseWindowOperator(
+        task_id=f"resume_{name}",
+        opened_by=opening.task_id,
+        **{"retries": 3, "retry_delay": timedelta(minutes=1), **of_both},
+    )
+    closing.as_teardown(setups=opening)
+    # A run ends well although a teardown failed. With on_failure_fail_dagrun it would end well
+    # although the work failed, since the teardown is the last task then. So another one is.
+    closing >> EmptyOperator(task_id=f"resumed_{name}")
+    return closing
+
+
+def _record(
+    operator: PauseReplicationOperator | ResumeReplicationOperator, **fields: Any
+) -> Record:
+    return Record(
+        conn_id=operator.conn_id,
+        instance_id=operator.instance_id,
+        task_names=operator.task_names,
+        **fields,
+    )
+
+
+class OpenWindowOperator(PauseReplicationOperator):
+    """The setup of a window."""
+
+    ui_color = "#f5d76e"
+
+    def __init__(self, *, lease: timedelta, already_paused: AlreadyPaused, **operator: Any) -> None:
+        super().__init__(**operator)
+        self.lease = lease
+        self.already_paused = already_paused
+
+    def execute(self, context: Context) -> Any:
+        """Write what the window is about, pause, and wait until all are seen paused."""
+        late = records.sweep_is_late()
+        if late:
+            self.log.warning(
+                "%s: nothing resumes these tasks if the teardown of this window does not run. "
+                "Put sweep_dag() into the DAG folder.",
+                late,
+            )
+        record = self._claim(context)
+        try:
+            with self.connect() as client:
+                record, again = self._look(client, record)
+                if self.deferrable and record.resumes:
+                    self.wait_elsewhere(self.task_names, again=again)
+                results = self.waiting(self.task_names, again=again).run(client)
+        except ReplicationError as error:
+            self._give_up(context, useless=final(error))
+            raise failed(error) from error
+        return self._opened(context, results)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the trigger fired."""
+        if "error" in event:
+            self._give_up(context, useless=event["final"])
+            raise failed_with(event["error"], useless=event["final"])
+        return self._opened(context, event["results"])
+
+    def _mine(self, context: Context, **fields: Any) -> Record:
+        ti, opened = context["ti"], records.now()
+        whose = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
+        index = -1 if ti.map_index is None else ti.map_index
+        until = opened + self.lease
+        return _record(self, **whose, map_index=index, opened=opened, until=until, **fields)
+
+    def _claim(self, context: Context) -> Record:
+        """Write that the window is about these tasks, unless another one is.
+
+        Both of two that do so at once see the other, and neither opens.
+        """
+        record = self._mine(context, resumes=[])
+        before = records.read(record.key)
+        if before is not None:
+            if before.closing:
+                raise AirflowException("The sweep is resuming this window: try again later.")
+            record = attrs.evolve(record, resumes=before.resumes)
+        record.write()
+        for key in records.open_windows(self.instance_id):
+            other = records.read(key) if key != record.key else None
+            if other is None or other.resumed is not None:
+                continue
+            shared = sorted(set(other.task_names) & set(self.task_names))
+            if shared:
+                if not record.resumes:
+                    record.delete()
+                raise AirflowException(
+                    f"Another window has {', '.join(shared)}: {other}. Nothing was paused here. If "
+                    "that run has ended, the next sweep closes its window."
+                )
+        return record
+
+    def _look(self, client: Client, record: Record) -> tuple[Record, bool]:
+        """Write which tasks the window is to resume; before any is paused."""
+        ours = set(record.resumes)
+        found = [
+            name
+            for name in self.task_names
+            if name not in ours and client.task(self.instance_id, name).stage is Stage.PAUSED
+        ]
+        if found and self.already_paused == "error":
+            record.delete()
+            raise AlreadyPausedError(self.instance_id, found)
+        if found:
+            self.log.warning(
+                "Found paused already, and %s afterwards: %s",
+                "left so" if self.already_paused == "keep" else "resumed",
+                ", ".join(found),
+            )
+        kept = set(found) if self.already_paused == "keep" else set()
+        resumes = [*record.resumes, *(n for n in self.task_names if n not in {*ours, *kept})]
+        again = bool(ours)
+        record = attrs.evolve(record, resumes=resumes)
+        record.write()
+        return record, again
+
+    def _opened(self, context: Context, results: Any) -> Any:
+        record = records.read(self._mine(context, resumes=[]).key)
+        if record is None or record.closing:
+            raise AirflowException("The sweep has closed this window while it was opened.")
+        attrs.evolve(record, paused=True).write()
+        return {"tasks": results, "resumes": record.resumes}
+
+    def _give_up(self, context: Context, *, useless: bool) -> None:
+        """After the last attempt: resume what may be paused, and let the sweep do so again."""
+        ti = context["ti"]
+        record = records.read(self._mine(context, resumes=[]).key)
+        if record is None or not (useless or ti.try_number > ti.max_tries):
+            return
+        if not record.resumes:
+            record.delete()
+            return
+        attrs.evolve(record, until=record.opened).write()
+        resume = attrs.evolve(
+            self.waiting(record.resumes), goal="running", timeout=self.settle * 2, again=False
+        )
+        try:
+            with self.connect() as client:
+                resume.run(client)
+        except ReplicationError as error:
+            self.log.error("Not resumed, which the sweep is left to: %s", error)  # noqa: TRY400  # A text says all.
+
+
+class CloseWindowOperator(ResumeReplicationOperator):
+    """The teardown of a window."""
+
+    ui_color = "#a3d977"
+
+    def __init__(self, *, opened_by: str, **operator: Any) -> None:
+        super().__init__(**operator)
+        self.opened_by = opened_by
+
+    def execute(self, context: Context) -> Any:
+        """Resume what the window has paused, wait until it runs, and forget the window."""
+        names = self._names(context)
+        if not names:
+            return self._closed(context, [])
+        if self.deferrable:
+            self.wait_elsewhere(names)
+        try:
+            with self.connect() as client:
+                results = self.waiting(names).run(client)
+        except ReplicationError as error:
+            raise failed(error) from error
+        return self._closed(context, results)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the trigger fired."""
+        if "error" in event:
+            raise failed_with(event["error"], useless=event["final"])
+        return self._closed(context, event["results"])
+
+    def _read(self, context: Context) -> Record | None:
+        ti, then = context["ti"], records.now()
+        index = -1 if ti.map_index is None else ti.map_index
+        whose = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": self.opened_by}
+        mine = _record(self, **whose, map_index=index, opened=then, until=then, resumes=[])
+        return records.read(mine.key)
+
+    def _names(self, context: Context) -> list[str]:
+        """What is to be resumed: by the record, or by what the setup returned."""
+        record = self._read(context)
+        if record is not None:
+            return record.resumes
+        ti = context["ti"]
+        index = None if ti.map_index is None or ti.map_index < 0 else ti.map_index
+        opened = ti.xcom_pull(task_ids=self.opened_by, map_indexes=index)
+        if not opened:
+            raise AirflowFailException(
+                "There is no record of what this window paused: read the stages of "
+                f"{', '.join(self.task_names)} and resume what is paused."
+            )
+        return list(opened["resumes"])
+
+    def _closed(self, context: Context, results: list[Any]) -> Any:
+        record = self._read(context)
+        if record is not None:
+            record.delete()
+            if record.resumed is not None:
+                raise AirflowFailException(
+                    f"The lease ended at {record.until.isoformat()}, and the sweep resumed the "
+                    f"tasks at {record.resumed.isoformat()}: what ran later in this window ran "
+                    "with replication on. The tasks run now."
+                )
+        return results

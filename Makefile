@@ -163,6 +163,16 @@ SEED ?= 1
 torture: $(BIN)/.ready ## Interrupt, fork and cancel WINDOWS windows under every fault; none may leave a task paused unnamed
 	@python -m tests.torture --windows $(WINDOWS) --seed $(SEED) --ensure
 
+# The share of each scenario's repetitions: all, or those that CI has time for.
+SHARE ?= 1
+.PHONY: torture-durable
+torture-durable: $(BIN)/.ready ## Kill, stop and restart the programs of durable windows; every task must run again
+	@python -m tests.torture.durable --share $(SHARE) --seed $(SEED)
+
+.PHONY: torture-durable-sample
+torture-durable-sample: ## The same with one repetition in twenty
+	@$(MAKE) --no-print-directory torture-durable SHARE=0.05
+
 .PHONY: emulator-speed
 emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
 	pytest -q -s tests/speed
@@ -277,7 +287,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage cost airflow-dag-test package peers fuzz fuzz-power oracle-sample docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

@@ -20,14 +20,21 @@ from taurusdb_starrocks import Client, Rebuild, ReplicationError
 from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery
 from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import SupersededError
 
 TICK = 1.0  # Seconds between looks whether the program is there.
 REREAD = 5.0  # Seconds between looks whether somebody has taken the window over.
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0  # Seconds until a failed resume is tried again.
 
 
-def main(given: dict[str, Any]) -> None:
-    """Be a guardian until its work is done. Only SIGKILL ends it earlier."""
+def main(given: dict[str, Any], hears: int = 0, says: int = 1) -> None:
+    """Be a guardian until its work is done. Only SIGKILL ends it earlier.
+
+    Args:
+        given: As ``Guardian`` has it.
+        hears: Where the program's messages come from.
+        says: Where it says that it is ready.
+    """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -35,12 +42,12 @@ def main(given: dict[str, Any]) -> None:
         sys.exit()  # Of a hold, whose program is not to wait for it.
     syslog.openlog("taurusdb-starrocks-guardian", syslog.LOG_PID, syslog.LOG_DAEMON)
     try:
-        guardian = Guardian(given)
+        guardian = Guardian(given, hears)
     except ReplicationError as error:
-        _say(1, {"failed": f"{type(error).__name__}: {error}"})
+        _say(says, {"failed": f"{type(error).__name__}: {error}"})
         return
-    _say(1, {"ready": os.getpid()})
-    os.close(1)
+    _say(says, {"ready": os.getpid()})
+    os.close(says)
     guardian.run()
 
 
@@ -59,7 +66,7 @@ class Guardian:
         pipe: Where messages of the program come from.
     """
 
-    def __init__(self, given: dict[str, Any], pipe: int = 0) -> None:
+    def __init__(self, given: dict[str, Any], pipe: int) -> None:
         self._parent: int | None = given["parent"]
         self._window: str = given["window"]
         self._waiting: dict[str, Any] = _recovery.rebuilt(given["waiting"])
@@ -179,8 +186,10 @@ class Guardian:
                     return
                 with self._build() as client:
                     names = self._rescue.resume(client, release=ends, **self._waiting)
+            except SupersededError:
+                return
             except ReplicationError as error:
-                if self._superseded():
+                if self._rescue.superseded():
                     return
                 self._rescue.trouble(error)
                 syslog.syslog(
@@ -198,8 +207,3 @@ class Guardian:
             while (left := until - time.monotonic()) > 0:
                 self._listen(left)
             wait = min(wait * 2, LAST_RETRY)
-
-    def _superseded(self) -> bool:
-        """Whether the tasks are somebody else's by now, or a person has them left paused."""
-        row = self._read()
-        return row["closed_wall"] is not None or row["actor"] != self._rescue.actor

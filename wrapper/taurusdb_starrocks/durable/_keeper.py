@@ -22,7 +22,7 @@ from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery, _ter
 from taurusdb_starrocks.durable._clock import Moment
 from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
-from taurusdb_starrocks.durable._records import Owned
+from taurusdb_starrocks.durable._records import Owned, SupersededError
 from taurusdb_starrocks.durable._sender import Sender, logger
 from taurusdb_starrocks.durable._term import Term
 from taurusdb_starrocks.durable._watch import Watch
@@ -100,7 +100,8 @@ class Keeper(Sender):
             # Nothing is paused yet; what is taken over is guarded until the lease begins.
             self.term.end = self.term.ends(now.after(OPENING), self.term.seconds)
             row = self._described(now)
-            taken = self.journal.write(lambda c: self._claim(c, row, now))
+            taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
+            self.tasks = {task.name: task for task in tasks}
             self.begin_watch(self._watch)
             earlier = self._settled(taken)
             self._begin_lease()
@@ -128,11 +129,12 @@ class Keeper(Sender):
             **_records.described(now),
         }
 
-    def _claim(self, c: Any, row: Mapping[str, Any], now: Moment) -> dict[str, Any]:
+    def _claim(
+        self, c: Any, row: Mapping[str, Any], now: Moment
+    ) -> tuple[dict[str, Any], list[Owned]]:
         _records.open_window(c, row)
         taken = _records.claim(c, row, self._names, now, self._alive, holds=self.takes_holds)
-        self.tasks = {task.name: task for task in _records.owned(c, self.window)}
-        return taken
+        return taken, _records.owned(c, self.window)
 
     def _alive(self, actor: str) -> bool:
         return _locks.alive(self.journal.lock_path(actor))
@@ -236,14 +238,17 @@ class Keeper(Sender):
                 if not names:
                     return ()
                 if row["trouble"] or not self._alive(row["actor"]):
-                    kept = self.journal.write(lambda c: _records.take(c, self.window, self.actor))
-                    self.tasks = {task.name: task for task in kept}
+                    self._take_back(row["actor"])
                     return names
                 self._watch.tell(over=True)
                 time.sleep(0.05)
-        except JournalError as error:
+        except (JournalError, SupersededError) as error:
             logger.warning("resuming without the journal: %s", error)
             return names
+
+    def _take_back(self, former: str) -> None:
+        tasks = self.journal.write(lambda c: _records.take(c, self.window, self.actor, former))
+        self.tasks = {task.name: task for task in tasks}
 
     def closed(
         self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /

@@ -209,8 +209,14 @@ def refusal(window: sqlite3.Row, name: str, now: Moment, alive: Alive) -> TaskBu
     )
 
 
-def take(c: sqlite3.Connection, window: str, actor: str) -> list[Owned]:
-    """Make somebody else the one who may send about the tasks of a window."""
+def take(c: sqlite3.Connection, window: str, actor: str, former: str) -> list[Owned]:
+    """Make somebody else the one who may send about the tasks of a window.
+
+    Raises:
+        SupersededError: It is not the former one any more who may, but a third one.
+    """
+    if find(c, window)["actor"] != former:
+        raise SupersededError("The window was taken over. Nothing was sent by this process.")
     c.execute("UPDATE task SET epoch = epoch + 1 WHERE window = ?", (window,))
     c.execute("UPDATE window SET actor = ? WHERE id = ?", (actor, window))
     return owned(c, window)

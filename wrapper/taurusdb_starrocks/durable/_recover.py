@@ -11,6 +11,7 @@ from taurusdb_starrocks import Client, NotResumedError, ReplicationError, Waitin
 from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._overview import Entry, overview
+from taurusdb_starrocks.durable._records import SupersededError
 
 Connect = Callable[[str, str], Client]
 
@@ -106,7 +107,11 @@ def _resume(
         rescue.take()
         with connect(entries[0].endpoint, entries[0].project_id) as client:
             rescue.resume(client, **waiting)
+    except SupersededError:
+        return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
     except ReplicationError as error:
+        if rescue.superseded():
+            return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
         rescue.trouble(error)
         names = (
             error.task_names

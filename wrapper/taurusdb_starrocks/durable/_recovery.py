@@ -61,6 +61,10 @@ class Rescue:
         """Become the one who may send about the tasks; return those that the window still has.
 
         A journal that cannot be written does not keep them from being resumed.
+
+        Raises:
+            SupersededError: Somebody else was faster.
+            JournalError: The journal cannot be read, and has not been before.
         """
         try:
             tasks = self.look()
@@ -74,7 +78,9 @@ class Rescue:
         if row["actor"] == self.actor:
             return tasks
         try:
-            tasks = self.journal.write(lambda c: _records.take(c, self.window, self.actor))
+            tasks = self.journal.write(
+                lambda c: _records.take(c, self.window, self.actor, row["actor"])
+            )
         except JournalError as error:
             logger.warning("taking over window %s without the journal: %s", self.window, error)
         else:
@@ -112,6 +118,15 @@ class Rescue:
         if failure is not None:
             raise failure
         return names
+
+    def superseded(self) -> bool:
+        """Whether somebody else has the tasks by now, or a person has them left paused."""
+        try:
+            row = self.journal.read(lambda c: _records.find(c, self.window))
+        except JournalError:
+            return False
+        known = {self.actor} if self._row is None else {self.actor, self._row["actor"]}
+        return row["closed_wall"] is not None or row["actor"] not in known
 
     def _let_go(self, tasks: list[Owned]) -> None:
         now = _clock.now()

@@ -1,0 +1,302 @@
+"""What a guardian does, in this process: real journals and requests, and a pipe in our hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from programs import BOTH, ORDERS, Surroundings, until
+from taurusdb_starrocks import Client, ConfigurationError, Rebuild
+from taurusdb_starrocks.durable import Journal, JournalError, _guardian, forget, overview, window
+from taurusdb_starrocks_emulator import Fault
+
+
+class Pipes:
+    """A guardian's ends of its pipes, and ours."""
+
+    def __init__(self) -> None:
+        self.hears, self._to = os.pipe()
+        self._from, self.says = os.pipe()
+
+    def tell(self, what: dict[str, Any]) -> None:
+        os.write(self._to, json.dumps(what).encode() + b"\n")
+
+    def end(self) -> None:
+        """End what it hears, as a program does that is gone."""
+        os.close(self._to)
+
+    def said(self) -> Any:
+        return json.loads(os.read(self._from, 65536))
+
+
+@pytest.fixture
+def pipes() -> Pipes:
+    return Pipes()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What a guardian does to the signals of its process is taken back."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def abandoned(around: Surroundings) -> str:
+    """The ID of a window whose program was killed, and which has no guardian."""
+    return leave(around)
+
+
+def leave(around: Surroundings, names: list[str] | None = None, lease: float = 60) -> str:
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=given["lease"],
+                    guardian=False) as w:
+            say(w.id)
+            listen()
+        """,
+        names=names or BOTH,
+        lease=lease,
+    )
+    (window,) = program.hear()
+    program.kill()
+    return str(window)
+
+
+def given(around: Surroundings, window: str, **others: Any) -> dict[str, Any]:
+    with around.client() as client:
+        settings = client.rebuild().to_document()
+    return {
+        "journal": str(around.journal),
+        "window": window,
+        "actor": "guardian",
+        "client": settings,
+        "waiting": {},
+        "parent": -1,  # Is not ours, so it is gone.
+        **others,
+    }
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_says_that_it_is_ready_and_does_its_work(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """Its lock and that of the program are removed."""
+    _guardian.main(given(around, abandoned), pipes.hears, pipes.says)
+    assert pipes.said() == {"ready": os.getpid()}
+    assert around.running()
+    assert overview(journal) == []
+    assert list(journal.lock_path("x").parent.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_says_why_it_cannot_start(around: Surroundings, abandoned: str, pipes: Pipes) -> None:
+    """As with credentials that are not there."""
+    settings = given(around, abandoned)
+    settings["client"]["arguments"]["auth"]["rebuild"]["factory"] = "nowhere:Auth"
+    _guardian.main(settings, pipes.hears, pipes.says)
+    said = pipes.said()["failed"]
+    assert said.startswith("ConfigurationError: nowhere:Auth cannot be imported")
+    assert around.paused()
+
+
+@pytest.mark.usefixtures("signals")
+def test_that_of_a_hold_leaves_its_program(
+    around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forks, so that the program has no child to wait for."""
+    monkeypatch.setattr(os, "fork", lambda: 4711)
+    with pytest.raises(SystemExit):
+        _guardian.main(given(around, abandoned, parent=None), pipes.hears, pipes.says)
+
+
+def run(guardian: _guardian.Guardian) -> threading.Thread:
+    thread = threading.Thread(target=guardian.run)
+    thread.start()
+    return thread
+
+
+def living(around: Surroundings, window: str, pipes: Pipes, **others: Any) -> _guardian.Guardian:
+    """One whose program is there: ours."""
+    return _guardian.Guardian(given(around, window, parent=os.getppid(), **others), pipes.hears)
+
+
+def test_it_waits_for_the_end_of_the_pipe(
+    around: Surroundings, abandoned: str, pipes: Pipes
+) -> None:
+    """And then for the program's lock, which the kernel releases at about the same time."""
+    thread = run(living(around, abandoned, pipes))
+    time.sleep(0.2)
+    assert around.paused()
+    pipes.end()
+    thread.join(10)
+    assert around.running()
+
+
+def test_a_pipe_that_ends_too_early(
+    around: Surroundings, client: Client, journal: Journal, pipes: Pipes
+) -> None:
+    """A program that closes all its files lives on, and its lock says so."""
+    with window(
+        client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False
+    ) as opened:
+        thread = run(living(around, opened.id, pipes))
+        pipes.end()
+        time.sleep(1.0)
+        assert around.paused()
+    thread.join(15)
+    assert not thread.is_alive()
+    assert around.sent("resume") == 2
+
+
+def test_news_of_the_program(
+    around: Surroundings, client: Client, journal: Journal, pipes: Pipes
+) -> None:
+    """A longer lease is read in the journal; so is the end of the window."""
+    with window(
+        client, around.instance_id, BOTH, journal=journal, lease=1, guardian=False
+    ) as opened:
+        thread = run(living(around, opened.id, pipes))
+        opened.extend(60)
+        pipes.tell({"look": True})
+        time.sleep(1.3)
+        assert around.paused()
+    pipes.tell({"over": True})
+    thread.join(10)
+    assert not thread.is_alive()
+    assert around.sent("resume") == 2
+
+
+def test_fresh_settings_are_used(around: Surroundings, abandoned: str, pipes: Pipes) -> None:
+    """From the next attempt on."""
+    wrong = given(around, abandoned)["client"]
+    wrong["arguments"]["auth"]["rebuild"]["arguments"]["secret_key"]["is"] = "wrong"
+    guardian = living(around, abandoned, pipes, client=wrong)
+    right = json.dumps({"client": given(around, abandoned)["client"]}).encode() + b"\n"
+    os.write(pipes._to, right[:100])
+    os.write(pipes._to, right[100:])
+    pipes.end()
+    run(guardian).join(10)
+    assert around.running()
+    assert around.sent("resume") == 2
+
+
+def test_it_tries_again_at_a_growing_interval(
+    around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so in the system log and in the journal."""
+    log: list[str] = []
+    monkeypatch.setattr(_guardian.syslog, "syslog", lambda _priority, text: log.append(text))
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.1)
+    around.emulator.faults.add(Fault("error", operation="resume", status=401, times=6))
+    _guardian.Guardian(given(around, abandoned), pipes.hears).run()
+    assert around.running()
+    assert ["tried again in 0 s" in text or "resumed orders" in text for text in log] == [True] * 4
+    times = [call.time for call in around.emulator.journal() if call.operation == "resume"][::2]
+    assert times[2] - times[1] > times[1] - times[0]
+
+
+def test_it_stops_when_a_person_forgets_the_tasks(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """Also in the middle of its attempts."""
+    around.emulator.faults.add(Fault("error", operation="resume", status=401))
+    thread = run(_guardian.Guardian(given(around, abandoned), pipes.hears))
+    until(lambda: overview(journal)[0].trouble)
+    for name in BOTH:
+        forget(journal, around.instance_id, name, "wanted")
+    thread.join(10)
+    assert not thread.is_alive()
+    assert around.paused()
+
+
+def test_it_stops_when_others_take_over_while_it_sends(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """What it was about to send is not sent."""
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    real = guardian._rescue.resume
+
+    def resume(*args: Any, **options: Any) -> list[str]:
+        journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'somebody'"))
+        return real(*args, **options)
+
+    guardian._rescue.resume = resume  # type: ignore[method-assign]
+    guardian.run()
+    assert around.sent("resume") == 0
+
+
+def test_a_window_that_has_no_tasks_any_more(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """There is nothing to do."""
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    journal.write(lambda c: c.execute("UPDATE task SET window = NULL"))
+    guardian.run()
+    assert around.sent("resume") == 0
+
+
+def test_a_journal_that_is_gone(
+    around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has read before is enough to resume the tasks."""
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+
+    def fail(*_args: Any) -> None:
+        raise JournalError("disk I/O error")
+
+    monkeypatch.setattr(Journal, "read", fail)
+    monkeypatch.setattr(Journal, "write", fail)
+    guardian.run()
+    assert around.running()
+
+
+def test_a_journal_that_is_gone_too_early(
+    around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again until it says what there is to do."""
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    guardian._rescue._earlier = type(guardian._rescue._earlier)()
+    real, left = Journal.read, [4]
+
+    def fail(self: Journal, act: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise JournalError("disk I/O error")
+        return real(self, act)
+
+    monkeypatch.setattr(Journal, "read", fail)
+    guardian.run()
+    assert around.running()
+
+
+def test_a_lease_that_ends_while_the_program_lives(around: Surroundings, pipes: Pipes) -> None:
+    """The tasks stay the window's until the program has closed it."""
+    left = leave(around, [ORDERS], lease=0.5)
+    thread = run(living(around, left, pipes))
+    until(lambda: around.running([ORDERS]))
+    time.sleep(0.3)
+    assert thread.is_alive()
+    pipes.tell({"over": True})
+    thread.join(10)
+    assert not thread.is_alive()
+    assert around.sent("resume") == 1
+
+
+def test_what_cannot_be_imported_is_a_configuration_error(around: Surroundings) -> None:
+    """A factory that is not there, or no factory at all."""
+    for factory in ("nowhere:Auth", "os:nothing", "os", ""):
+        with pytest.raises(ConfigurationError, match="cannot be imported"):
+            Rebuild(factory).build()

@@ -11,7 +11,7 @@ from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._records import Owned
 
-logger = logging.getLogger("taurusdb_starrocks")
+logger = logging.getLogger("taurusdb_starrocks.durable")
 
 
 class Sender:

@@ -51,7 +51,8 @@ def test_tasks_as_json(run: Run, emulator: Emulator) -> None:
 def test_no_tasks(run: Run, emulator: Emulator, quiet: tuple[str, ...], said: str) -> None:
     """Nothing on stdout, and a word to people who want one."""
     bare = {"id": emulator.project_id, "name": "r", "instances": [{"id": emulator.instance_id}]}
-    with Emulator(seed={"projects": [bare]}, token=emulator.token) as other:
+    keys = [{"access_key": "AKIDEXAMPLE", "secret_key": "SKEXAMPLE"}]
+    with Emulator(seed={"projects": [bare], "access_keys": keys}) as other:
         ran = run("tasks", emulator.instance_id, "--endpoint", other.url, *quiet)
     assert (ran.status, ran.out) == (0, "")
     assert ran.err.endswith(said)
@@ -80,7 +81,7 @@ def test_status_of_what_is_not_there(run: Run, emulator: Emulator) -> None:
 
 def test_status_without_configuration(run: Run, emulator: Emulator) -> None:
     """A service of an older contract does not tell how long."""
-    with Emulator(contract="1.1", token=emulator.token) as old:
+    with Emulator(contract="1.1") as old:
         ran = run("status", old.instance_id, "orders_sync", "--endpoint", old.url, "-o", "json")
     assert ran.rows[0]["binlog_retention_seconds"] is None
 

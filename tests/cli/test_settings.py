@@ -8,16 +8,13 @@ import click
 import pytest
 from taurusdb_starrocks import ConfigurationError
 from taurusdb_starrocks.cli.program import program
-from taurusdb_starrocks.cli.settings import Settings
+from taurusdb_starrocks.cli.settings import Settings, journal_path
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
 
-ENDPOINT, PROJECT, TOKEN = (
-    "TAURUSDB_STARROCKS_ENDPOINT",
-    "HUAWEICLOUD_SDK_PROJECT_ID",
-    "TAURUSDB_STARROCKS_AUTH_TOKEN",
-)
+ENDPOINT, PROJECT = "TAURUSDB_STARROCKS_ENDPOINT", "HUAWEICLOUD_SDK_PROJECT_ID"
+KEYS = "HUAWEICLOUD_SDK_AK HUAWEICLOUD_SDK_SK"
 
 
 @pytest.mark.parametrize(
@@ -25,14 +22,15 @@ ENDPOINT, PROJECT, TOKEN = (
     [
         (ENDPOINT, "Give --region or --endpoint, or set TAURUSDB_STARROCKS_REGION"),
         (PROJECT, "Give --project-id or set HUAWEICLOUD_SDK_PROJECT_ID."),
-        (TOKEN, "Give --profile or --prompt, or set one of these"),
+        (KEYS, "Give --profile or --prompt, or set one of these"),
     ],
 )
 def test_what_is_missing_is_named(
     run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, missing: str, named: str
 ) -> None:
     """By the option that gives it, and the variable."""
-    monkeypatch.delenv(missing)
+    for name in missing.split():
+        monkeypatch.delenv(name)
     ran = run("tasks", emulator.instance_id)
     assert (ran.status, ran.out) == (2, "")
     assert named in ran.err
@@ -85,7 +83,7 @@ ak = AKIDEXAMPLE
 @pytest.fixture
 def only_profile(profile: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, with nothing in the environment."""
-    for name in (ENDPOINT, PROJECT):
+    for name in (ENDPOINT, PROJECT, *KEYS.split()):
         monkeypatch.delenv(name)
     return profile
 
@@ -94,6 +92,13 @@ def test_profile_has_everything(run: Run, emulator: Emulator, only_profile: Path
     """Credentials, project and endpoint; also where the environment has credentials."""
     assert run("tasks", emulator.instance_id, "--profile", "prod").status == 0
     assert emulator.journal()[-1].caller == "AKIDEXAMPLE"
+
+
+def test_sources_are_the_profile(run: Run, emulator: Emulator, only_profile: Path) -> None:
+    """What is configured says so."""
+    ran = run("doctor", "--profile", "prod", "-o", "json")
+    assert ran.status == 0
+    assert {row["source"] for row in ran.rows} == {"", "profile prod"}
 
 
 def test_options_win_over_the_profile(run: Run, emulator: Emulator, profile: Path) -> None:
@@ -167,3 +172,15 @@ def test_no_option_takes_a_secret() -> None:
         for parameter in command.params:
             for word in ("token", "password", "secret", "access", "-sk"):
                 assert word not in (parameter.name or "")
+
+
+def test_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is given; else the state folder, by XDG; else where that is by default."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert journal_path("here.sqlite", {}) == Path("here.sqlite")
+    assert journal_path(None, {"XDG_STATE_HOME": "/state"}) == Path(
+        "/state/taurusdb-starrocks/journal.sqlite"
+    )
+    assert journal_path(None, {}) == (
+        tmp_path / ".local" / "state" / "taurusdb-starrocks" / "journal.sqlite"
+    )

@@ -33,9 +33,9 @@ TASK = Task("orders_sync", Stage.PAUSED, "Paused", "No", None, None, None)
     ("error", "status", "next_step"),
     [
         (ConfigurationError("No region."), 2, "No region."),
-        (NotSentError("not reached"), 1, "taurusdb-starrocks --help"),
-        (AuthenticationError("wrong", status=401), 4, "taurusdb-starrocks --help"),
-        (PermissionDeniedError("no", status=403), 1, "taurusdb-starrocks --help"),
+        (NotSentError("not reached"), 1, "taurusdb-starrocks doctor"),
+        (AuthenticationError("wrong", status=401), 4, "taurusdb-starrocks doctor"),
+        (PermissionDeniedError("no", status=403), 1, "taurusdb-starrocks doctor"),
         (NotFoundError("none", status=404), 1, "taurusdb-starrocks tasks INSTANCE"),
         (BadRequestError("no", status=400), 1, "400 no"),
         (ConflictError("busy", status=409), 1, "409 busy"),

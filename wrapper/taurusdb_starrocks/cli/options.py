@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -13,10 +15,12 @@ import click
 from taurusdb_starrocks import ConfigurationError, ReplicationError
 from taurusdb_starrocks.cli import PROGRAM
 from taurusdb_starrocks.cli.output import Output
-from taurusdb_starrocks.cli.settings import Settings
+from taurusdb_starrocks.cli.settings import Settings, journal_path
+from taurusdb_starrocks.cli.times import duration, time
 
 if TYPE_CHECKING:
     from taurusdb_starrocks import Client
+    from taurusdb_starrocks.durable import Journal
 
 Function = Callable[..., Any]
 
@@ -96,7 +100,8 @@ def common(function: Function) -> Function:
     ) -> int:
         if verbose:
             level = logging.INFO if verbose == 1 else logging.DEBUG
-            logging.getLogger("taurusdb_starrocks").setLevel(level)
+            for name in ("taurusdb_starrocks", "taurusdb_starrocks.durable"):
+                logging.getLogger(name).setLevel(level)
         settings = Settings(region, endpoint, project_id, profile, prompt)
         status = function(Setup(settings, Output(form, quiet=quiet)), **arguments)
         return status or 0
@@ -106,8 +111,71 @@ def common(function: Function) -> Function:
 
 instance = click.argument("instance")
 names = click.argument("names", metavar="TASK...", nargs=-1, required=True)
+tasks = click.argument("names", metavar="[TASK...]", nargs=-1)
+every = click.option("--all", "every", is_flag=True, help="Every task that was not cancelled.")
+longest = click.option(
+    "--max", "longest", type=duration, help="Longest time that they may be paused, like 2h."
+)
+until = click.option(
+    "--until", type=time, help="Time at which they are resumed at the latest, like 06:00."
+)
+reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the journal.")
+wait = click.option("--wait/--no-wait", default=True, help="Whether to wait until it is done.")
+accepted_fd = click.option("--accepted-fd", type=int, hidden=True)  # For behind.py.
+timeout = click.option("--timeout", type=duration, help="Longest time to wait (30m).")
+interval = click.option(
+    "--interval", type=duration, help="How often to look at the tasks while waiting (10s)."
+)
+journal = click.option(
+    "--journal", metavar="FILE", help="Journal, in place of the one in the state folder."
+)
+dry_run = click.option("--dry-run", "dry", is_flag=True, help="Show what would be done.")
+yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+@contextmanager
+def opened(given: str | None) -> Iterator[Journal]:
+    """The journal that is given, or that of the user, which is made if it is not there.
+
+    Raises:
+        JournalError: It cannot be used.
+    """
+    from taurusdb_starrocks.durable import Journal  # noqa: PLC0415  # SQLite and more.
+
+    path = journal_path(given, os.environ)
+    if not given:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Journal(path) as record:
+        yield record
+
+
+def waiting(timeout: float | None, interval: float | None) -> dict[str, Any]:
+    """How to wait, as the client takes it."""
+    given: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+    if interval is not None:
+        from taurusdb_starrocks import Poll  # noqa: PLC0415  # Completion and help need none.
+
+        given["poll"] = Poll(
+            first=min(interval, 5.0), interval=interval, longest=max(interval, 60.0)
+        )
+    return given
 
 
 def example(line: str) -> str:
     """The end of a command's help: a command line that works, without the program's name."""
     return f"\b\nExample:\n  {PROGRAM} {line}"
+
+
+def confirm(doing: str, task_names: Sequence[str], *, yes: bool) -> None:
+    """Ask before more than one task is touched.
+
+    Raises:
+        click.UsageError: There is no terminal to ask on.
+        click.Abort: The answer was no.
+    """
+    if yes or len(task_names) < 2:
+        return
+    what = f"{doing} {len(task_names)} tasks: {', '.join(task_names)}"
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{what}? There is no terminal to ask on: give --yes.")
+    click.confirm(f"{what}?", abort=True, err=True)

@@ -12,11 +12,13 @@ import click
 from click.shell_completion import get_completion_class
 
 from taurusdb_starrocks import ReplicationError, __version__
-from taurusdb_starrocks.cli import PROGRAM, reading
+from taurusdb_starrocks.cli import PROGRAM, changing, journal, reading
+from taurusdb_starrocks.cli.doctor import doctor
 from taurusdb_starrocks.cli.options import example
 from taurusdb_starrocks.cli.statuses import (
     DONE,
     INTERRUPTED,
+    NEVER_RAN,
     WRONG_USE,
     line_of,
     status_of,
@@ -26,7 +28,7 @@ NAME = "taurusdb_starrocks"
 COMPLETE = "_TAURUSDB_STARROCKS_COMPLETE"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=example("--version"))
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=example("doctor"))
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def program() -> None:
     """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB.
@@ -35,7 +37,8 @@ def program() -> None:
     come from the environment, a profile, or options.
 
     Exit status: 0 done, 1 refused, 2 wrong use or configuration, 3 outcome unknown,
-    4 authentication, 5 timed out while waiting, 130 interrupted.
+    4 authentication, 5 timed out while waiting, 6 something is paused (check), 130 interrupted.
+    That of window is the command's own: see window --help.
     """
 
 
@@ -52,6 +55,11 @@ for command in (
     reading.tasks,
     reading.status,
     reading.instances,
+    changing.pause,
+    changing.resume,
+    journal.check,
+    journal.recover,
+    doctor,
     completion,
 ):
     program.add_command(command)
@@ -70,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else PROGRAM
             _say(f"{error.format_message()} See {path} --help")
-            return WRONG_USE
+            return NEVER_RAN if path == f"{PROGRAM} window" else WRONG_USE
         except ReplicationError as error:
             _say(line_of(error))
             return status_of(error)
@@ -87,12 +95,13 @@ def _words_on_stderr() -> Iterator[None]:
 
     A call that failed is not in it: the command says so itself.
     """
-    log = logging.getLogger(NAME)
-    level = log.level
+    log, durable = logging.getLogger(NAME), logging.getLogger(f"{NAME}.durable")
+    levels = log.level, durable.level
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.CRITICAL)
+    durable.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
@@ -100,4 +109,5 @@ def _words_on_stderr() -> Iterator[None]:
             yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(level)
+        log.setLevel(levels[0])
+        durable.setLevel(levels[1])

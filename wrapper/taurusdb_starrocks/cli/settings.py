@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from taurusdb_starrocks import Client
 
 CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+STATE_HOME = "XDG_STATE_HOME"
 # What the client names by its arguments, as it is called here.
 WORDS = {
     "Pass region= or endpoint=, or set": "Give --region or --endpoint, or set",
@@ -64,6 +65,38 @@ class Settings(NamedTuple):
             raise ConfigurationError(in_options(str(error))) from None
         with made as client:
             yield client
+
+    def options(self) -> list[str]:
+        """The same as options, for another process.
+
+        Raises:
+            ConfigurationError: What was asked for on the terminal is not given away.
+        """
+        if self.prompt:
+            raise ConfigurationError("--prompt and --no-wait cannot be used together.")
+        named = {
+            "--region": self.region,
+            "--endpoint": self.endpoint,
+            "--project-id": self.project_id,
+            "--profile": self.profile,
+        }
+        return [text for name, value in named.items() if value for text in (name, value)]
+
+    def connect(self, endpoint: str, project_id: str) -> Client:
+        """A client for what the journal names, with these credentials."""
+        from taurusdb_starrocks import Client  # noqa: PLC0415  # As above.
+
+        auth = self._arguments().get("auth")
+        return Client(endpoint=endpoint, project_id=project_id, auth=auth)
+
+    def source(self, found: str) -> str:
+        """Where a setting was found: an option, the profile, a variable or a file."""
+        if found == "auth=":
+            return "--prompt" if self.prompt else f"profile {self.profile}"
+        given = {"endpoint=": self.endpoint, "region=": self.region, "project_id=": self.project_id}
+        if found in given and not given[found]:
+            return f"profile {self.profile}"
+        return in_options(found)
 
     def _arguments(self) -> dict[str, Any]:
         arguments: dict[str, Any] = {
@@ -123,3 +156,11 @@ def read_profile(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     if missing:
         raise ConfigurationError(f"Profile [{name}] in {path} lacks {' and '.join(missing)}.")
     return section
+
+
+def journal_path(given: str | None, environ: Mapping[str, str]) -> Path:
+    """The journal: the one that is given, or the one in the user's state folder."""
+    if given:
+        return Path(given)
+    state = environ.get(STATE_HOME) or Path.home() / ".local" / "state"
+    return Path(state) / "taurusdb-starrocks" / "journal.sqlite"

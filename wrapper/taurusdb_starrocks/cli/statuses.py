@@ -22,7 +22,14 @@ WRONG_USE = 2
 UNKNOWN = 3
 AUTHENTICATION = 4
 TIMED_OUT = 5
+PAUSED = 6
 INTERRUPTED = 130
+# Those of window, beside the command's own.
+NEVER_RAN = 121
+MAY_BE_PAUSED = 122
+MAX_REACHED = 124
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
 
 
 def status_of(error: ReplicationError) -> int:
@@ -55,7 +62,7 @@ def line_of(error: ReplicationError) -> str:
         case ConfigurationError():
             return text
         case AuthenticationError() | NotSentError() | PermissionDeniedError():
-            next_step = f"What is configured: {PROGRAM} --help"
+            next_step = f"What is configured: {PROGRAM} doctor"
         case NotFoundError():
             next_step = f"What there is: {PROGRAM} tasks {error.instance_id or 'INSTANCE'}"
         case OutcomeUnknownError(harmless=False) | ServerError(harmless=False) | WaitTimeoutError():

@@ -13,16 +13,16 @@ LONGEST = 1_000_000  # Seconds; what the client takes.
 
 def duration(value: str) -> float:
     """The seconds of a duration like ``2h``, ``1h30m`` or ``45s``."""
-    parts = re.findall(r"([0-9]+)([dhms])", value)
-    seconds = sum(int(number) * UNITS[unit] for number, unit in parts)
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([dhms])", value)
+    seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
     if "".join(map("".join, parts)) != value or not 0 < seconds <= LONGEST:
         raise click.BadParameter(f"{value!r} is not a duration like 2h, 1h30m or 45s.")
-    return float(seconds)
+    return seconds
 
 
-def time(value: str) -> datetime:
+def time(value: str, now: datetime | None = None) -> datetime:
     """The moment of a time like ``06:00``, the next one, or of a date and time in ISO 8601."""
-    now = datetime.now().astimezone()
+    now = now or datetime.now().astimezone()
     try:
         if re.fullmatch(r"[0-9]{2}:[0-9]{2}", value):
             moment = datetime.fromisoformat(f"{now:%Y-%m-%d}T{value}")

@@ -1,0 +1,94 @@
+"""What is paused, and what resumes what was left."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.cli.running import Run
+
+ABANDON = """
+import os, sys
+from taurusdb_starrocks import Client, Poll
+from taurusdb_starrocks.durable import Journal, window
+with Journal(sys.argv[1]) as journal, Client() as client:
+    poll = Poll(first=0.05, interval=0.05)
+    with window(client, sys.argv[2], sys.argv[3:], journal=journal, lease=60, poll=poll,
+                guardian=False):
+        os._exit(0)
+"""
+
+
+@pytest.fixture
+def abandoned(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """A window of two tasks whose program and guardian are gone."""
+    journal = tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite"
+    journal.parent.mkdir(mode=0o700, parents=True)
+    command = [sys.executable, "-c", ABANDON, str(journal), emulator.instance_id]
+    subprocess.run([*command, "orders_sync", "billing_sync"], check=True)
+
+
+def test_check_of_what_others_paused(run: Run, emulator: Emulator) -> None:
+    """The service knows that a task is paused, and no more."""
+    ran = run("check", emulator.instance_id)
+    assert ran.status == 6
+    assert re.search(
+        "archive_sync +somebody else +[?] +[?] +not in the journal$", ran.out, re.MULTILINE
+    )
+
+
+@pytest.mark.usefixtures("abandoned")
+def test_recover(run: Run, emulator: Emulator) -> None:
+    """What a window left is listed, and resumed."""
+    assert run("check").status == 6
+    for option in ("--list", "--dry-run"):
+        assert run("recover", option).out.count("abandoned") == 2
+    ran = run("recover", "--interval", "0.05s")
+    assert (ran.status, ran.out.count("resumed")) == (0, 2)
+    assert run("recover", "--interval", "0.05s").err == "There is nothing to resume.\n"
+    assert run("check").status == 0
+
+
+@pytest.mark.usefixtures("abandoned")
+def test_recover_in_vain(run: Run, emulator: Emulator) -> None:
+    """What could not be resumed stays in the journal; the exit status tells."""
+    emulator.faults.add(Fault("conflict", operation="resume"))
+    ran = run("recover", "--interval", "0.05s", "--timeout", "0.5s")
+    assert ran.status == 1
+    assert "failed" in ran.out
+    assert run("check").status == 6
+
+
+@pytest.mark.usefixtures("abandoned")
+def test_forget(run: Run, emulator: Emulator) -> None:
+    """A person wants it left paused, and says why."""
+    assert "--reason TEXT" in run("recover", "--forget", "orders_sync").err
+    reason = ("--reason", "moved to another instance")
+    ran = run("recover", "--forget", "orders_sync", *reason, "--dry-run")
+    assert ran.err == f"orders_sync of {emulator.instance_id} would be forgotten.\n"
+    ran = run("recover", "--forget", "orders_sync", *reason)
+    assert ran.status == 0
+    assert ran.out.count("orders_sync") == 1
+    ran = run("recover", "--forget", "orders_sync", *reason)
+    assert ran.status == 2
+    assert "The journal has no task orders_sync: give --instance." in ran.err
+    assert run("recover", "--list").out.count("_sync") == 1
+
+
+def test_journal_that_others_can_write(run: Run, tmp_path: Path) -> None:
+    """It is refused, and nothing is sent."""
+    tmp_path.chmod(0o777)
+    ran = run("check", "--journal", str(tmp_path / "journal.sqlite"))
+    assert ran.status == 2
+    tmp_path.chmod(0o700)
+
+
+def test_journal_in_another_place(run: Run, tmp_path: Path) -> None:
+    """As it is given."""
+    assert run("check", "--journal", str(tmp_path / "mine.sqlite")).status == 0
+    assert (tmp_path / "mine.sqlite").exists()

@@ -1,0 +1,214 @@
+"""Commands that change tasks: pause and resume. Each pause is in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taurusdb_starrocks import Stage
+from taurusdb_starrocks.cli import PROGRAM, options
+from taurusdb_starrocks.cli.behind import stay_behind, telling
+from taurusdb_starrocks.cli.options import Setup, common, confirm, example
+from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.reading import TASKS, task_row
+from taurusdb_starrocks.cli.statuses import DONE, REFUSED
+from taurusdb_starrocks.cli.times import spoken
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks import Client
+
+PLANNED: Columns = {**TASKS, "WOULD": lambda row: row["would"]}
+
+
+def lease(
+    longest: float | None, until: datetime | None, *, no_limit: bool | None = None
+) -> float | None:
+    """For how many seconds tasks may be paused; None for no limit, where that can be.
+
+    Raises:
+        click.UsageError: Not exactly one of them is given.
+    """
+    if [longest is not None, until is not None, no_limit is True].count(True) != 1:
+        rather = "." if no_limit is None else ", or --no-limit."
+        raise click.UsageError(f"Say for how long: --max 2h or --until 06:00{rather}")
+    if until is not None:
+        return (until - datetime.now(UTC)).total_seconds()
+    return longest
+
+
+def chosen(client: Client, instance: str, names: Sequence[str], *, every: bool) -> list[str]:
+    """The tasks that are named, or every one of the instance that was not cancelled.
+
+    Raises:
+        click.UsageError: Neither is given, or both are.
+    """
+    if bool(names) == every:
+        raise click.UsageError("Name tasks, or give --all.")
+    if every:
+        return [t.name for t in client.tasks(instance) if t.stage is not Stage.CANCELLED]
+    return list(dict.fromkeys(names))
+
+
+def dry_run(
+    setup: Setup, client: Client, instance: str, names: Sequence[str], would: Mapping[bool, str]
+) -> int:
+    """Show what would be done to each task, by whether it is paused."""
+    found = {task.name: task for task in client.tasks(instance)}
+    rows = []
+    for name in names:
+        if name in found:
+            paused = found[name].stage is Stage.PAUSED
+            rows.append({**task_row(instance, found[name]), "would": would[paused]})
+        else:
+            setup.output.warn(f"{instance} has no task {name}.")
+    setup.output.rows(PLANNED, rows)
+    return DONE if len(rows) == len(names) else REFUSED
+
+
+def _without_waiting(
+    setup: Setup,
+    verb: str,
+    instance: str,
+    names: Sequence[str],
+    given: Sequence[str],
+    journal: str | None,
+    how: Mapping[str, Any],
+) -> int:
+    """Have a process that stays behind do it, and return once each request was accepted."""
+    arguments = [verb, instance, *names, *given, "--yes", *setup.settings.options()]
+    if journal:
+        arguments += ["--journal", journal]
+    if "timeout" in how:
+        arguments += ["--timeout", f"{how['timeout']}s"]
+    if "poll" in how:
+        arguments += ["--interval", f"{how['poll'].interval}s"]
+    status = stay_behind(arguments, len(names))
+    if status == DONE:
+        setup.output.say(f"Requested. How they are: {PROGRAM} status {instance} {' '.join(names)}")
+    return status
+
+
+@click.command(
+    epilog=example(
+        "pause 9ac58f9b88744f8a87893d22f6ef9a28in17 orders_sync --max 2h --reason 'load of orders'"
+    )
+)
+@options.instance
+@options.tasks
+@options.every
+@options.longest
+@options.until
+@click.option("--no-limit", is_flag=True, help="Let them stay paused until somebody resumes them.")
+@options.reason
+@options.wait
+@options.timeout
+@options.interval
+@options.journal
+@options.dry_run
+@options.yes
+@options.accepted_fd
+@common
+def pause(
+    setup: Setup,
+    instance: str,
+    names: tuple[str, ...],
+    every: bool,
+    longest: float | None,
+    until: datetime | None,
+    no_limit: bool,
+    reason: str,
+    wait: bool,
+    timeout: float | None,
+    interval: float | None,
+    journal: str | None,
+    dry: bool,
+    yes: bool,
+    accepted_fd: int | None,
+) -> int:
+    """Pause tasks, and wait until they are paused.
+
+    The journal keeps who paused them, and until when: at that time they are resumed, by a process
+    that stays behind or by recover. See check.
+    """
+    seconds = lease(longest, until, no_limit=no_limit)
+    with setup.client(instance) as client:
+        picked = chosen(client, instance, names, every=every)
+        if dry:
+            would = {False: "be paused", True: "be left as it is"}
+            return dry_run(setup, client, instance, picked, would)
+        confirm("Pause", picked, yes=yes)
+        how = options.waiting(timeout, interval)
+        if not wait:
+            limit = ("--no-limit",) if seconds is None else ("--max", f"{seconds:.3f}s")
+            given = (*limit, "--reason", reason)
+            return _without_waiting(setup, "pause", instance, picked, given, journal, how)
+        if accepted_fd is not None:
+            how["accepted"] = telling(accepted_fd, len(picked))
+        from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
+
+        progress = setup.output.progress(f"Pausing {', '.join(picked)}")
+        with options.opened(journal) as record, progress:
+            seen = durable.pause(
+                client,
+                instance,
+                picked,
+                journal=record,
+                lease=seconds,
+                reason=reason,
+                **how,
+            )
+        setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
+        if seconds is not None:
+            setup.output.say(f"They are resumed in {spoken(seconds)}.")
+    return DONE
+
+
+@click.command(
+    epilog=example("resume 9ac58f9b88744f8a87893d22f6ef9a28in17 orders_sync billing_sync --yes")
+)
+@options.instance
+@options.tasks
+@options.every
+@options.wait
+@options.timeout
+@options.interval
+@options.journal
+@options.dry_run
+@options.yes
+@options.accepted_fd
+@common
+def resume(
+    setup: Setup,
+    instance: str,
+    names: tuple[str, ...],
+    every: bool,
+    wait: bool,
+    timeout: float | None,
+    interval: float | None,
+    journal: str | None,
+    dry: bool,
+    yes: bool,
+    accepted_fd: int | None,
+) -> int:
+    """Resume tasks, and wait until they run."""
+    with setup.client(instance) as client:
+        picked = chosen(client, instance, names, every=every)
+        if dry:
+            would = {False: "be resumed, in case a pause is under way", True: "be resumed"}
+            return dry_run(setup, client, instance, picked, would)
+        confirm("Resume", picked, yes=yes)
+        how = options.waiting(timeout, interval)
+        if not wait:
+            return _without_waiting(setup, "resume", instance, picked, (), journal, how)
+        if accepted_fd is not None:
+            how["accepted"] = telling(accepted_fd, len(picked))
+        from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
+
+        progress = setup.output.progress(f"Resuming {', '.join(picked)}")
+        with options.opened(journal) as record, progress:
+            seen = durable.resume(client, instance, picked, journal=record, **how)
+        setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
+    return DONE

@@ -1,0 +1,91 @@
+"""The command that says what is configured, and whether it works."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING
+
+import click
+
+from taurusdb_starrocks import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFoundError,
+    PermissionDeniedError,
+    ReplicationError,
+    RetryPolicy,
+    __version__,
+)
+from taurusdb_starrocks.cli.options import Setup, common, example
+from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.statuses import DONE, status_of
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks import Client
+
+# An instance that nobody has: what the service says about it shows who was let in.
+NO_INSTANCE = f"{'0' * 32}in17"
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+# What, what was found, and where.
+Finding = tuple[str, str, str]
+FINDINGS: Columns = {
+    "WHAT": lambda row: row["what"],
+    "FOUND": lambda row: row["found"],
+    "SOURCE": lambda row: row["source"],
+}
+
+
+@click.command(epilog=example("doctor 9ac58f9b88744f8a87893d22f6ef9a28in17"))
+@click.argument("instance", required=False)
+@common
+def doctor(setup: Setup, instance: str | None) -> int:
+    """Say what is configured, where it was found, and whether it works.
+
+    It sends at most one signed request, which only reads, and shows no secret.
+    """
+    findings: list[Finding] = [
+        ("version", f"{__version__}, Python {platform.python_version()}", ""),
+    ]
+    try:
+        with setup.settings.client(retry=RetryPolicy(attempts=1), timeout=15.0) as client:
+            findings += _settings(setup, client)
+            findings += [("proxy", "set", name) for name in PROXIES if os.environ.get(name)]
+            shown, status = _ask(client, instance)
+            findings += shown
+    except ConfigurationError as error:
+        findings += [
+            ("settings", str(error), ""),
+            ("connection", "not checked: the settings are incomplete", ""),
+        ]
+        status = status_of(error)
+    findings.append(("permission to pause", "not checked: only a pause would tell", ""))
+    rows = [dict(zip(("what", "found", "source"), each, strict=True)) for each in findings]
+    setup.output.rows(FINDINGS, rows)
+    return status
+
+
+def _settings(setup: Setup, client: Client) -> list[Finding]:
+    sources = {name: setup.settings.source(found) for name, found in client.sources.items()}
+    return [
+        ("endpoint", str(client.endpoint), sources["endpoint"]),
+        ("project", client.project_id, sources["project_id"]),
+        ("credentials", "found", sources["auth"]),
+    ]
+
+
+def _ask(client: Client, instance: str | None) -> tuple[list[Finding], int]:
+    """What one request shows of connection, credentials and instance; and the exit status."""
+    works = [("connection", "works", ""), ("authentication", "works", "")]
+    try:
+        next(client.tasks(instance or NO_INSTANCE), None)
+    except (NotFoundError, PermissionDeniedError) as error:
+        if instance is None:
+            return [*works, ("instance", "not checked: none is given", "")], DONE
+        return [*works, ("instance", str(error), "")], status_of(error)
+    except AuthenticationError as error:
+        return [works[0], ("authentication", str(error), "")], status_of(error)
+    except ReplicationError as error:
+        unknown = ("authentication", "not checked: no usable response", "")
+        return [("connection", str(error), ""), unknown], status_of(error)
+    return [*works, ("instance", "its tasks can be listed", "")], DONE

@@ -1,0 +1,170 @@
+"""Commands about the journal of pauses: check and recover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taurusdb_starrocks import Stage
+from taurusdb_starrocks.cli import options
+from taurusdb_starrocks.cli.options import Setup, common, example
+from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.statuses import DONE, PAUSED, REFUSED
+from taurusdb_starrocks.cli.times import local
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks.durable import Entry, Journal
+
+PAUSES: Columns = {
+    "INSTANCE": lambda row: row["instance_id"],
+    "TASK": lambda row: row["task_name"],
+    "BY": lambda row: row["owner"] or "somebody else",
+    "REASON": lambda row: row["reason"] or "",
+    "SINCE": lambda row: row["since"] or "?",
+    "UNTIL": lambda row: row["until"] or ("no limit" if row["owner"] else "?"),
+    "STATE": lambda row: row["state"] + (f": {row['trouble']}" if row["trouble"] else ""),
+}
+RECOVERED: Columns = {
+    "INSTANCE": lambda row: row["instance_id"],
+    "TASK": lambda row: row["task_name"],
+    "OUTCOME": lambda row: row["outcome"],
+    "WHY": lambda row: row["why"],
+}
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """What the journal says about a task, as JSON has it."""
+    return {
+        "instance_id": entry.instance_id,
+        "task_name": entry.task_name,
+        "kind": entry.kind,
+        "owner": entry.owner,
+        "reason": entry.reason,
+        "since": local(entry.since),
+        "until": None if entry.until is None else local(entry.until),
+        "state": entry.state,
+        "trouble": entry.trouble,
+    }
+
+
+@click.command(epilog=example("check 9ac58f9b88744f8a87893d22f6ef9a28in17"))
+@click.argument("instances", metavar="[INSTANCE...]", nargs=-1)
+@options.journal
+@common
+def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
+    """Say what is paused, by whom, since when and until when.
+
+    By the journal, which knows what was paused on this machine; and by the service, for the
+    instances that are named, which knows no more than that a task is paused.
+
+    Exit status: 6 if anything is paused, 0 if not.
+    """
+    with options.opened(journal) as record:
+        from taurusdb_starrocks.durable import overview  # noqa: PLC0415  # SQLite and more.
+
+        rows = [entry_row(entry) for entry in overview(record)]
+    known = {(row["instance_id"], row["task_name"]) for row in rows}
+    for instance in instances:
+        with setup.client(instance) as client:
+            rows += [
+                {
+                    "instance_id": instance,
+                    "task_name": task.name,
+                    "kind": None,
+                    "owner": None,
+                    "reason": None,
+                    "since": None,
+                    "until": None,
+                    "state": "not in the journal",
+                    "trouble": "",
+                }
+                for task in client.tasks(instance)
+                if task.stage is Stage.PAUSED and (instance, task.name) not in known
+            ]
+    setup.output.rows(PAUSES, rows, none="Nothing is paused.")
+    return PAUSED if rows else DONE
+
+
+@click.command(epilog=example("recover --list"))
+@click.option("--list", "show", is_flag=True, help="Show what the journal holds; do nothing.")
+@click.option("--forget", metavar="TASK", help="Leave a task paused, and forget about it.")
+@click.option("--instance", metavar="ID", help="Instance of that task, if several have one.")
+@options.reason
+@options.timeout
+@options.interval
+@options.journal
+@options.dry_run
+@common
+def recover(
+    setup: Setup,
+    show: bool,
+    forget: str | None,
+    instance: str | None,
+    reason: str,
+    timeout: float | None,
+    interval: float | None,
+    journal: str | None,
+    dry: bool,
+) -> int:
+    """Resume what was left paused: its time is over, or its program is gone.
+
+    It is safe at any time, from cron too. It asks no questions: it ends only what the journal says
+    was to end.
+    """
+    with options.opened(journal) as record:
+        from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
+
+        entries = durable.overview(record)
+        if forget is not None:
+            return _forget(setup, record, entries, forget, instance, reason, dry=dry)
+        if show or dry:
+            due = [e for e in entries if show or e.state in {"expired", "abandoned"}]
+            setup.output.rows(PAUSES, map(entry_row, due), none="There is nothing to resume.")
+            return DONE
+        with setup.output.progress("Resuming what was left paused"):
+            recovered = durable.recover(
+                record, connect=setup.settings.connect, **options.waiting(timeout, interval)
+            )
+    rows = [
+        {
+            "instance_id": each.entry.instance_id,
+            "task_name": each.entry.task_name,
+            "outcome": each.outcome,
+            "why": each.why,
+        }
+        for each in recovered
+    ]
+    setup.output.rows(RECOVERED, rows, none="There is nothing to resume.")
+    return REFUSED if any(each.outcome == "failed" for each in recovered) else DONE
+
+
+def _forget(
+    setup: Setup,
+    record: Journal,
+    entries: list[Entry],
+    name: str,
+    instance: str | None,
+    reason: str,
+    *,
+    dry: bool,
+) -> int:
+    """Have the journal forget one task, with the reason."""
+    from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
+
+    if not reason:
+        raise click.UsageError("Say why it is left paused: --reason TEXT.")
+    found = {
+        entry.instance_id
+        for entry in entries
+        if entry.task_name == name and instance in {None, entry.instance_id}
+    }
+    if len(found) != 1:
+        several = f"{len(found)} instances have" if found else "The journal has no"
+        raise click.UsageError(f"{several} task {name}: give --instance. See recover --list.")
+    if dry:
+        setup.output.say(f"{name} of {found.pop()} would be forgotten.")
+        return DONE
+    forgotten = durable.forget(record, found.pop(), name, reason)
+    setup.output.rows(PAUSES, map(entry_row, forgotten))
+    return DONE

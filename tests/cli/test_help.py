@@ -34,6 +34,7 @@ def test_example_of_the_help_works(run: Run, tmp_path: Path, arguments: tuple[st
     ran = run(*shlex.split(line))
     assert ran.status == (6 if line.startswith("check") else 0), ran
     assert bool(file) <= bool(ran.out)
+    assert script.with_name("migrated").exists() == line.startswith("window")
 
 
 def test_every_command_has_the_common_options() -> None:

@@ -12,7 +12,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from taurusdb_starrocks import ReplicationError, __version__
-from taurusdb_starrocks.cli import PROGRAM, changing, journal, reading
+from taurusdb_starrocks.cli import PROGRAM, changing, journal, reading, window
 from taurusdb_starrocks.cli.doctor import doctor
 from taurusdb_starrocks.cli.options import example
 from taurusdb_starrocks.cli.statuses import (
@@ -57,6 +57,7 @@ for command in (
     reading.instances,
     changing.pause,
     changing.resume,
+    window.window,
     journal.check,
     journal.recover,
     doctor,

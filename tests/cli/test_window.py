@@ -1,0 +1,281 @@
+"""A command in a window: what it comes to, and what becomes of the tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+import pytest
+from taurusdb_starrocks.cli import window
+from taurusdb_starrocks.cli.options import Setup
+from taurusdb_starrocks.cli.output import Output
+from taurusdb_starrocks.cli.settings import Settings
+from taurusdb_starrocks.durable import DurableWindow, JournalError
+from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.cli.running import Ran, Run
+
+QUICK = ("--interval", "0.05s")
+Window = Callable[..., Ran]
+
+
+@pytest.fixture
+def run_window(run: Run, emulator: Emulator) -> Window:
+    """Runs a command while orders_sync is paused."""
+
+    def inside(*command: str, options: tuple[str, ...] = (), longest: str = "1m") -> Ran:
+        window = ("window", emulator.instance_id, "orders_sync", "--max", longest)
+        return run(*window, *QUICK, *options, "--", *command)
+
+    return inside
+
+
+def operations(emulator: Emulator) -> list[str]:
+    """What changed something, in order."""
+    return [call.operation for call in emulator.journal() if call.operation in {"pause", "resume"}]
+
+
+def runs(emulator: Emulator) -> bool:
+    """Whether the task does."""
+    return emulator.task(emulator.instance_id, "orders_sync").target == "Incremental"
+
+
+def test_command_runs_while_the_task_is_paused(run_window: Window, emulator: Emulator) -> None:
+    """Its status is the window's; what is said about the window is not on stdout."""
+    ran = run_window("sh", "-c", "exit 7")
+    assert (ran.status, ran.out) == (7, "")
+    first, second = ran.err.splitlines()
+    assert first.startswith("Paused: orders_sync. sh has 1 min, until ")
+    assert second == "Running again: orders_sync."
+    assert operations(emulator) == ["pause", "resume"]
+
+
+def test_quiet(run_window: Window) -> None:
+    """Nothing is said about what goes well."""
+    assert run_window("true", options=("--quiet",)) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(("sh", "-c", "kill -9 $$"), 137), (("no-such-command",), 127), (("/etc/passwd",), 126)],
+)
+def test_statuses_of_shells(
+    run_window: Window, emulator: Emulator, command: tuple[str, ...], status: int
+) -> None:
+    """128+n for a signal; what cannot be executed is no reason to pause anything."""
+    assert run_window(*command).status == status
+    assert operations(emulator) == ([] if status < 128 else ["pause", "resume"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("orders_sync", "--max", "1m"), "Give the command after --."),
+        (("orders_sync", "--", "true"), "Say for how long: --max 2h or --until 06:00."),
+        (("orders_sync", "--max", "1m", "--until", "06:00", "--", "true"), "Say for how long"),
+        (("--max", "1m", "--", "true"), "Name tasks, or give --all."),
+        (("orders_sync", "--all", "--max", "1m", "--", "true"), "Name tasks, or give --all."),
+        (
+            ("no_such_task", "--max", "1m", "--", "true"),
+            "lists no synchronization task no_such_task",
+        ),
+        (("orders_sync", "--max", "1m", "--prompt", "--", "true"), "Interrupted."),
+        (("orders_sync", "--max", "1m", "--region", "nowhere", "--", "true"), "Unknown region"),
+    ],
+)
+def test_never_ran(
+    run: Run,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    said: str,
+) -> None:
+    """Whatever keeps the command from running has a status that no command has."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    monkeypatch.setattr(click, "prompt", interrupted)
+    ran = run("window", emulator.instance_id, *arguments)
+    assert (ran.status, ran.out) == (121, "")
+    assert said in ran.err
+    assert operations(emulator) == []
+
+
+def test_task_in_another_window(run_window: Window, run: Run, emulator: Emulator) -> None:
+    """It is refused, and said whose it is; the other goes on."""
+    inner = f"{sys.executable} -m taurusdb_starrocks.cli window {emulator.instance_id} orders_sync"
+    ran = run_window("sh", "-c", f"{inner} --max 1m -- true; test $? = 121")
+    assert ran.status == 0
+
+
+def test_all_tasks(run: Run, emulator: Emulator) -> None:
+    """Those that were paused before are left so, and named; a cancelled one is none."""
+    emulator.add_task(emulator.instance_id, "old_sync", stage="Cancelled")
+    ran = run("window", emulator.instance_id, "--all", "--max", "1m", *QUICK, "--", "true")
+    assert ran.status == 0
+    assert "Paused before, and left paused afterwards: archive_sync." in ran.err
+    assert operations(emulator) == ["pause"] * 3 + ["resume"] * 3
+
+
+def test_dry_run(run: Run, emulator: Emulator) -> None:
+    """What would become of each task; nothing is sent that changes one."""
+    ran = run("window", emulator.instance_id, "--all", "--max", "1m", "--dry-run", "--", "true")
+    assert ran.status == 0
+    assert ran.out.splitlines()[1].endswith("be paused, and resumed")
+    assert ran.out.splitlines()[4].endswith("be left as it is")
+    assert operations(emulator) == []
+
+
+def test_until(run: Run, emulator: Emulator) -> None:
+    """A time of day in place of a duration."""
+    window = ("window", emulator.instance_id, "orders_sync", "--until", "23:59")
+    assert run(*window, *QUICK, "--", "true").status == 0
+
+
+def test_max(run_window: Window, emulator: Emulator, tmp_path: Path) -> None:
+    """The command is ended, and only then the task resumed."""
+    beats = tmp_path / "beats"
+    script = f"trap 'echo end >> {beats}; exit 0' TERM; while :; do sleep 0.05; done"
+    ran = run_window("sh", "-c", script, longest="3s")
+    assert ran.status == 124
+    assert "The time is over: sh was ended, and the tasks were resumed." in ran.err
+    resumed = [call.time for call in emulator.journal() if call.operation == "resume"]
+    assert beats.stat().st_mtime <= resumed[0]
+    assert runs(emulator)
+
+
+def test_signal_while_the_command_runs(run_window: Window, emulator: Emulator) -> None:
+    """SIGTERM ends the command, and the tasks are resumed."""
+    script = f"kill -TERM {os.getpid()}; sleep 30"
+    assert run_window("sh", "-c", script).status == 143
+    assert runs(emulator)
+
+
+@pytest.fixture(scope="session")
+def serving_slowly() -> Iterator[Emulator]:
+    with Emulator(delay=0.8) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def slow(serving_slowly: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulator on which a pause or a resume takes its time."""
+    serving_slowly.reset()
+    monkeypatch.setenv("TAURUSDB_STARROCKS_ENDPOINT", serving_slowly.url)
+    return serving_slowly
+
+
+@pytest.mark.parametrize(
+    ("number", "ignored"),
+    [(signal.SIGINT, False), (signal.SIGHUP, False), (signal.SIGTERM, True)],
+    ids=["SIGINT", "SIGHUP", "SIGTERM, with SIGINT ignored"],
+)
+def test_signal_while_pausing(
+    run_window: Window, slow: Emulator, number: int, ignored: bool, tmp_path: Path
+) -> None:
+    """The command never runs, and the tasks are resumed."""
+    if ignored:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Timer(0.7, os.kill, (os.getpid(), number)).start()
+    ran = run_window("touch", str(tmp_path / "ran"))
+    assert ran.status == 121
+    assert "Interrupted." in ran.err
+    assert not (tmp_path / "ran").exists()
+    assert runs(slow)
+
+
+def test_sigint_while_resuming(run_window: Window, slow: Emulator) -> None:
+    """It does not lose the tasks: they are resumed, and the command's status stays."""
+    script = f"(sleep 0.4; kill -INT {os.getpid()}) & exit 5"
+    assert run_window("sh", "-c", script).status == 5
+    assert runs(slow)
+
+
+def test_what_may_still_be_paused(run_window: Window, emulator: Emulator) -> None:
+    """It is named, with what resumes it, and no status hides that; the guardian goes on."""
+    emulator.faults.add(Fault("conflict", operation="resume"))
+    ran = run_window("sh", "-c", "exit 3", options=("--timeout", "1s"))
+    emulator.faults.clear()
+    assert ran.status == 122
+    assert "orders_sync MAY STILL BE PAUSED" in ran.err
+    assert "resume 9ac58f9b88744f8a87893d22f6ef9a28in17 orders_sync" in ran.err
+    limit = time.monotonic() + 15
+    while not runs(emulator) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert runs(emulator)
+
+
+ABANDON = """
+import os, sys
+from taurusdb_starrocks import Client, Poll
+from taurusdb_starrocks.durable import Journal, window
+with Journal(sys.argv[1]) as journal, Client() as client:
+    poll = Poll(first=0.05, interval=0.05)
+    with window(client, sys.argv[2], "orders_sync", journal=journal, lease=60, poll=poll,
+                guardian=False):
+        os._exit(0)
+"""
+
+
+def test_left_behind_by_an_earlier_window(
+    run_window: Window, emulator: Emulator, tmp_path: Path
+) -> None:
+    """It is taken over, and said."""
+    journal = tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite"
+    journal.parent.mkdir(mode=0o700, parents=True)
+    command = [sys.executable, "-c", ABANDON, str(journal), emulator.instance_id]
+    subprocess.run(command, check=True)
+    ran = run_window("true")
+    assert ran.status == 0
+    assert "takes over what an unfinished window of" in ran.err
+    assert runs(emulator)
+
+
+def test_error_after_the_command_ran() -> None:
+    """What is not known to be resumed may be paused."""
+    run = window._Run(Setup(Settings(), Output("table", quiet=True)), ["true"], 1.0)
+    assert run.status_after(JournalError("full")) == 121
+    run.status = 0
+    assert run.status_after(JournalError("full")) == 122
+
+
+def test_command_that_the_guardian_does_not_end(
+    run_window: Window, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended here when the guardian is late."""
+    monkeypatch.setattr(window, "LATE", 0.1)
+    monkeypatch.setattr(DurableWindow, "guard", lambda *_, **__: None)
+    ran = run_window("sleep", "30", options=("--grace", "0.2s"), longest="3s")
+    assert ran.status == 124
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_countdown(
+    run_window: Window, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    """What is left is told now and then, where somebody looks."""
+    monkeypatch.setattr(window, "MARKS", (100, 59.2, 59.1, 58.5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(sys.stderr), "isatty", lambda _: terminal, raising=False)
+        patch.setattr(Output, "progress", lambda *_: nullcontext())
+        ran = run_window("sleep", "1.8")
+    assert ran.status == 0
+    assert ("58 s left.\r" in ran.err) == terminal
+
+
+def test_ignored_sighup(run_window: Window) -> None:
+    """Under nohup it stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_window("sh", "-c", f"kill -HUP {os.getpid()} $$; exit 4").status == 4
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from taurusdb_starrocks._messages import Origin, Request
     from taurusdb_starrocks._projects import find_project_id
     from taurusdb_starrocks._rebuild import Rebuild
+    from taurusdb_starrocks._regions import regions
     from taurusdb_starrocks._spec import spec
     from taurusdb_starrocks._tasks import Job, Stage, Task
     from taurusdb_starrocks._windows import AsyncWindow, Window
@@ -83,6 +84,7 @@ __all__ = [
     "WindowRecorder",
     "__version__",
     "find_project_id",
+    "regions",
     "spec",
 ]
 
@@ -128,6 +130,7 @@ _LATER = {
     "Window": "_windows",
     "WindowRecorder": "_decisions.recording",
     "find_project_id": "_projects",
+    "regions": "_regions",
     "spec": "_spec",
 }
 

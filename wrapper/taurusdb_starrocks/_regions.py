@@ -34,6 +34,11 @@ IAM_REGIONS = (
 )
 
 
+def regions() -> dict[str, str]:
+    """The endpoint of each region that is known, by the name of the region."""
+    return dict(ENDPOINTS)
+
+
 class Endpoint(NamedTuple):
     """An origin, and the path that goes before every call's own (without a final slash)."""
 

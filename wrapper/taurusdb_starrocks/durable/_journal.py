@@ -6,6 +6,7 @@ because whatever came meanwhile is committed at once: many windows share one syn
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import sqlite3
@@ -31,6 +32,7 @@ SCHEMA = """
 CREATE TABLE window (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,             -- window or hold
+    batch TEXT NOT NULL DEFAULT '', -- whose lock its program has, if many share one
     endpoint TEXT NOT NULL,
     project_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
@@ -74,7 +76,8 @@ CREATE TABLE request (
     epoch INTEGER NOT NULL,
     actor TEXT NOT NULL,
     verb TEXT NOT NULL,
-    state TEXT NOT NULL,            -- planned, sent, accepted, refused, unsent, unknown, confirmed
+    state TEXT NOT NULL,            -- planned, sent, accepted, refused, unsent, unknown, confirmed,
+                                    -- or found: the task was there already
     job_id TEXT,
     request_id TEXT,
     error TEXT,
@@ -147,6 +150,22 @@ class Journal:
             JournalError: The journal cannot be read.
         """
         return self._run(act, writes=False)
+
+    async def awrite(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """The same as ``write`` for coroutines. Cancelled, it goes on in its thread."""
+        return await self._arun(act, writes=True)
+
+    async def aread(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        """The same as ``read`` for coroutines."""
+        return await self._arun(act, writes=False)
+
+    async def _arun(self, act: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+        future: Future[T] = Future()
+        self._jobs().put(_Job(act, future, writes))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except sqlite3.Error as error:
+            raise JournalError(f"The journal {self.path} failed: {error}.") from error
 
     def _run(self, act: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
         future: Future[T] = Future()

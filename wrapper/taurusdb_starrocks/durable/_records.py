@@ -97,6 +97,11 @@ def owned(c: sqlite3.Connection, window: str) -> list[Owned]:
     return [Owned(*row) for row in rows]
 
 
+def lock(window: sqlite3.Row) -> str:
+    """The lock that lives as long as the program of a window: its own, or that of its batch."""
+    return str(window["batch"] or window["id"])
+
+
 def state(window: sqlite3.Row, now: Moment, alive: Alive) -> State:
     """What a window is to somebody else: live, held, elsewhere, expired or abandoned."""
     over = left(window, now) <= 0
@@ -104,7 +109,7 @@ def state(window: sqlite3.Row, now: Moment, alive: Alive) -> State:
         return "held"
     if window["boot"] != now.boot and window["machine"] != _clock.machine():
         return "expired" if over else "elsewhere"
-    if window["kind"] == "window" and window["boot"] == now.boot and alive(window["id"]):
+    if window["kind"] == "window" and window["boot"] == now.boot and alive(lock(window)):
         return "expired" if over else "live"
     return "expired" if over else "abandoned"
 
@@ -114,7 +119,7 @@ def busy(window: sqlite3.Row, now: Moment, alive: Alive) -> bool:
     if state(window, now, alive) in {"live", "held", "elsewhere"}:
         return True
     # Stopped or stuck, it may still send what it was about to.
-    return window["kind"] == "window" and window["boot"] == now.boot and alive(window["id"])
+    return window["kind"] == "window" and window["boot"] == now.boot and alive(lock(window))
 
 
 def claim(
@@ -145,23 +150,15 @@ def claim(
     place = (window["endpoint"], window["project_id"], window["instance_id"])
     taken: dict[str, sqlite3.Row] = {}
     for name in names:
-        c.execute(
-            "INSERT OR IGNORE INTO task (endpoint, project_id, instance_id, name, epoch, base) "
-            "VALUES (?, ?, ?, ?, 0, 0)",
-            (*place, name),
-        )
-        task = c.execute(
-            "SELECT * FROM task WHERE endpoint = ? AND project_id = ? AND instance_id = ? "
-            "AND name = ?",
-            (*place, name),
-        ).fetchone()
+        add_task(c, place, name)
+        task = find_task(c, place, name)
         if task["window"] is not None:
             former = find(c, task["window"])
             mine = holds and former["kind"] == "hold"
             if not mine and busy(former, now, alive):
                 raise refusal(former, name, now, alive)
             taken[name] = former
-        base = task["base"] if name in taken else _last(c)
+        base = task["base"] if name in taken else last_request(c)
         c.execute(
             "UPDATE task SET window = ?, epoch = epoch + 1, base = ? WHERE id = ?",
             (window["id"], base, task["id"]),
@@ -172,7 +169,36 @@ def claim(
     return taken
 
 
-def _last(c: sqlite3.Connection) -> int:
+def add_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> None:
+    """Write down a task of an instance, if it is not there yet."""
+    c.execute(
+        "INSERT OR IGNORE INTO task (endpoint, project_id, instance_id, name, epoch, base) "
+        "VALUES (?, ?, ?, ?, 0, 0)",
+        (*place, name),
+    )
+
+
+def find_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> sqlite3.Row:
+    """The row of a task: its endpoint, project and instance, and its name."""
+    row: sqlite3.Row = c.execute(
+        "SELECT * FROM task WHERE endpoint = ? AND project_id = ? AND instance_id = ? AND name = ?",
+        (*place, name),
+    ).fetchone()
+    return row
+
+
+def effective(c: sqlite3.Connection, task: int) -> list[sqlite3.Row]:
+    """The requests about a task that had an effect or may have one, since it was last let go."""
+    return c.execute(
+        "SELECT * FROM request WHERE task = ? AND state IN "
+        "('sent', 'accepted', 'unknown', 'confirmed') "
+        "AND id > (SELECT base FROM task WHERE id = ?) ORDER BY id",
+        (task, task),
+    ).fetchall()
+
+
+def last_request(c: sqlite3.Connection) -> int:
+    """The number of the last request in the journal."""
     last: int = c.execute("SELECT coalesce(max(id), 0) FROM request").fetchone()[0]
     return last
 
@@ -235,6 +261,18 @@ def send(
         raise SupersededError(
             f"The task {task.name} was taken over in the journal. Nothing was sent by this process."
         )
+    planned = c.execute(
+        "SELECT id FROM request WHERE task = ? AND epoch = ? AND verb = ? AND state = 'planned'",
+        (task.id, task.epoch, verb),
+    ).fetchone()
+    if planned is not None:
+        number: int = planned[0]
+        c.execute(
+            "UPDATE request SET state = 'sent', sent_clock = ?, sent_wall = ?, boot = ? "
+            "WHERE id = ?",
+            (*now, number),
+        )
+        return number
     cursor = c.execute(
         "INSERT INTO request (task, window, epoch, actor, verb, state, sent_clock, sent_wall, boot)"
         " VALUES (?, ?, ?, ?, ?, 'sent', ?, ?, ?)",
@@ -284,7 +322,7 @@ def release(c: sqlite3.Connection, window: str, tasks: Sequence[Owned]) -> None:
     """Let go of tasks that run, unless somebody else has them by now."""
     c.executemany(
         "UPDATE task SET window = NULL, base = ? WHERE id = ? AND window = ? AND epoch = ?",
-        [(_last(c), task.id, window, task.epoch) for task in tasks],
+        [(last_request(c), task.id, window, task.epoch) for task in tasks],
     )
 
 
@@ -325,11 +363,7 @@ def earlier(
     late: dict[str, float] = {}
     paused, accepted = [], []
     for task in tasks:
-        rows = c.execute(
-            "SELECT * FROM request WHERE task = ? AND state NOT IN ('refused', 'unsent') "
-            "AND id > (SELECT base FROM task WHERE id = ?) ORDER BY id",
-            (task.id, task.id),
-        ).fetchall()
+        rows = effective(c, task.id)
         asked = [row for row in rows if row["verb"] == "pause"]
         if not asked:
             continue

@@ -1,0 +1,379 @@
+"""Many tasks of many instances, which are paused or resumed one by one: holds of a whole fleet."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from sqlite3 import Connection, Row
+from typing import Any, Literal, NamedTuple
+
+from taurusdb_starrocks import Job, ReplicationError
+from taurusdb_starrocks.durable import _clock, _locks, _records, _term
+from taurusdb_starrocks.durable._clock import Moment
+from taurusdb_starrocks.durable._errors import JournalError, LeaseExpiredError, TaskBusyError
+from taurusdb_starrocks.durable._journal import Journal
+from taurusdb_starrocks.durable._records import Owned
+from taurusdb_starrocks.durable._sender import logger
+
+Verb = Literal["pause", "resume"]
+Place = tuple[str, str, str]  # Endpoint, project, instance.
+
+
+class Known(NamedTuple):
+    """What the journal says of the requests about a task. Times are in seconds from now.
+
+    Attributes:
+        state: ``planned``: none was sent that may have had an effect. ``unknown``: what became of
+            the last is not known. ``accepted``, ``confirmed``: the last was.
+        quiet: How long no request is to be sent: the last may still have an effect.
+        late: How long a pause may still come that was never seen.
+        twice: Whether two pauses were sent, so that the second may come after the first was seen.
+        paused: Whether one was sent at all.
+    """
+
+    state: Literal["planned", "unknown", "accepted", "confirmed"] = "planned"
+    quiet: float = 0.0
+    late: float = 0.0
+    twice: bool = False
+    paused: bool = False
+
+
+class Recorded(NamedTuple):
+    """The last request about a task, as the journal has it.
+
+    Attributes:
+        verb: ``pause`` or ``resume``.
+        state: ``planned``, ``sent``, ``accepted``, ``refused``, ``unsent``, ``unknown``,
+            ``confirmed``, or ``found`` for a task that was there already.
+        job_id: The job, if it was accepted.
+        request_id: ID of the request at the service, if a response had one.
+        error: What it failed with; empty if it did not.
+        sent: When it was sent, or planned; in UTC.
+    """
+
+    verb: Verb
+    state: str
+    job_id: str | None
+    request_id: str | None
+    error: str
+    sent: datetime
+
+
+class Batch:
+    """Pauses or resumes of many tasks, recorded for whoever sends the requests.
+
+    A task that is paused is on hold, as by ``pause``: ``overview`` shows it, and ``recover``
+    resumes it after the lease. The tasks of a batch whose process lives are left to it; those of
+    one that is gone are taken over by the next batch.
+
+    Args:
+        journal: Where it is recorded.
+        verb: ``pause`` or ``resume``.
+        call_timeout: Longest time of a request in seconds.
+        settle: How long a request of unknown outcome may have an effect, in seconds.
+        lease: Seconds from now until the tasks are to be resumed; None is no limit.
+        reason: Why they are paused, for whoever reads the journal.
+
+    Attributes:
+        id: ID of the batch.
+
+    Raises:
+        JournalError: The journal cannot be written.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        verb: Verb,
+        *,
+        call_timeout: float,
+        settle: float,
+        lease: float | None = None,
+        reason: str = "",
+    ) -> None:
+        self.journal = journal
+        self.verb = verb
+        self._timeout = call_timeout
+        self._settle = settle
+        self._reason = reason
+        self._lease = None if lease is None else _term.checked(lease)
+        self.end = None if lease is None else _clock.now().after(lease)
+        self.id = uuid.uuid4().hex
+        self._lock = _locks.Lock(journal.lock_path(self.id))
+
+    def close(self) -> None:
+        """Leave what is still on hold to other batches, and to ``recover``."""
+        self._lock.release()
+
+    def _alive(self, actor: str) -> bool:
+        return actor != self.id and _locks.alive(self.journal.lock_path(actor))
+
+    async def plan(
+        self, place: Place, names: Sequence[str], *, everything: bool = False
+    ) -> dict[str, TaskBusyError | None]:
+        """Claim tasks of an instance and write down that a request about each is planned.
+
+        Args:
+            place: Endpoint, project and instance.
+            names: The tasks.
+            everything: Whether to resume tasks too that the journal has not as paused.
+
+        Returns:
+            The tasks that are not claimed: with a ``TaskBusyError``, or None if there is nothing
+            to resume.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
+        now = _clock.now()
+
+        def write(c: Connection) -> dict[str, TaskBusyError | None]:
+            left: dict[str, TaskBusyError | None] = {}
+            own: list[str] = []  # The hold that is opened for them, if one is.
+            for name in names:
+                try:
+                    if not self._claim(c, place, name, now, own, everything=everything):
+                        left[name] = None
+                except TaskBusyError as error:
+                    left[name] = error
+            return left
+
+        return await self.journal.awrite(write)
+
+    def _claim(
+        self,
+        c: Connection,
+        place: Place,
+        name: str,
+        now: Moment,
+        own: list[str],
+        *,
+        everything: bool,
+    ) -> bool:
+        _records.add_task(c, place, name)
+        task = _records.find_task(c, place, name)
+        former = None if task["window"] is None else _records.find(c, task["window"])
+        if former is not None and self._busy(former, now):
+            raise _records.refusal(former, name, now, self._alive)
+        if self.verb == "resume" and former is not None:
+            window = former["id"]
+            c.execute("UPDATE window SET actor = ? WHERE id = ?", (self.id, window))
+            base = task["base"]
+        elif self.verb == "resume" and not everything:
+            return False
+        else:
+            window = own[0] if own else self._open(c, place, now)
+            own[:] = [window]
+            base = task["base"] if former is not None else _records.last_request(c)
+        c.execute(
+            "UPDATE task SET window = ?, epoch = epoch + 1, base = ? WHERE id = ?",
+            (window, base, task["id"]),
+        )
+        if former is not None and not _records.owned(c, former["id"]):
+            _records.close(c, former["id"], now, f"taken over by {window}")
+        if self._known(c, task["id"], now).state == "planned":
+            c.execute("DELETE FROM request WHERE task = ? AND state = 'planned'", (task["id"],))
+            c.execute(
+                "INSERT INTO request "
+                "(task, window, epoch, actor, verb, state, sent_clock, sent_wall, boot) "
+                "VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?)",
+                (task["id"], window, task["epoch"] + 1, self.id, self.verb, *now),
+            )
+        return True
+
+    def _busy(self, former: Row, now: Moment) -> bool:
+        """Whether a task must be left to the window that it is in."""
+        if former["kind"] != "hold":
+            return _records.busy(former, now, self._alive)
+        single = self.verb == "pause" and not former["batch"]
+        return (single and _records.left(former, now) > 0) or self._alive(former["actor"])
+
+    def _open(self, c: Connection, place: Place, now: Moment) -> str:
+        row = {
+            "id": uuid.uuid4().hex,
+            "kind": "hold",
+            "batch": self.id,
+            "endpoint": place[0],
+            "project_id": place[1],
+            "instance_id": place[2],
+            "reason": self._reason,
+            "actor": self.id,
+            "lease": self._lease,
+            "ends_clock": self.end and self.end.clock,
+            "ends_wall": self.end and self.end.wall,
+            "call_timeout": self._timeout,
+            "settle": self._settle,
+            **_records.described(now),
+        }
+        _records.open_window(c, row)
+        return str(row["id"])
+
+    def _known(self, c: Connection, task: int, now: Moment) -> Known:
+        return _known(_records.effective(c, task), self.verb, self._timeout + self._settle, now)
+
+    async def members(self, place: Place, names: Sequence[str]) -> Members:
+        """The tasks of an instance that were claimed, to send requests about."""
+        now = _clock.now()
+
+        def read(c: Connection) -> dict[str, tuple[str, Owned, Known]]:
+            found = {}
+            for name in names:
+                task = _records.find_task(c, place, name)
+                owned = Owned(task["id"], name, task["epoch"])
+                found[name] = (task["window"], owned, self._known(c, task["id"], now))
+            return found
+
+        return Members(self, await self.journal.aread(read))
+
+
+def _known(rows: Sequence[Row], verb: Verb, effect: float, now: Moment) -> Known:
+    """What requests mean that may have had an effect for so many seconds after each."""
+
+    def left(row: Row) -> float:
+        sent = Moment(row["sent_clock"], row["sent_wall"], row["boot"])
+        return max(0.0, effect - now.since(sent))
+
+    pauses = [row for row in rows if row["verb"] == "pause"]
+    about = [row for row in rows if row["verb"] == verb]
+    if verb == "pause" and rows and rows[-1]["verb"] != verb:
+        return Known(quiet=left(rows[-1]))
+    if verb == "resume":
+        about = [row for row in about if not pauses or row["id"] > pauses[-1]["id"]]
+    twice = len(pauses) > 1
+    unseen = [row for row in pauses if twice or row["state"] != "confirmed"]
+    late = max(map(left, unseen), default=0.0) if verb == "resume" else 0.0
+    last: Any = about[-1]["state"] if about else "planned"
+    unknown = last in {"sent", "unknown"}
+    return Known(
+        state="unknown" if unknown else last,
+        quiet=max(map(left, about)) if unknown else 0.0,
+        late=late,
+        twice=twice,
+        paused=bool(pauses),
+    )
+
+
+class Members:
+    """Tasks of one instance in a batch.
+
+    Attributes:
+        known: What the journal says of their requests so far.
+    """
+
+    def __init__(self, batch: Batch, tasks: Mapping[str, tuple[str, Owned, Known]]) -> None:
+        self._batch = batch
+        self._tasks = {name: (window, owned) for name, (window, owned, _) in tasks.items()}
+        self._requests: dict[str, int] = {}
+        self.known = {name: known for name, (_, _, known) in tasks.items()}
+
+    async def sending(self, name: str) -> None:
+        """Write down that a request about a task is about to leave.
+
+        Raises:
+            JournalError: A pause could not be written down. A resume is sent all the same.
+            LeaseExpiredError: It is a pause, and the lease is over.
+            SupersededError: The task is somebody else's by now. Nothing is to be sent.
+        """
+        batch, (window, task), now = self._batch, self._tasks[name], _clock.now()
+        if batch.verb == "pause" and batch.end is not None and batch.end.since(now) <= 0:
+            raise LeaseExpiredError("The lease is over: nothing more is paused.", expired=now.date)
+        self._requests.pop(name, None)
+        try:
+            self._requests[name] = await batch.journal.awrite(
+                lambda c: _records.send(c, window, task, batch.id, batch.verb, now)
+            )
+        except JournalError as error:
+            if batch.verb == "pause":
+                raise
+            logger.warning("resuming %s without the journal: %s", name, error)
+
+    async def answered(self, name: str, answer: Job | ReplicationError) -> None:
+        """Write down what became of a request."""
+        request, now = self._requests.get(name), _clock.now()
+        if request is not None:
+            await self._try(lambda c: _records.answer(c, request, answer, now))
+
+    async def done(self, names: Iterable[str]) -> None:
+        """Write down that tasks were seen where the batch brings them."""
+        tasks = [self._tasks[name] for name in names]
+        now, verb = _clock.now(), self._batch.verb
+
+        def write(c: Connection) -> None:
+            _records.confirm(c, [task for _, task in tasks], verb)
+            if verb == "resume":
+                _let_go(c, tasks, now)
+
+        await self._try(write)
+
+    async def left(self, name: str, state: str, error: ReplicationError | None) -> None:
+        """Write down that no more is done about a task, and let go of it unless it may be paused.
+
+        Args:
+            name: The task.
+            state: ``found`` if it was there already, ``planned`` if it was not tried, or else
+                what it failed as.
+            error: What it failed with.
+        """
+        window, task = self._tasks[name]
+        now, batch = _clock.now(), self._batch
+        text = "" if error is None else f"{type(error).__name__}: {error}"
+
+        def write(c: Connection) -> None:
+            if state != "planned":
+                c.execute(
+                    "UPDATE request SET state = ?, error = ? WHERE task = ? AND state = 'planned'",
+                    ("found" if state == "found" else "refused", text, task.id),
+                )
+            paused = any(row["verb"] == "pause" for row in _records.effective(c, task.id))
+            if not paused or (state == "found" and batch.verb == "resume"):
+                _let_go(c, [(window, task)], now)
+            elif batch.verb == "resume":
+                c.execute("UPDATE window SET trouble = ? WHERE id = ?", (text, window))
+
+        await self._try(write)
+
+    async def _try(self, act: Callable[[Connection], Any]) -> None:
+        """Write something that nothing depends on."""
+        try:
+            await self._batch.journal.awrite(act)
+        except JournalError as error:
+            logger.warning("not in the journal: %s", error)
+
+
+def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> None:
+    """Let go of tasks, and close the holds that have none left."""
+    for window in {window for window, _ in tasks}:
+        _records.release(c, window, [task for own, task in tasks if own == window])
+        if not _records.owned(c, window):
+            _records.close(c, window, now, "closed")
+
+
+def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, Recorded]:
+    """The last request about each task of an instance that the journal has one of.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+
+    def read(c: Connection) -> dict[str, Recorded]:
+        found = {}
+        for name in names:
+            row = c.execute(
+                "SELECT request.* FROM request JOIN task ON task.id = request.task WHERE "
+                "endpoint = ? AND project_id = ? AND instance_id = ? AND name = ? "
+                "ORDER BY request.id DESC LIMIT 1",
+                (*place, name),
+            ).fetchone()
+            if row is not None:
+                found[name] = Recorded(
+                    row["verb"],
+                    row["state"],
+                    row["job_id"],
+                    row["request_id"],
+                    row["error"] or "",
+                    _records.date(row["sent_wall"]),
+                )
+        return found
+
+    return journal.read(read)

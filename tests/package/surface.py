@@ -21,6 +21,7 @@ from typing import Any, Generic, get_overloads
 MODULES = (
     "taurusdb_starrocks",
     "taurusdb_starrocks.durable",
+    "taurusdb_starrocks.fleet",
     "taurusdb_starrocks_emulator",
     "taurusdb_starrocks_emulator.pytest_plugin",
 )

@@ -28,7 +28,7 @@ FOREIGN = {
 
 ROOMS = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
 # What stands on public names, and imports nothing else of the package around it.
-ON_PUBLIC_NAMES = {"airflow", "cli", "durable"} & ROOMS
+ON_PUBLIC_NAMES = {"airflow", "cli", "durable", "fleet"} & ROOMS
 
 
 def room(module: str) -> str:

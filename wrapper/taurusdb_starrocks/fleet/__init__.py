@@ -1,0 +1,30 @@
+"""Pausing and resuming the tasks of hundreds of instances as safely as one."""
+
+from taurusdb_starrocks.fleet._run import Event
+from taurusdb_starrocks.fleet._targets import Outcome, Target
+from taurusdb_starrocks.fleet._verbs import (
+    Options,
+    Result,
+    Row,
+    apause,
+    aresume,
+    connect,
+    pause,
+    report,
+    resume,
+)
+
+__all__ = [
+    "Event",
+    "Options",
+    "Outcome",
+    "Result",
+    "Row",
+    "Target",
+    "apause",
+    "aresume",
+    "connect",
+    "pause",
+    "report",
+    "resume",
+]

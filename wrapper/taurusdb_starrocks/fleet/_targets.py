@@ -1,0 +1,321 @@
+"""What a fleet is about: targets from a program or a file, all checked before anything is sent.
+
+They are kept in a temporary database, which SQLite keeps on the disk, so that memory does not grow
+with their number.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from taurusdb_starrocks import AsyncClient, ConfigurationError, regions
+
+Connect = Callable[[str | None, str | None], AsyncClient]
+Source = str | os.PathLike[str] | Iterable["Target"]
+
+MOST_SHOWN = 100  # Problems in one error.
+FIELDS = ("instance_id", "task_name", "region", "endpoint", "project_id")
+TOLD = ("state", "error")  # What a file of targets that are left says besides.
+
+
+class Target(NamedTuple):
+    """A task, and where it is.
+
+    Attributes:
+        instance_id: StarRocks instance.
+        task_name: The task.
+        region: Its region; None for the default.
+        endpoint: Base URL in place of a region.
+        project_id: Its project; None for the default.
+    """
+
+    instance_id: str
+    task_name: str
+    region: str | None = None
+    endpoint: str | None = None
+    project_id: str | None = None
+
+
+class Place(NamedTuple):
+    """An instance, and where it is."""
+
+    endpoint: str
+    project_id: str
+    instance_id: str
+
+
+class Outcome(NamedTuple):
+    """What became of a target.
+
+    Attributes:
+        target: The target, with its endpoint and project.
+        state: See ``Result``.
+        error: What it failed with; empty if it did not.
+    """
+
+    target: Target
+    state: str
+    error: str
+
+
+class _Line(NamedTuple):
+    """A target of a source, or what is wrong with it."""
+
+    where: str
+    target: Target | None = None
+    problem: str = ""
+
+
+class Targets:
+    """The targets of one run, each once, and what became of them.
+
+    Args:
+        source: The targets, or a file of them.
+        connect: Makes the client of an endpoint and a project; None is the default.
+        allowed: Endpoints outside of the region table that a file may name.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or targets are wrong: all that are, with their
+            lines. Nothing was sent.
+    """
+
+    def __init__(self, source: Source, connect: Connect, allowed: Collection[str] = ()) -> None:
+        # The empty name is a temporary database on the disk. Its parts that are in use are cached.
+        self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._rows.execute("PRAGMA synchronous = OFF")
+        self._rows.execute(
+            "CREATE TABLE target (endpoint TEXT, project_id TEXT, instance_id TEXT, task_name TEXT,"
+            " line TEXT, state TEXT NOT NULL DEFAULT 'planned', error TEXT NOT NULL DEFAULT '',"
+            " PRIMARY KEY (endpoint, project_id, instance_id, task_name)) WITHOUT ROWID"
+        )
+        self._connect = connect
+        self.clients: dict[tuple[str, str], AsyncClient] = {}
+        self._resolved: dict[tuple[str | None, str | None], AsyncClient | str] = {}
+        if isinstance(source, str | os.PathLike):
+            self._fill(_from_file(Path(source), allowed))
+        else:
+            self._fill(_numbered(source))
+
+    def _fill(self, lines: Iterable[_Line]) -> None:
+        problems: list[str] = []
+        found = 0
+        self._rows.execute("BEGIN")
+        for line in lines:
+            problem = line.problem if line.target is None else self._add(line.where, line.target)
+            found += bool(problem)
+            if problem and found <= MOST_SHOWN:
+                problems.append(f"{line.where}: {problem}")
+        self._rows.execute("COMMIT")
+        if not found and not len(self):
+            problems.append("there are no targets")
+        if problems:
+            more = f"\nand {found - MOST_SHOWN} more" if found > MOST_SHOWN else ""
+            raise ConfigurationError("\n".join(problems) + f"{more}\nNothing was sent.")
+
+    def _add(self, where: str, target: Target) -> str:
+        """Add a target; return what is wrong with it."""
+        if target.region is not None and target.endpoint is not None:
+            return "has both a region and an endpoint"
+        endpoint = target.endpoint
+        if target.region is not None:
+            endpoint = regions().get(target.region)
+            if endpoint is None:
+                return f"unknown region {target.region!r}"
+        client = self._client(endpoint, target.project_id)
+        if isinstance(client, str):
+            return client
+        try:
+            client.paused(target.instance_id, target.task_name)  # It checks both; nothing is sent.
+        except ConfigurationError as error:
+            return str(error).removesuffix(" Nothing was sent.")
+        row = (client.endpoint, client.project_id, target.instance_id, target.task_name)
+        try:
+            self._rows.execute(
+                "INSERT INTO target (endpoint, project_id, instance_id, task_name, line) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (*row, where),
+            )
+        except sqlite3.IntegrityError:
+            first = self._rows.execute(f"SELECT line FROM target WHERE {_SAME}", row).fetchone()[0]  # noqa: S608  # Names of columns.
+            return f"{target.task_name} of {target.instance_id} is in {first} already"
+        return ""
+
+    def _client(self, endpoint: str | None, project_id: str | None) -> AsyncClient | str:
+        """The client of a place, one for each, or why there is none."""
+        wanted = (endpoint, project_id)
+        if wanted not in self._resolved:
+            try:
+                client = self._connect(endpoint, project_id)
+            except ConfigurationError as error:
+                self._resolved[wanted] = str(error)
+            else:
+                key = (client.endpoint, client.project_id)
+                self._resolved[wanted] = self.clients.setdefault(key, client)
+        return self._resolved[wanted]
+
+    @property
+    def call_timeout(self) -> float:
+        """The longest time of a request, in seconds."""
+        return max(client.timeout for client in self.clients.values())
+
+    def __len__(self) -> int:
+        count: int = self._rows.execute("SELECT count(*) FROM target").fetchone()[0]
+        return count
+
+    def places(self) -> Iterator[Place]:
+        """The instances, each once."""
+        last = Place("", "", "")
+        while row := self._rows.execute(
+            "SELECT endpoint, project_id, instance_id FROM target WHERE "
+            "(endpoint, project_id, instance_id) > (?, ?, ?) "
+            "ORDER BY endpoint, project_id, instance_id LIMIT 1",
+            last,
+        ).fetchone():
+            last = Place(*row)
+            yield last
+
+    def names(self, place: Place) -> list[str]:
+        """The tasks of an instance."""
+        rows = self._rows.execute(
+            "SELECT task_name FROM target WHERE endpoint = ? AND project_id = ? "
+            "AND instance_id = ? ORDER BY task_name",
+            place,
+        )
+        return [name for (name,) in rows]
+
+    def planned(self, place: Place) -> list[str]:
+        """Those of them of which nothing became yet."""
+        rows = self._rows.execute(
+            "SELECT task_name FROM target WHERE endpoint = ? AND project_id = ? "
+            "AND instance_id = ? AND state = 'planned' ORDER BY task_name",
+            place,
+        )
+        return [name for (name,) in rows]
+
+    def note(self, place: Place, name: str, state: str, error: object = "") -> None:
+        """Keep what became of a target."""
+        self._rows.execute(
+            f"UPDATE target SET state = ?, error = ? WHERE {_SAME}",  # noqa: S608  # Names of columns.
+            (state, str(error), *place, name),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many targets are in each state."""
+        return dict(self._rows.execute("SELECT state, count(*) FROM target GROUP BY state"))
+
+    def outcomes(self, states: Collection[str]) -> Iterator[Outcome]:
+        """The targets that are in one of these states."""
+        rows = self._rows.execute(
+            "SELECT instance_id, task_name, endpoint, project_id, state, error FROM target "
+            "WHERE state IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(states)),),
+        )
+        for instance_id, task_name, endpoint, project_id, state, error in rows:
+            target = Target(instance_id, task_name, None, endpoint, project_id)
+            yield Outcome(target, state, error)
+
+    def write(self, path: str | os.PathLike[str], states: Collection[str]) -> int:
+        """Write the targets in these states to a file that can be read as targets; count them.
+
+        Each line has the state and the error besides, which are not read.
+        """
+        count = 0
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(("instance_id", "task_name", "endpoint", "project_id", *TOLD))
+            for target, state, error in self.outcomes(states):
+                where = (target.endpoint, target.project_id)
+                lines.writerow((target.instance_id, target.task_name, *where, state, error))
+                count += 1
+        return count
+
+    async def aclose(self) -> None:
+        """Close the clients. What became of the targets can still be read."""
+        for client in self.clients.values():
+            await client.aclose()
+
+
+_SAME = "endpoint = ? AND project_id = ? AND instance_id = ? AND task_name = ?"
+
+
+def _numbered(targets: Iterable[Target]) -> Iterator[_Line]:
+    for number, target in enumerate(targets, 1):
+        yield _Line(f"target {number}", Target(*target))
+
+
+def _from_file(path: Path, allowed: Collection[str]) -> Iterator[_Line]:
+    """The lines of a file, JSON Lines if it begins with a brace, else CSV with a header."""
+    known = {*regions().values(), *(url.rstrip("/") for url in allowed)}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            json_lines = file.read(1) == "{"
+            file.seek(0)
+            rows = _json_lines(file) if json_lines else _csv(file)
+            for number, fields in rows:
+                where = f"line {number}"
+                problem = fields if isinstance(fields, str) else _problem(fields, known)
+                if problem:
+                    yield _Line(where, problem=problem)
+                else:
+                    yield _Line(where, Target(**{name: fields.get(name) for name in FIELDS}))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}. Nothing was sent.") from error
+
+
+def _json_lines(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                yield number, f"is not JSON: {error}"
+
+
+def _csv(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    lines = csv.reader(file, strict=True)
+    header = [name.strip() for name in next(lines, [])]
+    if problem := _wrong_header(header):
+        yield 1, problem
+        return
+    for cells in lines:
+        if len(cells) == len(header):
+            filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+            yield lines.line_num, {name: cell for name, cell in filled.items() if cell}
+        elif any(cells):
+            yield lines.line_num, f"has {len(cells)} fields, and the header {len(header)}"
+
+
+def _wrong_header(header: Sequence[str]) -> str:
+    missing = [name for name in FIELDS[:2] if name not in header]
+    unknown = [name for name in header if name not in {*FIELDS, *TOLD}]
+    if missing:
+        return f"the header lacks {' and '.join(missing)}"
+    if unknown or len(set(header)) < len(header):
+        return f"the header may have {', '.join(FIELDS)}, each once, not {', '.join(header)}"
+    return ""
+
+
+def _problem(fields: Any, known: Collection[str]) -> str:
+    """What is wrong with the fields of a target; empty if nothing is."""
+    if not isinstance(fields, dict):
+        return "is not an object"
+    wrong = [name for name, value in fields.items() if not isinstance(value, str | None)]
+    problem = ""
+    if unknown := [name for name in fields if name not in {*FIELDS, *TOLD}]:
+        problem = f"has unknown fields: {', '.join(unknown)}"
+    elif wrong:
+        problem = f"{' and '.join(wrong)} must be text"
+    elif missing := [name for name in FIELDS[:2] if not fields.get(name)]:
+        problem = f"lacks {' and '.join(missing)}"
+    elif (endpoint := fields.get("endpoint")) and endpoint.rstrip("/") not in known:
+        problem = (
+            f"its endpoint {endpoint!r} is that of no known region, so no token is sent there "
+            "unless you allow it"
+        )
+    return problem

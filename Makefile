@@ -154,8 +154,12 @@ workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window of wor
 	pytest -q tests/node/test_workflow.py
 
 .PHONY: soak
-soak: $(BIN)/.ready ## 20,000 calls at once, against a service that fails now and then
+soak: $(BIN)/.ready ## 20,000 calls at once, and a fleet that is killed, against a service that fails now and then
 	pytest -q tests/soak
+
+.PHONY: soak-fleet
+soak-fleet: $(BIN)/.ready ## Pause and resume 10,000 tasks while the service fails and the program is killed, 20 times each
+	@python -m tests.fleet.soak --seed $(SEED)
 
 WINDOWS ?= 5000
 SEED ?= 1

@@ -1,0 +1,15 @@
+"""Pause the tasks of a CSV file, or resume them: killed and started again, it goes on."""
+
+import sys
+
+from taurusdb_starrocks import fleet
+from taurusdb_starrocks.durable import Journal
+
+_, verb, targets, journal = sys.argv  # pause targets.csv state/journal.db
+with Journal(journal) as record:
+    if verb == "pause":
+        result = fleet.pause(targets, journal=record, lease=6 * 3600, max_errors="2%")
+    else:
+        result = fleet.resume(targets, journal=record)
+sys.stdout.write(f"{result.counts} {result.stopped} left: {result.write_left('left.csv')}\n")
+sys.exit(not result.complete)

@@ -16,7 +16,7 @@ from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
 from tests.fleet.fleets import PROJECT, instance
-from tests.fleet.test_runs import FAST
+from tests.fleet.test_fleet_runs import FAST
 
 T = TypeVar("T")
 

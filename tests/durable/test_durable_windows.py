@@ -142,8 +142,8 @@ def test_the_lease_ends_without_a_guardian(
 ) -> None:
     """The program resumes the tasks at the end of its block, and says so."""
     with pytest.raises(LeaseExpiredError, match="before the block did"):
-        with window(client, around.instance_id, BOTH, journal=journal, lease=0.3, guardian=False):
-            time.sleep(0.4)
+        with window(client, around.instance_id, BOTH, journal=journal, lease=1.0, guardian=False):
+            time.sleep(1.1)
             assert around.paused()
     assert around.running()
 
@@ -179,8 +179,8 @@ def test_an_error_of_the_block_stays(
 ) -> None:
     """That the lease ended before is a note on it."""
     with pytest.raises(ZeroDivisionError) as raised:
-        with window(client, around.instance_id, BOTH, journal=journal, lease=0.2, guardian=False):
-            time.sleep(0.3)
+        with window(client, around.instance_id, BOTH, journal=journal, lease=1.0, guardian=False):
+            time.sleep(1.1)
             _ = 1 / 0
     assert "before the block did" in raised.value.__notes__[0]
     assert around.running()

@@ -44,7 +44,7 @@ def test_a_hold_whose_guardian_was_killed(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
     """`recover` resumes it once the limit is over, and not before."""
-    pause(client, around.instance_id, BOTH, journal=journal, lease=0.5)
+    pause(client, around.instance_id, BOTH, journal=journal, lease=1.5)
     for pid in around.guardians():
         os.kill(pid, signal.SIGKILL)
     until(lambda: {entry.state for entry in overview(journal)} == {"expired"})

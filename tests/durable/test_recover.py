@@ -59,6 +59,7 @@ def test_program_and_guardian_killed(around: Surroundings, journal: Journal) -> 
         """
     )
     assert program.hear() == ["in"]
+    program.signal(signal.SIGSTOP)  # So that it does not start another one.
     for pid in around.guardians():
         os.kill(pid, signal.SIGKILL)
     program.kill()
@@ -110,7 +111,7 @@ def test_an_expired_window_of_a_program_that_is_stuck(
     program = around.program(
         """
         try:
-            with window(client, INSTANCE, NAMES, journal=journal, lease=0.3, guardian=False) as w:
+            with window(client, INSTANCE, NAMES, journal=journal, lease=1.0, guardian=False) as w:
                 say("in")
                 listen()
         except LeaseExpiredError:

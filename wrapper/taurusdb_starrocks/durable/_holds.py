@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from taurusdb_starrocks import (
     Client,
     ConfigurationError,
+    Earlier,
     NotResumedError,
     ReplicationError,
     Task,
@@ -67,6 +68,12 @@ class Resumption(Keeper):
     """The recorder of a resume by hand, which takes holds over."""
 
     takes_holds = True
+
+    def opening(self) -> Earlier:
+        """What is known of the tasks, all of which are resumed."""
+        earlier = super().opening()
+        self._unhandled.clear()
+        return earlier
 
 
 def pause(

@@ -71,6 +71,7 @@ class Keeper(Sender):
         self._handle = handle
         self._settle = float(waiting.get("settle", client.settle))
         self._process = 0
+        self._unhandled: set[str] = set()  # Taken over, and the window does not know of them yet.
         self._lock: _locks.Lock | None = None
         self._stop = threading.Event()
         self._busy = threading.RLock()  # An opening that was cancelled goes on in its thread.
@@ -102,6 +103,7 @@ class Keeper(Sender):
             row = self._described(now)
             taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
             self.tasks = {task.name: task for task in tasks}
+            self._unhandled = set(taken)
             self.begin_watch(self._watch)
             earlier = self._settled(taken)
             self._begin_lease()
@@ -158,6 +160,7 @@ class Keeper(Sender):
             if waits <= 0 or self._stop.wait(min(waits, 0.1)):
                 break
         self.taken_over = tuple(name for name in self._names if name in known.names)
+        self._unhandled = set(self.taken_over)
         for former in {row["id"]: row for row in taken.values()}.values():
             names = [n for n in self.taken_over if taken[n]["id"] == former["id"]]
             if names:
@@ -218,8 +221,9 @@ class Keeper(Sender):
         self._stop.set()
         self._watch.end()
         with self._busy:
-            if self._lock is None or not self.tasks:
+            if not self.tasks:
                 return ()
+            self._unhandled -= set(task_names)
             return self._left_by_others(task_names)
 
     def _left_by_others(self, names: Collection[str]) -> Collection[str]:
@@ -285,17 +289,19 @@ class Keeper(Sender):
 
     def _let_go(self, left: Mapping[str, ReplicationError]) -> list[str]:
         now = _clock.now()
-        done = [task for name, task in self.tasks.items() if name not in left]
+        # What an opening had taken over when it was cancelled is left to others, as it was before.
+        kept = {*left, *self._unhandled}
+        done = [task for name, task in self.tasks.items() if name not in kept]
         why = "; ".join(f"{name}: {_recovery.cause(error)}" for name, error in left.items())
 
         def write(c: Any) -> list[str]:
             _records.release(c, self.window, done)
-            kept = [task.name for task in _records.owned(c, self.window)]
-            if kept:
+            still = [task.name for task in _records.owned(c, self.window)]
+            if still:
                 c.execute("UPDATE window SET trouble = ? WHERE id = ?", (why, self.window))
             else:
                 _records.close(c, self.window, now, "closed")
-            return [name for name in kept if name in left]
+            return [name for name in still if name in left]
 
         try:
             return self.journal.write(write)

@@ -387,8 +387,8 @@ def earlier(
             unknown[task.name] = _left(resumes[-1], settle + (grace if sent else 0.0), now)
     return Earlier(
         pauses=pauses,
-        paused=paused,
-        accepted=accepted,
+        paused=tuple(paused),
+        accepted=tuple(accepted),
         unknown={name: max(0.0, seconds) for name, seconds in unknown.items()},
         late=late,
     )

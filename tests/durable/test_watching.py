@@ -1,0 +1,384 @@
+"""The program's side of its guardian, and of the groups of children that are to be gone first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+from programs import BOTH, ORDERS, POLL, Surroundings, until
+from taurusdb_starrocks import Client, ConfigurationError, Earlier, Stage, Task, TokenAuth
+from taurusdb_starrocks.durable import (
+    GuardianError,
+    Journal,
+    JournalError,
+    LeaseExpiredError,
+    TaskBusyError,
+    _link,
+    _locks,
+    _recovery,
+    overview,
+    recover,
+    window,
+)
+from taurusdb_starrocks.durable._keeper import Keeper
+
+
+def opening(around: Surroundings, client: Client, journal: Journal) -> None:
+    with window(client, around.instance_id, BOTH, journal=journal, lease=60):
+        pytest.fail("it opened")
+
+
+def test_there_is_no_python(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a program that embeds it: nothing is sent."""
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(ConfigurationError, match="no Python"):
+        opening(around, client, journal)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(GuardianError, match="No such file or directory"):
+        opening(around, client, journal)
+    assert around.emulator.journal() == []
+    assert overview(journal) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ('import sys; sys.stdin.readline(); print(\'{"failed": "no room"}\')', "no room"),
+        ("pass", "it ended"),
+        ("import time; time.sleep(30)", "it ended"),
+    ],
+)
+def test_a_guardian_that_does_not_start(
+    code: str,
+    words: str,
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says why, ends, or says nothing for too long. Nothing is paused."""
+    monkeypatch.setattr(_link, "START", code)
+    monkeypatch.setattr(_link, "PATIENCE", 1.0)
+    with pytest.raises(GuardianError, match=words):
+        opening(around, client, journal)
+    assert around.sent("pause") == 0
+    assert overview(journal) == []
+
+
+def test_another_guardian_is_started(
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As often as it takes; each attempt that fails is said."""
+    start = _link.START
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
+        monkeypatch.setattr(_link, "START", "pass")
+        (first,) = around.guardians()
+        os.kill(first, signal.SIGKILL)
+        until(lambda: "has no guardian; another attempt follows" in caplog.text)
+        monkeypatch.setattr(_link, "START", start)
+        until(lambda: len(around.guardians()) == 1)
+    assert "its guardian is gone, another is started" in caplog.text
+
+
+def test_a_changed_token_is_handed_on(around: Surroundings, journal: Journal) -> None:
+    """To the guardian that there is."""
+    auth = TokenAuth(around.emulator.token)
+    with around.client(auth=auth) as client:
+        with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
+            auth.replace("another" * 3)
+            time.sleep(0.8)
+            auth.replace(around.emulator.token)
+            time.sleep(0.8)
+    assert around.running([ORDERS])
+
+
+def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the pipes to a guardian; what is closed already stays so."""
+    its_input, to = os.pipe()
+    back, its_output = os.pipe()
+    link = _link.Link.__new__(_link.Link)
+    link._to, link._from = to, back
+    monkeypatch.setattr(_link, "_links", {link})
+    _link._in_child()
+    assert os.read(its_input, 1) == b""
+    with pytest.raises(BrokenPipeError):
+        os.write(its_output, b"x")
+    link.forked()
+    link.tell({"nobody": "hears"})
+    for handle in (its_input, its_output):
+        os.close(handle)
+
+
+# --- Groups of children -------------------------------------------------------------------------
+
+
+def test_a_group_is_recognized() -> None:
+    """By when its leader began: a number may be used again."""
+    child = subprocess.Popen(["sleep", "60"], process_group=0)
+    born = _recovery.born(child.pid)
+    assert born
+    assert _recovery.group_lives(child.pid, born)
+    assert _recovery.group_lives(child.pid, "")
+    assert not _recovery.group_lives(child.pid, "another time")
+    assert not _recovery.group_lives(None, born)
+    _recovery.end_group(child.pid, "another time", 0.1)
+    assert child.poll() is None
+    child.kill()
+    child.wait()
+    assert not _recovery.group_lives(child.pid, born)
+    assert _recovery.born(child.pid) == ""
+
+
+def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives; that it cannot be ended is said."""
+
+    def forbidden(_group: int, _number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "killpg", forbidden)
+    assert _recovery.group_lives(os.getpgrp(), "")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 2:
+            monkeypatch.setattr(_recovery, "group_lives", lambda *_: False)
+
+    _recovery.end_group(os.getpgrp(), "", 1.0, sleep)
+    assert slept == [0.05] * 3
+
+
+def test_a_group_is_written_down(around: Surroundings, client: Client, journal: Journal) -> None:
+    """For the guardian, and for `recover`."""
+    with window(
+        client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+    ) as opened:
+        opened.guard(os.getpgrp(), grace=3.0)
+        assert around.rows("SELECT process_group, grace FROM window") == [(os.getpgrp(), 3.0)]
+
+    async def main() -> None:
+        async with around.async_client() as other:
+            async with window(
+                other, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+            ) as opened:
+                await opened.guard(os.getpgrp())
+
+    asyncio.run(main())
+    assert around.rows("SELECT grace FROM window ORDER BY rowid") == [(3.0,), (10.0,)]
+
+
+# --- Rare turns ---------------------------------------------------------------------------------
+
+
+def test_how_to_wait_travels() -> None:
+    """What can be said to another process, and nothing else."""
+    waiting = {"timeout": 3.0, "settle": 1.0, "poll": POLL, "progress": print}
+    assert _recovery.rebuilt(_recovery.portable(waiting)) == {
+        "timeout": 3.0,
+        "settle": 1.0,
+        "poll": POLL,
+    }
+
+
+def test_the_lock_of_a_living_owner_stays(journal: Journal) -> None:
+    """Only what nobody holds is removed."""
+    lock = _locks.Lock(journal.lock_path("owner"))
+    _locks.remove(journal.lock_path("owner"))
+    assert _locks.alive(journal.lock_path("owner"))
+    lock.release()
+    lock.release()
+    assert not _locks.alive(journal.lock_path("owner"))
+
+
+def test_a_task_that_needs_a_repair(
+    around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the window it is a warning, as when a schema change could not be synchronized."""
+    keeper = Keeper(
+        client,
+        around.instance_id,
+        [ORDERS],
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting={},
+    )
+    keeper.opening()
+    needs = Task(ORDERS, Stage.INCREMENTAL, "Incremental", "Yes", None, None, None, True)
+    broken = Task(ORDERS, Stage.INCREMENTAL, "Incremental", "No", None, None, None, False)
+    keeper.closed({}, [needs, broken])
+    assert "orders_sync needs a repair" in caplog.text
+    assert "orders_sync is abnormal" in caplog.text
+
+
+def test_a_window_that_is_closed_while_it_opens(around: Surroundings, journal: Journal) -> None:
+    """A cancellation leaves the opening in its thread: it sends nothing any more."""
+    left = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+            say("in")
+            listen()
+        """,
+        names=[ORDERS],
+    )
+    assert left.hear() == ["in"]
+    left.kill()
+    journal.write(
+        lambda c: c.execute("UPDATE request SET state = 'sent', sent_clock = sent_clock + 30")
+    )
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'slow'"))
+    slow = _locks.Lock(journal.lock_path("slow"))
+
+    async def main() -> None:
+        async with around.async_client() as client:
+
+            async def block() -> None:
+                async with window(
+                    client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+                ):
+                    pytest.fail("it opened")
+
+            task = asyncio.create_task(block())
+            await asyncio.sleep(0.5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(main())
+    slow.release()
+    assert around.sent("pause") == 1
+    # What it had taken over is in the journal as before, for others.
+    assert [entry.state for entry in overview(journal)] == ["abandoned"]
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    assert around.running()
+
+
+def test_a_recovery_that_comes_second(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves the tasks to the first, whenever it learns of it."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+            say("in")
+            listen()
+        """
+    )
+    assert program.hear() == ["in"]
+    program.kill()
+    real = _recovery.Rescue.look
+
+    def raced(self: Any) -> Any:
+        tasks = real(self)
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'first'"))
+        return tasks
+
+    monkeypatch.setattr(_recovery.Rescue, "look", raced)
+    done = recover(journal, connect=around.connect)
+    assert {(one.outcome, one.why) for one in done} == {("left", "somebody else resumes it")}
+    monkeypatch.setattr(_recovery.Rescue, "look", real)
+
+    def connect(*_place: str) -> Client:
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'second'"))
+        journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
+        return around.client()
+
+    done = recover(journal, connect=connect)
+    assert {(one.outcome, one.why) for one in done} == {("left", "somebody else resumes it")}
+    assert around.sent("resume") == 0
+
+
+def test_a_rescue_that_cannot_write(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resumes all the same."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False) as w:
+            say(w.id)
+            listen()
+        """
+    )
+    (left,) = program.hear()
+    program.kill()
+
+    def fail(*_args: Any) -> None:
+        raise JournalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, "write", fail)
+    rescue = _recovery.Rescue(journal, left, "rescuer")
+    assert len(rescue.take()) == 2
+    with around.client() as client:
+        assert rescue.resume(client) == BOTH
+    assert around.running()
+    assert not rescue.superseded()
+
+
+def test_a_lease_that_others_ended_cannot_be_extended(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """Whoever has the tasks by now resumes them, and the block is told at its end."""
+    with window(
+        client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+    ) as opened:
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'gone'"))
+        with pytest.raises(LeaseExpiredError, match="guardian has the tasks"):
+            opened.extend(600)
+    assert around.running()
+    assert overview(journal) == []
+
+
+def test_closing_without_a_journal(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tasks are resumed all the same."""
+
+    def fail(*_args: Any) -> None:
+        raise JournalError("disk I/O error")
+
+    with window(client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False):
+        monkeypatch.setattr(Journal, "read", fail)
+        monkeypatch.setattr(Journal, "write", fail)
+    assert around.running()
+    monkeypatch.undo()
+    assert {entry.state for entry in overview(journal)} == {"abandoned"}
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+
+
+def test_what_was_left_may_be_nothing(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """A program that was killed before it paused anything left no task to take over."""
+    program = around.program(
+        """
+        from taurusdb_starrocks.durable._sender import Sender
+        def sending(self, verb, name):
+            say("about to")
+            time.sleep(60)
+        Sender.sending = sending
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+            pass
+        """
+    )
+    assert program.hear() == ["about to"]
+    with pytest.raises(TaskBusyError):
+        opening(around, client, journal)
+    program.kill()
+    with window(
+        client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False
+    ) as opened:
+        assert opened.taken_over == ()
+    assert Earlier().names == set()

@@ -293,7 +293,8 @@ class Client(Verbs):
         calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
 
         Nothing resumes the tasks when the process is killed (SIGKILL, SIGTERM or SIGHUP without a
-        handler, loss of power): read their stages then.
+        handler, loss of power): read their stages then. ``taurusdb_starrocks.durable.window`` is a
+        window whose tasks are resumed in these cases too.
 
         Args:
             instance_id: StarRocks instance.

@@ -1,0 +1,62 @@
+"""What the examples for cron and systemd run does what they promise."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from programs import ORDERS, Surroundings
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+COMMAND = "/opt/nightly/venv/bin/python /opt/nightly/recover.py /var/lib/nightly/pauses.db"
+
+
+def recover(around: Surroundings, token: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / "recover.py"), str(around.journal)],
+        env={**os.environ, "TAURUSDB_STARROCKS_AUTH_TOKEN": token},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script(around: Surroundings) -> None:
+    """It fails while a task cannot be resumed, so that its timer shows it, and tries again."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+            say("in")
+            listen()
+        """,
+        names=[ORDERS],
+    )
+    assert program.hear() == ["in"]
+    program.kill()
+    done = recover(around, "wrong")
+    assert done.returncode == 1
+    assert "orders_sync: failed AuthenticationError: 401" in done.stderr
+    done = recover(around, around.emulator.token)
+    assert done.returncode == 0, done.stderr
+    assert "orders_sync: resumed" in done.stderr
+    assert around.running([ORDERS])
+
+
+def test_the_units_and_the_crontab_run_it() -> None:
+    """Each in the way of its kind."""
+    assert COMMAND.endswith("recover.py /var/lib/nightly/pauses.db")
+    service, timer = (configparser.ConfigParser(interpolation=None, strict=False) for _ in range(2))
+    for unit in (service, timer):
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+    service.read(EXAMPLES / "taurusdb-starrocks-recover.service")
+    timer.read(EXAMPLES / "taurusdb-starrocks-recover.timer")
+    assert service["Service"]["ExecStart"] == COMMAND
+    assert service["Service"]["Type"] == "oneshot"
+    assert {"OnBootSec", "OnUnitActiveSec"} <= set(timer["Timer"])
+    lines = (EXAMPLES / "recover.cron").read_text(encoding="utf-8").splitlines()
+    jobs = [line for line in lines if not line.startswith("#")]
+    assert [shlex.split(job)[-3:] for job in jobs] == [shlex.split(COMMAND)] * 2

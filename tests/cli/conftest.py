@@ -12,6 +12,7 @@ from taurusdb_starrocks.cli import main
 from taurusdb_starrocks.cli.settings import Settings
 from taurusdb_starrocks_emulator import Emulator
 
+from tests import guardians
 from tests.cli.running import Ran, Run
 
 
@@ -43,6 +44,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Settings, "client", lambda self, **options: client(self, poll=poll, **options)
     )
+
+
+@pytest.fixture(autouse=True)
+def no_guardian_stays(tmp_path: Path) -> Iterator[None]:
+    """A test that leaves tasks paused leaves no process behind."""
+    yield
+    guardians.end(tmp_path)
 
 
 @pytest.fixture

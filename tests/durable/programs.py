@@ -20,6 +20,8 @@ from taurusdb_starrocks import AccessKeyAuth, AsyncClient, Client, Poll
 from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator
 
+from tests import guardians
+
 POLL = Poll(first=0.01, interval=0.03, longest=0.1)
 ORDERS, BILLING = "orders_sync", "billing_sync"
 BOTH = [ORDERS, BILLING]
@@ -181,38 +183,12 @@ class Surroundings:
 
     def guardians(self) -> list[int]:
         """The guardians of this journal that live, by what they hold open."""
-        return [pid for pid in processes() if holds(pid, self.journal) and is_guardian(pid)]
+        return guardians.living(self.journal)
 
     def end(self) -> None:
         for program in self._programs:
             program.end()
-        for pid in self.guardians():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-
-
-def is_guardian(pid: int) -> bool:
-    try:
-        return b"durable._guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def holds(pid: int, path: Path) -> bool:
-    """Whether a process has a file open, or one beside it whose name begins with its own."""
-    try:
-        handles = list(Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return False
-    for handle in handles:
-        with suppress(OSError):
-            if str(handle.readlink()).startswith(str(path)):
-                return True
-    return False
+        guardians.end(self.journal)
 
 
 def until(condition: Callable[[], Any], seconds: float = 15.0) -> float:

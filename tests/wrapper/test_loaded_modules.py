@@ -26,7 +26,7 @@ with package.Client(endpoint="http://127.0.0.1", project_id="0" * 32, environ={{
         (IMPORT, {"attr", "inspect", "taurusdb_starrocks._errors"}),
         (NAME, {"anyio", "asyncio", "h11", "httpcore", "httpx", "taurusdb_starrocks_api"}),
         (BUILD, {"anyio", "asyncio", "httpcore"}),
-        (CALL, {"anyio", "asyncio", "httpcore"}),
+        (CALL, {"anyio", "asyncio", "httpcore", "sqlite3", "taurusdb_starrocks.durable"}),
     ],
     ids=["import", "name", "build", "call"],
 )

@@ -330,3 +330,38 @@ def test_a_wrong_token_and_then_the_right_one(around: Surroundings, journal: Jou
     assert done.why.startswith("AuthenticationError: 401")
     (done,) = recover(journal, connect=around.connect)
     assert done.outcome == "resumed"
+
+
+def test_a_pause_that_comes_after_a_recovery(around: Surroundings, journal: Journal) -> None:
+    """A program that was stopped before it sent it resumes what it pauses then."""
+    program = around.program(
+        """
+        from taurusdb_starrocks.durable._sender import Sender
+        real = Sender.sending
+        def sending(self, verb, name):
+            real(self, verb, name)
+            if verb == "pause":
+                say("written")
+                os.kill(os.getpid(), signal.SIGSTOP)
+        Sender.sending = sending
+        try:
+            with window(client, INSTANCE, NAMES, journal=journal, lease=0.8, guardian=False):
+                say("in")
+        except LeaseExpiredError:
+            say("over", [task.stage.value for task in client.tasks(INSTANCE)][0])
+        """,
+        names=[ORDERS],
+        timeout=0.5,
+        settle=0.4,
+    )
+    assert program.hear() == ["written"]
+    until(lambda: overview(journal)[0].state == "expired")
+    (done,) = recover(journal, connect=around.connect)
+    assert done.outcome == "resumed"
+    assert around.sent("pause") == 0
+    program.signal(signal.SIGCONT)
+    assert program.hear() == ["over", "incremental"]
+    program.wait()
+    assert around.sent("pause") == 1
+    assert around.running([ORDERS])
+    assert overview(journal) == []

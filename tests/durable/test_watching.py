@@ -104,6 +104,38 @@ def test_a_changed_token_is_handed_on(around: Surroundings, journal: Journal) ->
     assert around.running([ORDERS])
 
 
+def test_no_more_files_can_be_opened(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no guardian then, and nothing is sent."""
+
+    def exhausted() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", exhausted)
+    with pytest.raises(GuardianError, match="Too many open files"):
+        opening(around, client, journal)
+    assert around.sent("pause") == 0
+
+
+def test_credentials_that_say_no_way_any_more(
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The guardian keeps those that it has, and the program goes on watching it."""
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
+
+        def no_way(_self: Client) -> None:
+            raise ConfigurationError("no way")
+
+        monkeypatch.setattr(Client, "rebuild", no_way)
+        until(lambda: "keeps the credentials it has: no way" in caplog.text)
+    assert around.running([ORDERS])
+
+
 def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the pipes to a guardian; what is closed already stays so."""
     its_input, to = os.pipe()

@@ -71,6 +71,7 @@ class Keeper(Sender):
         self._handle = handle
         self._settle = float(waiting.get("settle", client.settle))
         self._process = 0
+        self._seen_paused: set[str] = set()
         self._unhandled: set[str] = set()  # Taken over, and the window does not know of them yet.
         self._lock: _locks.Lock | None = None
         self._stop = threading.Event()
@@ -238,9 +239,10 @@ class Keeper(Sender):
                 if row["actor"] == self.actor:
                     return names
                 kept = self.journal.read(lambda c: _records.owned(c, self.window))
-                names = [task.name for task in kept if task.name in names]
-                if not names:
-                    return ()
+                held = {task.name for task in kept}
+                if not held & set(names):
+                    return () if row["actor"] == row["guardian"] else self._reclaim(names)
+                names = [name for name in names if name in held]
                 if row["trouble"] or not self._alive(row["actor"]):
                     self._take_back(row["actor"])
                     return names
@@ -249,6 +251,23 @@ class Keeper(Sender):
         except (JournalError, SupersededError) as error:
             logger.warning("resuming without the journal: %s", error)
             return names
+
+    def _reclaim(self, names: Collection[str]) -> Collection[str]:
+        """The tasks whose pause may have come after somebody else let go of them.
+
+        A program that was stopped just before it sends a pause sends it when it goes on, however
+        late that is. A guardian looks again at the end; ``recover`` is gone by then.
+        """
+        doubtful = [self.tasks[name] for name in names if name not in self._seen_paused]
+        tasks = self.journal.write(lambda c: _records.reclaim(c, self.window, self.actor, doubtful))
+        self.tasks |= {task.name: task for task in tasks}
+        return [task.name for task in tasks]
+
+    def reached(self, verb: str, task_names: Sequence[str], /) -> None:
+        """Write down that tasks were seen where requests had been to bring them."""
+        if verb == "pause" and self.term.left > 0:  # Nobody takes the tasks before that.
+            self._seen_paused.update(task_names)
+        super().reached(verb, task_names)
 
     def _take_back(self, former: str) -> None:
         tasks = self.journal.write(lambda c: _records.take(c, self.window, self.actor, former))

@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from taurusdb_starrocks import ConfigurationError, ReplicationError
@@ -41,8 +42,11 @@ class Link:
         if not sys.executable:
             raise ConfigurationError("There is no Python to run a guardian with. Nothing was sent.")
         self._lock = threading.Lock()
-        its_input, self._to = os.pipe()
-        self._from, its_output = os.pipe()
+        try:
+            its_input, self._to = os.pipe()
+            self._from, its_output = os.pipe()
+        except OSError as error:
+            raise GuardianError(f"No guardian could be started: {error.strerror}.") from error
         _links.add(self)
         try:
             self._guardian = subprocess.Popen(  # noqa: S603  # This interpreter.
@@ -61,7 +65,7 @@ class Link:
             os.close(its_input)
             os.close(its_output)
         try:
-            self.tell({**given, "path": sys.path})
+            self.tell({**given, "path": [str(Path(place).absolute()) for place in sys.path]})
             ready = self._hear(PATIENCE)
         except BaseException:
             self.abandon()

@@ -248,6 +248,22 @@ def take(c: sqlite3.Connection, window: str, actor: str, former: str) -> list[Ow
     return owned(c, window)
 
 
+def reclaim(c: sqlite3.Connection, window: str, actor: str, tasks: Sequence[Owned]) -> list[Owned]:
+    """Make tasks a window's again that nobody has by now."""
+    for task in tasks:
+        c.execute(
+            "UPDATE task SET window = ?, epoch = epoch + 1 WHERE id = ? AND window IS NULL",
+            (window, task.id),
+        )
+    mine = owned(c, window)
+    if mine:
+        c.execute(
+            "UPDATE window SET actor = ?, closed_wall = NULL, outcome = '' WHERE id = ?",
+            (actor, window),
+        )
+    return mine
+
+
 def send(
     c: sqlite3.Connection, window: str, task: Owned, actor: str, verb: str, now: Moment
 ) -> int:

@@ -113,7 +113,9 @@ class Rescue:
             except NotResumedError as error:
                 failure = error
         left = failure.task_names if failure else ()
-        if release:
+        if not release:
+            self._set_trouble("")
+        else:
             self._let_go([task for name, task in self._sender.tasks.items() if name not in left])
         if failure is not None:
             raise failure
@@ -140,7 +142,9 @@ class Rescue:
 
     def trouble(self, error: ReplicationError) -> None:
         """Write down why the tasks do not run yet."""
-        text = cause(error)
+        self._set_trouble(cause(error))
+
+    def _set_trouble(self, text: str) -> None:
         self._sender.try_writing(
             lambda c: c.execute("UPDATE window SET trouble = ? WHERE id = ?", (text, self.window))
         )

@@ -117,7 +117,11 @@ class Watch:
 
     def _renew(self, link: Link) -> None:
         """Start another guardian if it is gone, and hand it credentials that have changed."""
-        rebuild = self._client.rebuild().to_document()
+        try:
+            rebuild = self._client.rebuild().to_document()
+        except ConfigurationError as error:
+            logger.warning("%s: the guardian keeps the credentials it has: %s", self._about, error)
+            rebuild = self._sent or {}
         changed, self._sent = rebuild != self._sent, rebuild
         if link.ended():
             logger.warning("%s: its guardian is gone, another is started", self._about)

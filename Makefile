@@ -74,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed
+OWN_TARGET := tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -176,6 +176,10 @@ torture-durable: $(BIN)/.ready ## Kill, stop and restart the programs of durable
 .PHONY: torture-durable-sample
 torture-durable-sample: ## The same with one repetition in twenty
 	@$(MAKE) --no-print-directory torture-durable SHARE=0.05
+
+.PHONY: terminal
+terminal: $(BIN)/.ready ## Run the command in a terminal, compare its screens with the docs, and run its jobs in examples/
+	pytest -q -n 2 tests/terminal
 
 .PHONY: emulator-speed
 emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
@@ -291,7 +295,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
-from taurusdb_starrocks.cli.times import duration, local, spoken, time
+from taurusdb_starrocks.cli.times import duration, local, soon, spoken, time
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,11 @@ def test_local() -> None:
     """A moment as the clock on the wall shows it."""
     moment = datetime(2026, 11, 25, 6, 0).astimezone()
     assert local(moment.astimezone(UTC)) == "2026-11-25 06:00:00"
+
+
+def test_soon() -> None:
+    """The date is there where it is needed."""
+    moment = datetime.now(UTC) + timedelta(hours=23)
+    assert local(moment).endswith(soon(moment))
+    assert len(soon(moment)) == len("06:00:00")
+    assert soon(moment + timedelta(days=1)) == local(moment + timedelta(days=1))

@@ -53,7 +53,7 @@ def test_command_runs_while_the_task_is_paused(run_window: Window, emulator: Emu
     ran = run_window("sh", "-c", "exit 7")
     assert (ran.status, ran.out) == (7, "")
     first, second = ran.err.splitlines()
-    assert first.startswith("Paused: orders_sync. sh has 1 min, until ")
+    assert first.startswith("Paused: orders_sync. Resumed when sh ends, or at ")
     assert second == "Running again: orders_sync."
     assert operations(emulator) == ["pause", "resume"]
 

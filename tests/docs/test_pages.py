@@ -13,6 +13,7 @@ from taurusdb_starrocks import Client, Poll, RetryPolicy
 from taurusdb_starrocks._decisions.polling import Patience
 from taurusdb_starrocks._decisions.verdict import NOT_FOUND_CODES
 from taurusdb_starrocks._transport.body import LARGEST_BODY
+from taurusdb_starrocks.cli.program import program
 from taurusdb_starrocks_emulator import pytest_plugin
 from taurusdb_starrocks_emulator.__main__ import _parser
 
@@ -134,3 +135,19 @@ def test_defaults_of_waiting_and_trying_again() -> None:
     assert table["`settle`"] == f"{Patience().settle:g} s"
     assert settings["wait_timeout"].default == Patience().timeout
     assert settings["settle"].default == Patience().settle
+
+
+def test_page_has_every_command() -> None:
+    """The page about the command line links to each from its table, and names every option."""
+    page = read("guides/command-line.md")
+    linked = [re.search(r"^\[`(\w+)`\]", row[0]) for row in rows(page)]
+    assert {found[1] for found in linked if found} == set(program.commands)
+    options = {
+        option
+        for command in program.commands.values()
+        for parameter in command.params
+        if not getattr(parameter, "hidden", False)
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    assert options <= set(re.findall(r"--[a-z-]+", page))

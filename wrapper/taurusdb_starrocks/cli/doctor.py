@@ -17,8 +17,10 @@ from taurusdb_starrocks import (
     RetryPolicy,
     __version__,
 )
+from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.settings import journal_path
 from taurusdb_starrocks.cli.statuses import DONE, status_of
 
 if TYPE_CHECKING:
@@ -38,14 +40,17 @@ FINDINGS: Columns = {
 
 @click.command(epilog=example("doctor 9ac58f9b88744f8a87893d22f6ef9a28in17"))
 @click.argument("instance", required=False)
+@options.journal
 @common
-def doctor(setup: Setup, instance: str | None) -> int:
+def doctor(setup: Setup, instance: str | None, journal: str | None) -> int:
     """Say what is configured, where it was found, and whether it works.
 
     It sends at most one signed request, which only reads, and shows no secret.
     """
+    path = journal_path(journal, os.environ)
     findings: list[Finding] = [
         ("version", f"{__version__}, Python {platform.python_version()}", ""),
+        ("journal", f"{path}{'' if path.exists() else ' (not there yet)'}", ""),
     ]
     try:
         with setup.settings.client(retry=RetryPolicy(attempts=1), timeout=15.0) as client:

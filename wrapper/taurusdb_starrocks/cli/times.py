@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 
@@ -54,3 +54,10 @@ def spoken(seconds: float) -> str:
 def local(moment: datetime) -> str:
     """A moment in local time, to the second."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def soon(moment: datetime) -> str:
+    """The same, without the date where it is less than a day away."""
+    if moment - datetime.now(UTC) < timedelta(days=1):
+        return f"{moment.astimezone():%H:%M:%S}"
+    return local(moment)

@@ -28,7 +28,7 @@ from taurusdb_starrocks.cli.statuses import (
     NOT_FOUND,
     line_of,
 )
-from taurusdb_starrocks.cli.times import duration, local, spoken
+from taurusdb_starrocks.cli.times import duration, soon, spoken
 
 if TYPE_CHECKING:
     from taurusdb_starrocks import Client
@@ -208,8 +208,7 @@ class _Run:
                     grace=self._grace,
                     tick=self._countdown(paused, command),
                     stopped=lambda: self._output.say(
-                        f"\n{self.name} is stopped. "
-                        f"Paused until {local(paused.expires)}: {several}."
+                        f"\n{self.name} is stopped. Paused until {soon(paused.expires)}: {several}."
                     ),
                 )
                 if paused.remaining <= 0:
@@ -234,8 +233,8 @@ class _Run:
                 f"Paused before, and left paused afterwards: {', '.join(paused.found_paused)}."
             )
         self._output.say(
-            f"Paused: {several}. {self.name} has {spoken(paused.remaining)}, until "
-            f"{local(paused.expires)}."
+            f"Paused: {several}. Resumed when {self.name} ends, or at {soon(paused.expires)} "
+            "at the latest."
         )
 
     def _countdown(self, paused: DurableWindow, command: Foreground) -> Callable[[], float]:

@@ -177,6 +177,15 @@ torture-durable: $(BIN)/.ready ## Kill, stop and restart the programs of durable
 torture-durable-sample: ## The same with one repetition in twenty
 	@$(MAKE) --no-print-directory torture-durable SHARE=0.05
 
+TIMES ?= 100
+.PHONY: torture-window
+torture-window: $(BIN)/.ready ## Send each of four signals to TIMES windows of the command at random moments
+	@python -m tests.terminal.torture --times $(TIMES) --seed $(SEED)
+
+.PHONY: torture-window-sample
+torture-window-sample: ## The same for five of each
+	@$(MAKE) --no-print-directory torture-window TIMES=5
+
 .PHONY: terminal
 terminal: $(BIN)/.ready ## Run the command in a terminal, compare its screens with the docs, and run its jobs in examples/
 	pytest -q -n 2 tests/terminal
@@ -295,7 +304,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample torture-window-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

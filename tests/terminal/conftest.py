@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from taurusdb_starrocks_emulator import Emulator
 
+from tests import guardians
+
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Emulator]:
@@ -21,6 +23,13 @@ def served() -> Iterator[Emulator]:
 def emulator(served: Emulator) -> Emulator:
     served.reset()
     return served
+
+
+@pytest.fixture(autouse=True)
+def no_guardian_stays(tmp_path: Path) -> Iterator[None]:
+    """A test that leaves tasks paused leaves no process behind."""
+    yield
+    guardians.end(tmp_path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,15 @@ from typing import Any
 import pytest
 from programs import BOTH, ORDERS, Surroundings, until
 from taurusdb_starrocks import Client, ConfigurationError, Rebuild
-from taurusdb_starrocks.durable import Journal, JournalError, _guardian, forget, overview, window
+from taurusdb_starrocks.durable import (
+    Journal,
+    JournalError,
+    _guardian,
+    forget,
+    overview,
+    pause,
+    window,
+)
 from taurusdb_starrocks_emulator import Fault
 
 
@@ -300,3 +309,52 @@ def test_what_cannot_be_imported_is_a_configuration_error(around: Surroundings) 
     for factory in ("nowhere:Auth", "os:nothing", "os", ""):
         with pytest.raises(ConfigurationError, match="cannot be imported"):
             Rebuild(factory).build()
+
+
+def test_children_of_a_program_that_is_gone(around: Surroundings, pipes: Pipes) -> None:
+    """They are waited for until the lease ends, and then ended, before the tasks are resumed."""
+    left = leave(around, [ORDERS], lease=1.5)
+    child = subprocess.Popen(["sleep", "60"], process_group=0)
+    with Journal(around.journal) as journal:
+        journal.write(
+            lambda c: c.execute("UPDATE window SET process_group = ?, grace = 0.1", (child.pid,))
+        )
+    thread = run(_guardian.Guardian(given(around, left), pipes.hears))
+    time.sleep(0.3)
+    assert child.poll() is None
+    assert around.paused([ORDERS])
+    assert child.wait(10) == -signal.SIGTERM
+    thread.join(10)
+    assert around.running([ORDERS])
+
+
+def test_one_that_was_too_late_to_take_over(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """Somebody else has the window already when it begins."""
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    real = guardian._rescue.look
+
+    def look() -> Any:
+        tasks = real()
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'first'"))
+        return tasks
+
+    guardian._rescue.look = look  # type: ignore[method-assign]
+    guardian.run()
+    assert around.sent("resume") == 0
+
+
+def test_the_guardian_of_a_hold_watches_nobody(
+    around: Surroundings, client: Client, journal: Journal, pipes: Pipes
+) -> None:
+    """It waits for the limit alone."""
+    pause(client, around.instance_id, ORDERS, journal=journal, lease=1.0, guardian=False)
+    (entry,) = overview(journal)
+    pipes.end()
+    thread = run(_guardian.Guardian(given(around, entry.window, parent=None), pipes.hears))
+    time.sleep(0.3)
+    assert around.paused([ORDERS])
+    thread.join(10)
+    assert around.running([ORDERS])
+    assert overview(journal) == []

@@ -387,3 +387,77 @@ def test_no_lock_can_be_had(around: Surroundings, client: Client, journal: Journ
         with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
             pytest.fail("it opened")
     assert around.emulator.journal() == []
+
+
+def test_wal_is_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite does not wait by itself while another connection keeps it from switching."""
+    path = folder / "journal.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    mine = sqlite3.connect(path, isolation_level=None, timeout=0.01)
+    release = threading.Timer(0.2, lambda: None)
+    release.start()
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        monkeypatch.setattr(_journal, "BUSY", 0.05)
+        _journal._wal(mine)
+    release.join()
+    other.execute("COMMIT")
+    _journal._wal(mine)
+    assert mine.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    mine.close()
+    other.close()
+
+
+def test_the_journal_ends_in_its_own_thread(journal: Journal) -> None:
+    """What drops the last reference may run there: it does not wait for itself."""
+    ended: list[bool] = []
+
+    def act(_c: sqlite3.Connection) -> None:
+        queue: Any = journal._queue
+        _journal._end(queue, threading.current_thread())
+        ended.append(True)
+
+    journal.write(act)
+    assert ended == [True]
+    journal.close()
+    assert overview(journal) == []
+
+
+def test_a_journal_that_never_opened(folder: Path) -> None:
+    """Its thread ends without a file to close."""
+    path = folder / "journal.db"
+    path.write_text("hello " * 1000)
+    before = set(threading.enumerate())
+    with pytest.raises(ConfigurationError):
+        Journal(path)
+    until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_threads_begin_it_together(journal: Journal) -> None:
+    """After it was closed there is one new connection for all of them."""
+    journal.close()
+    before = set(threading.enumerate())
+    gate = threading.Barrier(8)
+
+    def use() -> None:
+        gate.wait()
+        overview(journal)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(threading.enumerate()) - before) == 1
+
+
+def test_an_sql_error_that_ended_the_transaction(journal: Journal) -> None:
+    """As a full disk does: there is nothing left to take back."""
+
+    def act(c: sqlite3.Connection) -> None:
+        c.execute("ROLLBACK")
+        c.execute("SELECT * FROM nowhere")
+
+    with pytest.raises(JournalError, match="no such table"):
+        journal.write(act)
+    assert overview(journal) == []

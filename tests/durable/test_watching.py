@@ -414,3 +414,65 @@ def test_what_was_left_may_be_nothing(
     ) as opened:
         assert opened.taken_over == ()
     assert Earlier().names == set()
+
+
+def test_an_interrupt_while_a_guardian_starts(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was started is ended, and nothing is paused."""
+
+    def interrupted(_self: Any, _seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_link.Link, "_hear", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        opening(around, client, journal)
+    assert around.sent("pause") == 0
+    until(lambda: not around.guardians())
+
+
+def test_a_window_that_was_closed_before_its_first_pause(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """Its recorder lets no pause leave any more."""
+    keeper = Keeper(
+        client,
+        around.instance_id,
+        [ORDERS],
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting={},
+    )
+    keeper.opening()
+    keeper.closing([])
+    for late in (lambda: keeper.found([], []), lambda: keeper.sending("pause", ORDERS)):
+        with pytest.raises(ConfigurationError, match="closed while it opened"):
+            late()
+    keeper.closed({}, [])
+    assert overview(journal) == []
+
+
+def test_tasks_that_others_let_go_of(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """They are taken back where their pause was not seen in time, unless they are others' now."""
+    keeper = Keeper(
+        client,
+        around.instance_id,
+        BOTH,
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting={},
+    )
+    keeper.opening()
+    keeper.reached("pause", [ORDERS])
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'recover', closed_wall = 1"))
+    journal.write(lambda c: c.execute("UPDATE task SET window = NULL"))
+    assert keeper.closing(BOTH) == [BOTH[1]]
+    keeper.closed({}, [])
+    assert overview(journal) == []
+    assert keeper.closing([]) == []

@@ -129,7 +129,11 @@ class Journal:
         self.path = _place.prepared(path)
         self._process = 0
         self._lock = threading.Lock()
-        self.write(_touch)
+        try:
+            self.write(_touch)
+        except BaseException:
+            self.close()
+            raise
 
     def lock_path(self, owner: str) -> Path:
         """Where the lock of an owner lies."""

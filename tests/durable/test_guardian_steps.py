@@ -293,7 +293,7 @@ def test_a_journal_that_is_gone_too_early(
 
 def test_a_lease_that_ends_while_the_program_lives(around: Surroundings, pipes: Pipes) -> None:
     """The tasks stay the window's until the program has closed it."""
-    left = leave(around, [ORDERS], lease=0.5)
+    left = leave(around, [ORDERS], lease=2.0)
     thread = run(living(around, left, pipes))
     until(lambda: around.running([ORDERS]))
     time.sleep(0.3)
@@ -313,7 +313,7 @@ def test_what_cannot_be_imported_is_a_configuration_error(around: Surroundings) 
 
 def test_children_of_a_program_that_is_gone(around: Surroundings, pipes: Pipes) -> None:
     """They are waited for until the lease ends, and then ended, before the tasks are resumed."""
-    left = leave(around, [ORDERS], lease=1.5)
+    left = leave(around, [ORDERS], lease=2.5)
     child = subprocess.Popen(["sleep", "60"], process_group=0)
     with Journal(around.journal) as journal:
         journal.write(
@@ -358,3 +358,33 @@ def test_the_guardian_of_a_hold_watches_nobody(
     thread.join(10)
     assert around.running([ORDERS])
     assert overview(journal) == []
+
+
+def test_what_a_program_leaves_when_it_closes(
+    around: Surroundings, abandoned: str, pipes: Pipes
+) -> None:
+    """It could not resume the tasks itself, and lives on."""
+    thread = run(living(around, abandoned, pipes))
+    pipes.tell({"over": True})
+    thread.join(10)
+    assert around.running()
+
+
+def test_others_take_over_between_two_attempts(
+    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+) -> None:
+    """There is no second one."""
+    around.emulator.faults.add(Fault("error", operation="resume", status=403, times=2))
+    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    real = guardian._rescue.resume
+
+    def resume(*args: Any, **options: Any) -> list[str]:
+        try:
+            return real(*args, **options)
+        finally:
+            journal.write(lambda c: c.execute("UPDATE window SET actor = 'somebody'"))
+
+    guardian._rescue.resume = resume  # type: ignore[method-assign]
+    guardian.run()
+    assert around.sent("resume") == 2
+    assert around.paused()

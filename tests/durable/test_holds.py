@@ -47,6 +47,7 @@ def test_a_hold_whose_guardian_was_killed(
     pause(client, around.instance_id, BOTH, journal=journal, lease=1.5)
     for pid in around.guardians():
         os.kill(pid, signal.SIGKILL)
+    until(lambda: not around.guardians())
     until(lambda: {entry.state for entry in overview(journal)} == {"expired"})
     assert around.paused()
     assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}

@@ -461,3 +461,37 @@ def test_an_sql_error_that_ended_the_transaction(journal: Journal) -> None:
     with pytest.raises(JournalError, match="no such table"):
         journal.write(act)
     assert overview(journal) == []
+
+
+def test_it_ends_with_what_came_before(journal: Journal) -> None:
+    """What was asked for before it was closed is carried out."""
+    gate = threading.Event()
+    insert = "INSERT INTO note (wall, what, text) VALUES (0, 'last', '')"
+    slow = threading.Thread(target=journal.write, args=(lambda _c: gate.wait(5),))
+    slow.start()
+    time.sleep(0.1)
+    last = threading.Thread(target=journal.write, args=(lambda c: c.execute(insert),))
+    last.start()
+    time.sleep(0.1)
+    end = threading.Thread(target=journal.close)
+    end.start()
+    time.sleep(0.1)
+    gate.set()
+    for thread in (slow, last, end):
+        thread.join()
+    rows = journal.read(lambda c: c.execute("SELECT what FROM note").fetchall())
+    assert [row[0] for row in rows] == ["last"]
+
+
+def test_a_file_that_another_process_keeps_locked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is no other program's database: it is an error of this journal."""
+    path = folder / "journal.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(_journal, "BUSY", 0.05)
+    path.chmod(0o600)
+    with pytest.raises(JournalError, match="locked"):
+        Journal(path)
+    other.close()

@@ -62,6 +62,7 @@ def test_program_and_guardian_killed(around: Surroundings, journal: Journal) -> 
     program.signal(signal.SIGSTOP)  # So that it does not start another one.
     for pid in around.guardians():
         os.kill(pid, signal.SIGKILL)
+    until(lambda: not around.guardians())
     program.kill()
     assert around.paused()
     assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
@@ -365,3 +366,36 @@ def test_a_pause_that_comes_after_a_recovery(around: Surroundings, journal: Jour
     assert around.sent("pause") == 1
     assert around.running([ORDERS])
     assert overview(journal) == []
+
+
+def test_nothing_was_paused(around: Surroundings, journal: Journal) -> None:
+    """A program that was killed before its first pause left nothing but a record."""
+    program = around.program(
+        """
+        from taurusdb_starrocks.durable._sender import Sender
+        def sending(self, verb, name):
+            say("about to")
+            time.sleep(60)
+        Sender.sending = sending
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+            pass
+        """
+    )
+    assert program.hear() == ["about to"]
+    program.kill()
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    assert around.sent("resume") == 0
+    assert overview(journal) == []
+
+
+def test_somebody_else_is_faster_while_it_fails(around: Surroundings, journal: Journal) -> None:
+    """It says so, and leaves the record of what is wrong to that one."""
+    left(around, [ORDERS])
+
+    def connect(*_place: str) -> Client:
+        journal.write(lambda c: c.execute("UPDATE window SET actor = 'third'"))
+        raise ConfigurationError("No credentials.")
+
+    (done,) = recover(journal, connect=connect)
+    assert (done.outcome, done.why) == ("left", "somebody else resumes it")
+    assert overview(journal)[0].trouble == ""

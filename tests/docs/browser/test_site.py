@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from visits import BROKEN_WORDS, CUT_OFF, Visit, broken, pages_of, visit_page, watch
+from visits import BROKEN_WORDS, CUT_OFF, Visit, broken, pages_of, visit_pages, watch
 
 Record = Callable[[str, object], None]
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,10 +19,13 @@ PICTURED = {"index.html", "guides/errors.html", "how-it-is-built.html", "referen
 
 @pytest.fixture(scope="session")
 def visits(browser: Browser, origin: str, site: Path) -> dict[str, Visit]:
-    """Every page, visited once."""
-    return {
-        name: visit_page(browser, f"{origin}/{name}", viewport=SCREEN) for name in pages_of(site)
-    }
+    """Every page, visited once; eight at a time, because each is watched until it is quiet."""
+    names = pages_of(site)
+    visits: list[Visit] = []
+    for start in range(0, len(names), 8):
+        urls = [f"{origin}/{name}" for name in names[start : start + 8]]
+        visits += visit_pages(browser, urls, viewport=SCREEN)
+    return dict(zip(names, visits, strict=True))
 
 
 def test_every_page_is_quiet(
@@ -246,7 +249,7 @@ def test_the_check_sees(browser: Browser, tmp_path: Path) -> None:
         '<script>console.error("oops")</script><img src="http://elsewhere.invalid/x.png">'
     )
     origin = tmp_path.as_uri()
-    visit = visit_page(browser, f"{origin}/index.html")
+    (visit,) = visit_pages(browser, [f"{origin}/index.html"])
     assert visit.foreign(origin) == ["http://elsewhere.invalid/x.png"]
     assert any("oops" in line for line in visit.complaints)
     wrong = broken({"index.html": visit}, origin, tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -38,7 +38,7 @@ def is_own(url: str, origin: str) -> bool:
 def watch(page: Page) -> Visit:
     """Note from now on what a page asks for and complains of."""
     visit = Visit()
-    page.context.on("request", lambda request: visit.requests.append(request.url))
+    page.on("request", lambda request: visit.requests.append(request.url))
     page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
     page.on(
         "console",
@@ -63,16 +63,19 @@ def look(page: Page, visit: Visit) -> None:
     visit.anchors |= set(page.eval_on_selector_all("[id]", "things => things.map(one => one.id)"))
 
 
-def visit_page(browser: Browser, url: str, **settings: object) -> Visit:
-    """Open a page in a context of its own, wait until it is quiet, and look."""
+def visit_pages(browser: Browser, urls: Sequence[str], **settings: object) -> list[Visit]:
+    """Open pages at once, wait until each is quiet, and look."""
     context = browser.new_context(**settings)  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
-    page = context.new_page()
-    visit = watch(page)
-    page.goto(url, wait_until="networkidle")
-    look(page, visit)
+    pages = [context.new_page() for _ in urls]
+    visits = [watch(page) for page in pages]
+    for page, url in zip(pages, urls, strict=True):
+        page.set_default_timeout(20_000)
+        page.goto(url, wait_until="commit")
+    for page, visit in zip(pages, visits, strict=True):
+        page.wait_for_load_state("networkidle")
+        look(page, visit)
     context.close()
-    return visit
+    return visits
 
 
 def pages_of(site: Path) -> list[str]:

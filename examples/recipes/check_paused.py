@@ -1,0 +1,27 @@
+"""Report tasks that are paused: ``check_paused.py INSTANCE…``. Exit status 6 if there is one.
+
+Run it from cron on another machine than your jobs. Cron sends what it prints as mail.
+"""
+
+import sys
+
+from taurusdb_starrocks import Client, ReplicationError, Stage
+
+
+def main(instance_ids: list[str]) -> int:
+    status = 0
+    with Client() as client:
+        for instance_id in instance_ids:
+            try:
+                for task in client.tasks(instance_id):
+                    if task.stage is Stage.PAUSED:
+                        print(f"PAUSED: {task.name} on {instance_id}")
+                        status = 6
+            except ReplicationError as error:
+                print(f"could not check {instance_id}: {error}")
+                status = status or 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

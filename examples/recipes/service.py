@@ -1,0 +1,35 @@
+"""A service that pauses a task for each batch, and stops cleanly on SIGTERM and Ctrl-C."""
+
+import signal
+import sys
+import time
+
+from taurusdb_starrocks import Client, NotResumedError, Poll
+
+INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
+
+
+def process_batch() -> None:
+    """Put your own work here."""
+    time.sleep(3600)
+
+
+def main() -> int:
+    # Service managers send SIGTERM. Handled as Ctrl-C, it ends the window, which resumes the task.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with Client(poll=Poll(first=1, interval=5)) as client:
+            while True:
+                with client.paused(INSTANCE, "orders_sync", already_paused="resume"):
+                    print("paused", flush=True)
+                    process_batch()
+    except NotResumedError as error:
+        print(f"MAY STILL BE PAUSED: {error}", file=sys.stderr)
+        return 122
+    except KeyboardInterrupt:
+        print("stopped, the task runs", flush=True)
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

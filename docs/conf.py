@@ -63,7 +63,7 @@ def default(value: object) -> str:
 
 def fault_table() -> str:
     """The kinds of faults that the emulator declares, as a Markdown table."""
-    rows = ["| kind | what the caller meets | parameters (default) |", "|---|---|---|"]
+    rows = ["| kind | what the caller sees | parameters (default) |", "|---|---|---|"]
     for name, kind in KINDS.items():
         parameters = ", ".join(f"`{key}` ({default(v)})" for key, v in kind.parameters.items())
         rows.append(f"| `{name}` | {kind.summary} | {parameters} |")

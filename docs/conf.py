@@ -78,6 +78,7 @@ autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 68
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False
 toc_object_entries_show_parents = "hide"
 
 # What is not on this site, and is not linked to: the build asks nothing of any other host, so no
@@ -90,6 +91,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(ValueError|TimeoutError|RuntimeError|LookupError|OSError|ExceptionGroup)"),
     (r"py:.*", r"(TypedDict|ASGIApp|starlette\..*|sqlite3\..*|Mode|Transport|optional)"),
     (r"py:.*", r"(taurusdb_starrocks_api\..*|AuthenticatedClient)"),
+    (r"py:.*", r"(taurusdb_starrocks\.(durable|fleet)\._.*|Verb|State)"),
 ]
 
 html_theme = "furo"

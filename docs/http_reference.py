@@ -11,7 +11,7 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import urlencode
 
-# What a program sends, in Python and on the command line; curl's are made from the contract.
+# The calls with the client and with the command; the samples of curl are made from the contract.
 PYTHON = {
     "pauseStarRocksDataReplication": """\
 job = client.pause("{instance_id}", "orders_sync")
@@ -28,6 +28,13 @@ print(configuration.binlog_retention_seconds)""",
     "listHtapInstanceInfo": """\
 for instance in client.instances("{instance_id}"):
     print(instance.id, instance.name)""",
+}
+COMMANDS = {
+    "pauseStarRocksDataReplication": "pause $INSTANCE_ID orders_sync --max 2h",
+    "resumeStarRocksDataReplication": "resume $INSTANCE_ID orders_sync",
+    "listStarRocksDataReplications": "tasks $INSTANCE_ID",
+    "listStarRocksDataReplicationConfig": "status $INSTANCE_ID orders_sync",
+    "listHtapInstanceInfo": "instances $INSTANCE_ID",
 }
 
 
@@ -193,6 +200,7 @@ def call(
     instance = next(one for one in parameters if one["name"] == "instance_id")
     body = {"task_name": "orders_sync"} if sent else None
     since = operation.get("x-since", "1.0")
+    name = operation["operationId"]
     lines = [
         f"({operation['operationId'].lower()})=",
         f"## {operation['summary']}",
@@ -208,6 +216,8 @@ def call(
         tab("curl", "console", "$ " + curl(path, method, parameters, body)),
         "",
         tab("Python", "python", python(operation, instance["example"])),
+        "",
+        tab("Command line", "console", f"$ taurusdb-starrocks {COMMANDS[name]}"),
         "::::",
         "",
         "**Parameters**",

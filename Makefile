@@ -250,6 +250,10 @@ chromium: ## Install the browser that docs-test drives, unless it is there (Debi
 		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			$$root apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 
+.PHONY: screenshots
+screenshots: docs chromium ## Take the pictures of the site in docs/_static anew
+	$(DOCS)/python -m tests.docs.browser.screenshots
+
 .PHONY: docs-test
 docs-test: docs chromium node_modules/.ready ## Read the site in a browser, run its code, and compare it with the code
 	$(DOCS)/pytest -q tests/docs

@@ -151,3 +151,13 @@ def test_page_has_every_command() -> None:
         if option.startswith("--")
     }
     assert options <= set(re.findall(r"--[a-z-]+", page))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280, 1600])
+def test_pictures_of_the_site(width: int, scheme: str) -> None:
+    """`make screenshots` took one for each size; none weighs much."""
+    picture = (DOCS / "_static" / f"start-{width}-{scheme}.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20]) == width  # The first field of its header.
+    assert len(picture) <= 200_000

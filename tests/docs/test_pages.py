@@ -49,7 +49,8 @@ def test_page_has_a_title_a_description_and_a_next_step(page: Path) -> None:
     description = yaml.safe_load(front)["myst"]["html_meta"]["description"]
     assert 40 <= len(description) <= 180
     assert re.match(r"\n# \S", body)
-    assert re.search(r"^\*\*Next:\*\* .*\[.+\]\(.+\)", body, re.MULTILINE | re.DOTALL)
+    next_step = r"^:::\{container\} next\n\*\*Next:\*\* .*\[.+\]\(.+\)"
+    assert re.search(next_step, body, re.MULTILINE | re.DOTALL)
 
 
 def test_options_are_the_commands() -> None:

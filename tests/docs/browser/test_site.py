@@ -168,14 +168,17 @@ def axe() -> str:
 def test_pages_are_accessible(
     browser: Browser, server: str, site: Path, axe: str, scheme: str, record_property: Record
 ) -> None:
-    """axe finds nothing serious on any page."""
+    """axe finds nothing serious on any page; what is dark differs in its colors alone."""
+    options = {"resultTypes": ["violations"]} | (
+        {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+    )
     context = browser.new_context(viewport=SCREEN, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     serious, passed = [], 0
     for name in pages_of(site):
         page.goto(f"{server}/{name}")
         page.evaluate(axe)
-        result = page.evaluate("axe.run({resultTypes: ['violations']})")
+        result = page.evaluate("options => axe.run(options)", options)
         passed += len(result["passes"])
         serious += [
             (name, one["id"], [node["html"][:120] for node in one["nodes"][:3]])
@@ -185,7 +188,7 @@ def test_pages_are_accessible(
     context.close()
     record_property("figure", ("accessibility checks passed", passed))
     record_property("figure", ("serious accessibility findings", len(serious)))
-    assert passed > 100
+    assert passed >= len(pages_of(site)) / 2
     assert not serious
 
 

@@ -123,6 +123,6 @@ BROKEN_WORDS = """() => {
 }"""
 # What reaches beyond the right edge, other than what scrolls by itself.
 CUT_OFF = """() => [...document.querySelectorAll("article *")]
-  .filter(one => !one.closest("pre, .table-wrapper, svg, .sd-tab-label, input"))
+  .filter(one => !one.closest("pre, .table-wrapper, svg, .sd-tab-label, .headerlink"))
   .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
   .map(one => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""

@@ -77,9 +77,8 @@ class Instance:
                 try:
                     answer = self._perform(step)
                 except ReplicationError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
+                    answer = error
+                step = steps.send(answer)
         except StopIteration:
             return
         raise AssertionError("the steps do not come to an end")

@@ -235,6 +235,32 @@ def test_what_somebody_else_has_is_refused(
             assert emulator.task(instance(0), "task_0").stage == "Paused"
 
 
+def test_what_a_person_decides_meanwhile(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """A task that was forgotten after it was planned is not paused any more."""
+    emulator.set_stage(instance(0), "task_0", "Paused")
+
+    def forget(event: Event) -> None:
+        if event.state == "found":
+            one.forget(journal, instance(1), "task_9", "It must run tonight.")
+
+    options = {**FAST, "rate": 50.0}
+    result = pause(
+        targets[:60],
+        journal=journal,
+        lease=None,
+        connect=connect,
+        concurrency=1,
+        events=forget,
+        **options,
+    )
+    assert (result.counts["found"], result.counts["refused"]) == (1, 1)
+    (refused,) = result.outcomes()
+    assert "was taken over in the journal" in refused.error
+    assert emulator.task(instance(1), "task_9").stage == "Incremental"
+
+
 def test_one_at_a_time_is_the_same_as_many(
     emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
 ) -> None:

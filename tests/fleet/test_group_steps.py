@@ -207,6 +207,7 @@ def test_a_list_that_cannot_be_read_for_a_while_is_read_again() -> None:
     slow.lists = [throttled() for _ in range(100)]
     slow.pause()
     assert slow.states == {"orders": "unreachable"}
+    assert slow.told["orders"][2] >= 1800.0
 
 
 def test_a_list_that_is_refused_fails_what_was_not_sent() -> None:

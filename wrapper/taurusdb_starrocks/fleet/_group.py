@@ -37,13 +37,13 @@ ENOUGH_POLLS = 2
 
 
 class Look(NamedTuple):
-    """Read the list; the answer is those of the named tasks that are there, by name."""
+    """Read the list; the answer is the named tasks that are there, by name, or an error."""
 
     names: Collection[str]
 
 
 class Ask(NamedTuple):
-    """Send the request for a task; the answer is its ``Job``, or None if no more may be sent."""
+    """Send the request for a task; the answer is its job, an error, or None to send no more."""
 
     name: str
 
@@ -136,11 +136,10 @@ class Group(ABC):
         """Bring them there, and tell what became of each."""
         poll, pause = self.terms.poll, self.terms.poll.first
         while self.pending:
-            try:
-                found: Mapping[str, Task] = yield Look(tuple(self.pending))
-            except ReplicationError as error:
-                yield from self.unread(error)
-                pause = poll.after(error, pause, self.terms.chance())
+            found: Mapping[str, Task] | ReplicationError = yield Look(tuple(self.pending))
+            if isinstance(found, ReplicationError):
+                yield from self.unread(found)
+                pause = poll.after(found, pause, self.terms.chance())
             else:
                 for mark in self._marks():
                     yield from self._seen(mark, found.get(mark.name))
@@ -174,15 +173,14 @@ class Group(ABC):
     def _request_each(self) -> Steps:
         for mark in self._marks():
             if not self.stopped and self._due(mark):
-                try:
-                    job: Job | None = yield Ask(mark.name)
-                except ReplicationError as error:
-                    yield from self._refused(mark, error)
+                answer: Job | ReplicationError | None = yield Ask(mark.name)
+                if isinstance(answer, ReplicationError):
+                    yield from self._refused(mark, answer)
+                elif answer is None:
+                    self.stopped = True
                 else:
-                    self.stopped = job is None
-                    if job is not None:
-                        mark.state, mark.since, mark.error = "accepted", self.terms.clock(), None
-                        mark.polls = mark.failures = 0
+                    mark.state, mark.since, mark.error = "accepted", self.terms.clock(), None
+                    mark.polls = mark.failures = 0
         if self.stopped:
             for mark in self._marks():
                 if mark.state == "planned":
@@ -257,9 +255,13 @@ class Pausing(Group):
     """Pauses tasks, each once: what fails is left for another run."""
 
     def unread(self, error: ReplicationError) -> Steps:
-        """Poll again what may pass, for ``settle`` seconds unless requests are to be followed."""
+        """Poll again what may pass: for ``settle`` seconds, or for as long as there is a reason.
+
+        That is a service that throttles, and requests that are under way.
+        """
         under_way = any(mark.state != "planned" for mark in self._marks())
-        limit = self.terms.deadline if under_way else self.began + self.terms.settle
+        waits = under_way or isinstance(error, RateLimitError)
+        limit = self.terms.deadline if waits else self.began + self.terms.settle
         if isinstance(error, PASSING) and self.terms.clock() < limit:
             return
         for mark in self._marks():

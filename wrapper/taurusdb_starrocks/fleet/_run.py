@@ -7,7 +7,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from taurusdb_starrocks import (
     Job,
@@ -17,12 +17,20 @@ from taurusdb_starrocks import (
     ReplicationError,
     Task,
 )
-from taurusdb_starrocks.durable import Batch, JournalError, Known, LeaseExpiredError, Members
+from taurusdb_starrocks.durable import (
+    Batch,
+    JournalError,
+    Known,
+    LeaseExpiredError,
+    Members,
+    SupersededError,
+)
 from taurusdb_starrocks.fleet._budget import Budget, Kind, kind_of
 from taurusdb_starrocks.fleet._group import Ask, Group, Look, Mark, Pausing, Resuming, Tell, Terms
 from taurusdb_starrocks.fleet._pace import Pace
 from taurusdb_starrocks.fleet._targets import Place, Target, Targets
 
+T = TypeVar("T")
 OPEN = 32  # Instances at once, most of which wait for their tasks.
 
 
@@ -166,12 +174,7 @@ class _Visit:
         try:
             step = next(steps)
             while True:
-                try:
-                    answer = await self._perform(step)
-                except ReplicationError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
+                step = steps.send(await self._perform(step))
         except StopIteration:
             await self._flush()
 
@@ -185,7 +188,7 @@ class _Visit:
             return await self._ask(step.name)
         return await asyncio.sleep(step.seconds)
 
-    async def _look(self, step: Look) -> dict[str, Task]:
+    async def _look(self, step: Look) -> dict[str, Task] | ReplicationError:
         async def read() -> dict[str, Task]:
             tasks = self._client.tasks(self._place.instance_id)
             return {task.name: task async for task in tasks if task.name in wanted}
@@ -193,10 +196,9 @@ class _Visit:
         wanted = frozenset(step.names)
         pace = await self._run.turn(self._place)
         async with self._run.slots:
-            found: dict[str, Task] = await _paced(pace, read())
-        return found
+            return await _paced(pace, read())
 
-    async def _ask(self, name: str) -> Job | None:
+    async def _ask(self, name: str) -> Job | ReplicationError | None:
         """Send a request; None if no more may be sent."""
         pausing = self._run.batch.verb == "pause"
         pace = await self._run.turn(self._place)
@@ -208,20 +210,16 @@ class _Visit:
             except (JournalError, LeaseExpiredError) as error:
                 self._budget.stop(str(error))
                 return None
+            except SupersededError as error:
+                return error
             if self._budget.stopped:  # While this was written down.
                 await self._members.answered(name, NotSentError(self._budget.stopped))
                 return None
             self._run.repeated += name in self._doubtful
             send = self._client.pause if pausing else self._client.resume
-            answer: Job | ReplicationError
-            try:
-                answer = await _paced(pace, send(self._place.instance_id, name))
-            except ReplicationError as error:
-                answer = error
+            answer = await _paced(pace, send(self._place.instance_id, name))
             self._count(name, answer)
             await self._members.answered(name, answer)
-        if isinstance(answer, ReplicationError):
-            raise answer
         return answer
 
     def _count(self, name: str, answer: Job | ReplicationError) -> None:
@@ -271,12 +269,13 @@ def _mark(name: str, known: Known, now: float) -> Mark:
     )
 
 
-async def _paced(pace: Pace, answer: Awaitable[Any]) -> Any:
-    """Await a response, and have everybody go slower if it was throttled."""
+async def _paced(pace: Pace, answer: Awaitable[T]) -> T | ReplicationError:
+    """Await a response or an error, and have everybody go slower if that is a throttled request."""
     try:
         found = await answer
-    except RateLimitError as error:
-        pace.throttled(time.monotonic(), error.retry_after)
-        raise
+    except ReplicationError as error:
+        if isinstance(error, RateLimitError):
+            pace.throttled(time.monotonic(), error.retry_after)
+        return error
     pace.succeeded()
     return found

@@ -74,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
+OWN_TARGET := tests/fleet/kills tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -155,7 +155,7 @@ workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window of wor
 
 .PHONY: soak
 soak: $(BIN)/.ready ## 20,000 calls at once, and a fleet that is killed, against a service that fails now and then
-	pytest -q tests/soak
+	pytest -q tests/soak tests/fleet/kills
 
 .PHONY: soak-fleet
 soak-fleet: $(BIN)/.ready ## Pause and resume 10,000 tasks while the service fails and the program is killed, 20 times each

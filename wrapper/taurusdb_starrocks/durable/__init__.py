@@ -5,12 +5,13 @@ from taurusdb_starrocks.durable._batch import (
     Known,
     Members,
     Recorded,
+    batched,
     recorded,
 )
 from taurusdb_starrocks.durable._errors import JournalError, LeaseExpiredError, TaskBusyError
 from taurusdb_starrocks.durable._holds import pause, resume
 from taurusdb_starrocks.durable._journal import Journal
-from taurusdb_starrocks.durable._link import GuardianError
+from taurusdb_starrocks.durable._link import GuardianError, Link
 from taurusdb_starrocks.durable._overview import Entry, forget, overview
 from taurusdb_starrocks.durable._records import SupersededError
 from taurusdb_starrocks.durable._recover import Recovered, recover
@@ -26,11 +27,13 @@ __all__ = [
     "JournalError",
     "Known",
     "LeaseExpiredError",
+    "Link",
     "Members",
     "Recorded",
     "Recovered",
     "SupersededError",
     "TaskBusyError",
+    "batched",
     "forget",
     "overview",
     "pause",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from sqlite3 import Connection, Row
 from typing import Any, Literal, NamedTuple
 
@@ -74,6 +75,10 @@ class Batch:
         settle: How long a request of unknown outcome may have an effect, in seconds.
         lease: Seconds from now until the tasks are to be resumed; None is no limit.
         reason: Why they are paused, for whoever reads the journal.
+        kind: ``hold`` if they stay paused until somebody resumes them or the lease is over, as by
+            ``pause``; ``window`` if they are to be resumed when this process is gone.
+        heir_of: ID of another batch whose tasks are taken over while its process lives.
+        number: ID of this batch; None for a new one.
 
     Attributes:
         id: ID of the batch.
@@ -91,15 +96,21 @@ class Batch:
         settle: float,
         lease: float | None = None,
         reason: str = "",
+        kind: Literal["hold", "window"] = "hold",
+        heir_of: str = "",
+        number: str | None = None,
     ) -> None:
         self.journal = journal
         self.verb = verb
+        self._kind = kind
+        self._heir_of = heir_of
+        self._guardian = ""
         self._timeout = call_timeout
         self._settle = settle
         self._reason = reason
         self._lease = None if lease is None else _term.checked(lease)
         self.end = None if lease is None else _clock.now().after(lease)
-        self.id = uuid.uuid4().hex
+        self.id = number or uuid.uuid4().hex
         self._lock = _locks.Lock(journal.lock_path(self.id))
 
     def close(self) -> None:
@@ -108,6 +119,34 @@ class Batch:
 
     def _alive(self, actor: str) -> bool:
         return actor != self.id and _locks.alive(self.journal.lock_path(actor))
+
+    @property
+    def left(self) -> float:
+        """Seconds until the lease is over; 0 when it is."""
+        return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
+
+    def guarded_by(self, number: str) -> None:
+        """Write down which batch resumes the tasks in place of this one, if its process is gone."""
+        self._guardian = number
+        self.journal.write(
+            lambda c: c.execute("UPDATE window SET guardian = ? WHERE batch = ?", (number, self.id))
+        )
+
+    def extend(self, seconds: float) -> None:
+        """Have the lease end so many seconds from now, unless it ends later.
+
+        Raises:
+            JournalError: It could not be written down, so the lease ends when it would.
+        """
+        end = _clock.now().after(_term.checked(seconds))
+        if self.end is not None and end.since(self.end) > 0:
+            self.journal.write(
+                lambda c: c.execute(
+                    "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE batch = ?",
+                    (end.clock, end.wall, self.id),
+                )
+            )
+            self.end = end
 
     async def plan(
         self, place: Place, names: Sequence[str], *, everything: bool = False
@@ -184,6 +223,8 @@ class Batch:
 
     def _busy(self, former: Row, now: Moment) -> bool:
         """Whether a task must be left to the window that it is in."""
+        if self._heir_of and self._heir_of in {former["batch"], former["actor"]}:
+            return self._alive(former["actor"]) and former["actor"] != self._heir_of
         if former["kind"] != "hold":
             return _records.busy(former, now, self._alive)
         single = self.verb == "pause" and not former["batch"]
@@ -192,13 +233,14 @@ class Batch:
     def _open(self, c: Connection, place: Place, now: Moment) -> str:
         row = {
             "id": uuid.uuid4().hex,
-            "kind": "hold",
+            "kind": self._kind,
             "batch": self.id,
             "endpoint": place[0],
             "project_id": place[1],
             "instance_id": place[2],
             "reason": self._reason,
             "actor": self.id,
+            "guardian": self._guardian,
             "lease": self._lease,
             "ends_clock": self.end and self.end.clock,
             "ends_wall": self.end and self.end.wall,
@@ -347,6 +389,24 @@ def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> N
         _records.release(c, window, [task for own, task in tasks if own == window])
         if not _records.owned(c, window):
             _records.close(c, window, now, "closed")
+
+
+def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
+    """The tasks of a batch that it has not let go of, instance by instance.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    windows = journal.read(
+        lambda c: c.execute(
+            "SELECT id, endpoint, project_id, instance_id FROM window "
+            "WHERE batch = ? AND closed_wall IS NULL ORDER BY rowid",
+            (batch,),
+        ).fetchall()
+    )
+    for window, *place in windows:
+        tasks = journal.read(partial(_records.owned, window=window))
+        yield (place[0], place[1], place[2]), [task.name for task in tasks]
 
 
 def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, Recorded]:

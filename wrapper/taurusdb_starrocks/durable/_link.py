@@ -19,7 +19,7 @@ from taurusdb_starrocks import ConfigurationError, ReplicationError
 START = (
     "import json, sys; given = json.loads(sys.stdin.buffer.readline()); "
     "sys.path[:] = given['path']; "
-    "from taurusdb_starrocks.durable._guardian import main; main(given)"
+    "from {} import main; main(given)"
 )
 # What a process may need to run at all; everything else comes through the pipe.
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
@@ -31,14 +31,19 @@ class GuardianError(ReplicationError):
 
 
 class Link:
-    """A guardian, from the program's side."""
+    """A guardian, from the program's side.
 
-    def __init__(self, given: dict[str, Any]) -> None:
-        """Start it and wait until it says that it is ready.
+    Args:
+        given: What it needs. It goes through a pipe, because it may hold secrets.
+        module: Whose ``main`` it runs, with what is given.
 
-        Raises:
-            GuardianError: It does not.
-        """
+    Raises:
+        GuardianError: It does not say in time that it is ready.
+    """
+
+    def __init__(
+        self, given: dict[str, Any], module: str = "taurusdb_starrocks.durable._guardian"
+    ) -> None:
         if not sys.executable:
             raise ConfigurationError("There is no Python to run a guardian with. Nothing was sent.")
         self._lock = threading.Lock()
@@ -50,7 +55,7 @@ class Link:
         _links.add(self)
         try:
             self._guardian = subprocess.Popen(  # noqa: S603  # This interpreter.
-                [sys.executable, "-I", "-c", START],
+                [sys.executable, "-I", "-c", START.format(module)],
                 stdin=its_input,
                 stdout=its_output,
                 stderr=subprocess.DEVNULL,

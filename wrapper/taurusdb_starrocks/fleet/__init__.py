@@ -13,9 +13,12 @@ from taurusdb_starrocks.fleet._verbs import (
     report,
     resume,
 )
+from taurusdb_starrocks.fleet._window import FleetError, FleetWindow, window
 
 __all__ = [
     "Event",
+    "FleetError",
+    "FleetWindow",
     "Options",
     "Outcome",
     "Result",
@@ -27,4 +30,5 @@ __all__ = [
     "pause",
     "report",
     "resume",
+    "window",
 ]

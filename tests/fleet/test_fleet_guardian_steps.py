@@ -1,0 +1,212 @@
+"""What the guardian of a fleet does, in this process: a real journal and requests, and its pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+from taurusdb_starrocks import AsyncClient, Poll, Rebuild, TokenAuth
+from taurusdb_starrocks.durable import Batch, Journal, overview
+from taurusdb_starrocks.fleet import _guardian
+from taurusdb_starrocks.fleet._budget import Budget
+from taurusdb_starrocks.fleet._targets import Targets
+from taurusdb_starrocks.fleet._verbs import carry_out
+from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.fleet.conftest import Connect, stages
+from tests.fleet.fleets import PROJECT
+from tests.fleet.test_fleet_runs import FAST, Target
+
+
+class Pipes:
+    """A guardian's ends of its pipes, and ours."""
+
+    def __init__(self) -> None:
+        self.hears, self.to = os.pipe()
+        self._from, self.says = os.pipe()
+
+    def tell(self, **what: Any) -> None:
+        os.write(self.to, json.dumps(what).encode() + b"\n")
+
+    def said(self) -> Any:
+        return json.loads(os.read(self._from, 65536))
+
+
+@pytest.fixture
+def pipes() -> Pipes:
+    return Pipes()
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What a guardian does to the signals of its process is taken back."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def batch(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> Iterator[Batch]:
+    """Sixty tasks that a window has paused."""
+    made = Batch(journal, "pause", call_timeout=1.0, settle=0.5, lease=60, kind="window")
+
+    async def pause() -> None:
+        found = Targets(targets[:60], connect)
+        options: Any = FAST
+        assert (await carry_out(made, found, Budget(0), options)).complete
+        await found.aclose()
+
+    asyncio.run(pause())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def given(emulator: Emulator, journal: Journal, batch: Batch) -> dict[str, Any]:
+    """What the guardian is given by a program that is gone."""
+    return {
+        "journal": str(journal.path),
+        "batch": batch.id,
+        "actor": "guardian",
+        "parent": -1,
+        "left": 60.0,
+        "call_timeout": 1.0,
+        "clients": [clients(emulator, emulator.token)],
+        "options": {
+            "settle": 0.5,
+            "rate": 100_000.0,
+            "concurrency": 16,
+            "poll": attrs.asdict(Poll(first=0.02, interval=0.05, longest=0.2)),
+        },
+    }
+
+
+def clients(emulator: Emulator, token: str) -> tuple[str, str, dict[str, Any]]:
+    client = AsyncClient(endpoint=emulator.url, project_id=PROJECT, auth=TokenAuth(token))
+    rebuild = client.rebuild()
+    made = Rebuild("taurusdb_starrocks:AsyncClient", rebuild.arguments)
+    return emulator.url, PROJECT, made.to_document()
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_says_that_it_is_ready_and_does_its_work(
+    emulator: Emulator, journal: Journal, given: dict[str, Any], pipes: Pipes
+) -> None:
+    """The program is gone: all tasks run, and no lock is left."""
+    _guardian.main(given, pipes.hears, pipes.says)
+    assert pipes.said() == {"ready": os.getpid()}
+    assert stages(emulator) == {"Incremental": 300}
+    assert overview(journal) == []
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_says_why_it_cannot_start(
+    emulator: Emulator, given: dict[str, Any], pipes: Pipes
+) -> None:
+    """As with credentials that are not there."""
+    rebuild = given["clients"][0][2]
+    rebuild["arguments"]["auth"]["rebuild"]["factory"] = "nowhere:Auth"
+    _guardian.main(given, pipes.hears, pipes.says)
+    assert pipes.said()["failed"].startswith("ConfigurationError: nowhere:Auth cannot be imported")
+    assert stages(emulator)["Paused"] == 60
+
+
+def run(given: dict[str, Any], pipes: Pipes) -> threading.Thread:
+    """One whose program is there: ours."""
+    guardian = _guardian.Guardian({**given, "parent": os.getppid()}, pipes.hears)
+    thread = threading.Thread(target=guardian.run, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_it_ends_with_the_window(emulator: Emulator, given: dict[str, Any], pipes: Pipes) -> None:
+    """Told that it is over, it resumes what is left, with the credentials that it was told last."""
+    given["clients"] = [clients(emulator, "an old one")]
+    thread = run(given, pipes)
+    pipes.tell(left=50.0)
+    pipes.tell(clients=[clients(emulator, emulator.token)], over=True)
+    thread.join(20)
+    assert not thread.is_alive()
+    assert stages(emulator) == {"Incremental": 300}
+
+
+def test_the_end_of_the_lease(
+    emulator: Emulator,
+    journal: Journal,
+    given: dict[str, Any],
+    pipes: Pipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It resumes the tasks, and stays until the program is gone."""
+    thread = run({**given, "left": 0.3}, pipes)
+    while stages(emulator) != {"Incremental": 300}:
+        time.sleep(0.02)
+    os.close(pipes.to)
+    time.sleep(0.2)
+    assert thread.is_alive()
+    assert overview(journal) == []
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("failing", ["emulator", "journal"])
+def test_it_does_not_give_up(
+    emulator: Emulator,
+    journal: Journal,
+    given: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+) -> None:
+    """Neither when a round ends without all tasks running, nor when it fails."""
+    monkeypatch.setattr(_guardian, "ROUND", 0.2)
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
+    guardian = _guardian.Guardian(given, Pipes().hears)
+    if failing == "emulator":
+        emulator.faults.add(Fault("error", operation="resume", applied=False, status=400, times=90))
+    else:
+        right, guardian._clients = guardian._clients, []
+        monkeypatch.setattr(
+            _guardian.time, "sleep", lambda _seconds: setattr(guardian, "_clients", right)
+        )
+    guardian.run()
+    assert stages(emulator) == {"Incremental": 300}
+    assert overview(journal) == []
+
+
+def test_a_pause_that_a_stopped_program_may_still_send(
+    emulator: Emulator, journal: Journal, connect: Connect, given: dict[str, Any], pipes: Pipes
+) -> None:
+    """It was written down and not answered: when the program is gone, the task is resumed again."""
+    place = (emulator.url, PROJECT, "0" * 31 + "9in17")
+
+    async def half() -> Batch:
+        stopped = Batch(journal, "pause", call_timeout=0.1, settle=0.1, lease=60, kind="window")
+        await stopped.plan(place, ["task_0"])
+        await (await stopped.members(place, ["task_0"])).sending("task_0")
+        return stopped
+
+    stopped = asyncio.run(half())
+    given |= {"batch": stopped.id, "left": 0.0, "call_timeout": 0.1}
+    given["options"]["settle"] = 0.1
+    thread = run(given, pipes)
+    while any(entry.instance_id == place[2] for entry in overview(journal)):
+        time.sleep(0.02)
+    emulator.set_stage(place[2], "task_0", "Paused")  # As if it was sent now.
+    pipes.tell(over=True)
+    thread.join(20)
+    assert emulator.task(place[2], "task_0").stage == "Incremental"
+    stopped.close()

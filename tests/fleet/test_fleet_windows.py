@@ -1,0 +1,240 @@
+"""A window over a fleet: all paused, a block, all resumed, whatever happens to the program."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+import warnings
+
+import pytest
+from taurusdb_starrocks import (
+    AsyncClient,
+    ConfigurationError,
+    Credentials,
+    Poll,
+    Request,
+    TokenAuth,
+)
+from taurusdb_starrocks.durable import GuardianError, Journal, LeaseExpiredError, overview
+from taurusdb_starrocks.fleet import FleetError, Target, _window, window
+from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.fleet.conftest import Connect, stages
+from tests.fleet.fleets import PROJECT, instance
+from tests.fleet.test_fleet_runs import FAST
+from tests.fleet.windows_running import all_run, guardians, until
+
+
+def test_a_block(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """All are paused inside, and run afterwards; what was paused before stays so."""
+    emulator.set_stage(instance(9), "task_29", "Paused")
+    with window(targets, journal=journal, lease=60, connect=connect, **FAST) as opened:
+        assert stages(emulator) == {"Paused": 300}
+        assert [found.target.task_name for found in opened.result.outcomes("found")] == ["task_29"]
+        assert {entry.state for entry in overview(journal)} == {"live"}
+        assert all(entry.guarded for entry in overview(journal))
+        opened.check()
+        before = opened.remaining
+        opened.extend(30)
+        assert opened.remaining <= before
+        opened.extend(600)
+        assert 590 < opened.remaining <= 600
+        until_then = min(entry.until for entry in overview(journal) if entry.until)
+        assert abs((until_then - opened.expires).total_seconds()) < 2
+    assert stages(emulator) == {"Incremental": 299, "Paused": 1}
+    assert overview(journal) == []
+    assert guardians(journal) == []
+
+
+def test_a_block_that_fails(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """Its error comes out, and the tasks run. Without a guardian it is the same."""
+    with pytest.raises(ZeroDivisionError):
+        with window(
+            targets[:60], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+        ):
+            assert guardians(journal) == []
+            raise ZeroDivisionError
+    assert all_run(emulator)
+
+
+def test_a_forked_child_does_nothing(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """It leaves the block, and the tasks stay paused."""
+    try:
+        with window(targets[:30], journal=journal, lease=60, connect=connect, **FAST) as opened:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # There are threads, and so?
+                child = os.fork()
+            if not child:
+                sys.exit()
+            os.waitpid(child, 0)
+            assert stages(emulator)["Paused"] == 30
+            opened.check()
+    except SystemExit:
+        os._exit(0)
+    assert all_run(emulator)
+
+
+def test_one_that_cannot_be_paused(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The block does not begin, and the others are resumed."""
+    emulator.faults.add(Fault("error", operation="pause", at=(40,), applied=False, status=400))
+    with pytest.raises(
+        FleetError, match=r"could not be paused\. The block did not begin"
+    ) as failed:
+        with window(targets[:60], journal=journal, lease=60, connect=connect, **FAST):
+            raise AssertionError("it began")
+    assert failed.value.result.counts["refused"] == 1
+    assert all_run(emulator)
+    assert overview(journal) == []
+
+
+def test_what_cannot_be_resumed_is_left_to_the_guardian(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The error says so, and the tasks run as soon as that is possible."""
+    options = {**FAST, "timeout": 6.0}
+    with pytest.raises(FleetError, match=r"May still be paused: task_0, .* and others"):
+        with window(targets[:12], journal=journal, lease=60, connect=connect, **options):
+            emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
+    assert stages(emulator)["Paused"] == 12
+    emulator.faults.clear()
+    until(lambda: all_run(emulator))
+    until(lambda: overview(journal) == [])
+
+
+def test_the_lease_ends_in_the_block(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The guardian resumes the tasks; the block is told when it asks, and at its end."""
+    with pytest.raises(LeaseExpiredError, match="before the block did"):
+        with window(targets[:6], journal=journal, lease=6, connect=connect, **FAST) as opened:
+            until(lambda: all_run(emulator))
+            with pytest.raises(LeaseExpiredError):
+                opened.check()
+            with pytest.raises(LeaseExpiredError):
+                opened.extend(60)
+    assert overview(journal) == []
+
+
+def test_the_lease_is_too_short(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The block does not begin with less than half of it."""
+    slow = {**FAST, "poll": Poll(first=3.0, interval=3.0)}
+    with pytest.raises(LeaseExpiredError, match="less than a half"):
+        with window(targets[:3], journal=journal, lease=5, guardian=False, connect=connect, **slow):
+            raise AssertionError("it began")
+    assert all_run(emulator)
+
+
+def test_a_guardian_that_dies_is_replaced(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a warning, and in the journal too."""
+    with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
+        (first,) = guardians(journal)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: guardians(journal) not in ([], [first]))
+        until(lambda: all(entry.guarded for entry in overview(journal)))
+    assert "the guardian is gone, another is started" in caplog.text
+    assert all_run(emulator)
+
+
+def test_a_guardian_that_cannot_be_replaced_at_once(
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried again."""
+
+    def none(*_arguments: object) -> None:
+        raise GuardianError("No more processes.")
+
+    with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
+        (first,) = guardians(journal)
+        with monkeypatch.context() as patch:
+            patch.setattr(_window, "Link", none)
+            os.kill(first, signal.SIGKILL)
+            until(lambda: "there is no guardian; another attempt follows" in caplog.text)
+        until(lambda: guardians(journal) not in ([], [first]))
+
+
+def test_another_process_closes_nothing(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a forked child, here in this one."""
+    process = os.getpid()
+    with window(targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST):
+        monkeypatch.setattr(os, "getpid", lambda: process + 1)
+    monkeypatch.undo()
+    assert stages(emulator)["Paused"] == 3
+
+
+def test_a_lease_that_is_nearly_over(
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A warning comes at four fifths; that the guardian's token may end is one too."""
+    caplog.set_level(logging.WARNING)
+    with window(targets[:3], journal=journal, lease=4, connect=connect, **FAST) as opened:
+        until(lambda: "s of the lease are left" in caplog.text)
+        opened.extend(60)
+    assert "token whose end is unknown" in caplog.text
+
+
+def test_a_fresh_token_is_handed_to_the_guardian(
+    emulator: Emulator, journal: Journal, targets: list[Target]
+) -> None:
+    """A token is replaced in the program; the guardian, which has the old one, resumes with it."""
+    token = TokenAuth(emulator.token)
+
+    def connect(endpoint: str | None, project_id: str | None) -> AsyncClient:
+        return AsyncClient(endpoint=emulator.url, project_id=PROJECT, auth=token, timeout=1.0)
+
+    with pytest.raises(LeaseExpiredError):
+        with window(targets[:3], journal=journal, lease=4, connect=connect, **FAST):
+            time.sleep(0.7)
+            token.replace("one that nobody knows")
+            time.sleep(1.3)
+            token.replace(emulator.token)
+            until(lambda: all_run(emulator))
+
+
+def test_credentials_that_cannot_travel(
+    emulator: Emulator, journal: Journal, targets: list[Target]
+) -> None:
+    """They are refused before anything is sent, unless there is to be no guardian."""
+
+    class Own(Credentials):
+        def headers(self, request: Request) -> dict[str, str]:
+            return {}
+
+    def connect(endpoint: str | None, project_id: str | None) -> AsyncClient:
+        return AsyncClient(endpoint=emulator.url, project_id=PROJECT, auth=Own())
+
+    with pytest.raises(ConfigurationError, match="So there can be no guardian"):
+        with window(targets[:3], journal=journal, lease=4, connect=connect, **FAST):
+            raise AssertionError("it began")
+    assert emulator.journal() == []

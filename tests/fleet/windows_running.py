@@ -1,0 +1,67 @@
+"""Watching windows over a fleet, and programs with one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from taurusdb_starrocks.durable import Journal
+from taurusdb_starrocks.fleet import Target
+from taurusdb_starrocks_emulator import Emulator
+
+from tests.fleet.conftest import stages
+from tests.fleet.fleets import PROJECT
+
+PROGRAM = Path(__file__).with_name("window_program.py")
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    limit = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < limit, "it does not come about"
+        time.sleep(0.02)
+
+
+def all_run(emulator: Emulator) -> bool:
+    return stages(emulator) == {"Incremental": 300}
+
+
+def guardians(journal: Journal) -> list[int]:
+    """The processes whose lock is that of a guardian, by the journal's own path."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                opened = [str(each.readlink()) for each in (entry / "fd").iterdir()]
+            except OSError:
+                continue
+            if b"fleet._guardian" in command and str(journal.path) in opened:
+                found.append(int(entry.name))
+    return found
+
+
+@contextmanager
+def program(
+    emulator: Emulator, journal: Journal, targets: list[Target], lease: float
+) -> Iterator[subprocess.Popen[str]]:
+    file = journal.path.with_name("targets.csv")
+    rows = [f"{target.instance_id},{target.task_name}" for target in targets]
+    file.write_text("\n".join(["instance_id,task_name", *rows]))
+    command = [sys.executable, str(PROGRAM), emulator.url, PROJECT, emulator.token]
+    command += [str(file), str(journal.path), str(lease)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def begun(process: subprocess.Popen[str]) -> bool:
+    assert process.stdout is not None
+    return process.stdout.readline() == "begun\n"

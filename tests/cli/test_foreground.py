@@ -33,17 +33,32 @@ def unexpected() -> None:
     raise AssertionError
 
 
-def run(
-    *command: str, grace: float = 10.0, sent: Callable[[], None] | None = None, after: float = 0.3
-) -> int:
-    """The status of a command; meanwhile something is done in a thread."""
+@pytest.fixture(autouse=True)
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file by which a command says that it has begun: ``touch ready``."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "ready"
+
+
+def run(*command: str, grace: float = 10.0, sent: Callable[[], None] | None = None) -> int:
+    """The status of a command; once that is ready, something is done in a thread."""
+
+    def act() -> None:
+        limit = time.monotonic() + 20
+        while not Path("ready").exists() and time.monotonic() < limit:
+            time.sleep(0.01)
+        assert sent is not None
+        sent()
+
     with Signals() as signals, Foreground(command) as running:
-        timer = threading.Timer(after, sent or (lambda: None))
-        timer.start()
+        acting = threading.Thread(target=act)
+        if sent is not None:
+            acting.start()
         try:
             return running.run(signals, grace=grace, tick=forever, stopped=unexpected)
         finally:
-            timer.join()
+            if sent is not None:
+                acting.join()
 
 
 def send(number: int) -> Callable[[], None]:
@@ -71,8 +86,8 @@ def test_what_cannot_be_executed(name: str, status: int, capfd: pytest.CaptureFi
 def test_signal_ends_it(number: int) -> None:
     """SIGTERM and SIGHUP of this process are SIGTERM for the command, and for what it started."""
     began = time.monotonic()
-    assert run("sh", "-c", "sleep 30 & sleep 30", sent=send(number)) == 143
-    assert time.monotonic() - began < 5
+    assert run("sh", "-c", "sleep 30 & touch ready; sleep 30", sent=send(number)) == 143
+    assert time.monotonic() - began < 20
 
 
 def test_signal_that_came_early() -> None:
@@ -85,8 +100,11 @@ def test_signal_that_came_early() -> None:
 def test_grace(tmp_path: Path) -> None:
     """What does not end by SIGTERM is killed after the grace."""
     began = time.monotonic()
-    assert run("sh", "-c", "trap '' TERM; sleep 30; sleep 30", sent=send(15), grace=0.4) == 137
-    assert 0.7 < time.monotonic() - began < 5
+    assert (
+        run("sh", "-c", "trap '' TERM; touch ready; sleep 30; sleep 30", sent=send(15), grace=0.4)
+        == 137
+    )
+    assert time.monotonic() - began > 0.4
 
 
 def test_second_signal_changes_nothing() -> None:
@@ -97,7 +115,9 @@ def test_second_signal_changes_nothing() -> None:
         time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGHUP)
 
-    script = "trap 'trap \"\" TERM; sleep 0.6; exit 7' TERM; while :; do sleep 0.05; done"
+    script = (
+        "trap 'trap \"\" TERM; sleep 0.6; exit 7' TERM; touch ready; while :; do sleep 0.05; done"
+    )
     assert run("sh", "-c", script, sent=twice) == 7
 
 
@@ -114,7 +134,7 @@ def test_stopped_command_stops_this(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sigint_is_passed_on_once() -> None:
     """Where there is no terminal that sends it to the command."""
-    script = "trap 'echo got; n=1' INT; while [ -z \"$n\" ]; do sleep 0.05; done; exit 5"
+    script = "trap 'n=1' INT; touch ready; while [ -z \"$n\" ]; do sleep 0.05; done; exit 5"
     assert run("sh", "-c", script, sent=send(signal.SIGINT)) == 5
 
 
@@ -122,7 +142,12 @@ def test_nothing_ignored_is_handled() -> None:
     """Under nohup, SIGHUP stays ignored, here and in the command."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert run("sh", "-c", "kill -HUP $$; exit 4", sent=send(signal.SIGHUP), after=0.0) == 4
+        assert (
+            run(
+                "sh", "-c", "touch ready; kill -HUP $$; sleep 0.2; exit 4", sent=send(signal.SIGHUP)
+            )
+            == 4
+        )
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -60,6 +60,8 @@ def test_what_may_still_be_paused() -> None:
     assert statuses.status_of(error) == 3
     assert "orders_sync billing_sync MAY STILL BE PAUSED" in statuses.line_of(error)
     assert statuses.line_of(error).endswith("resume 9ac orders_sync billing_sync")
+    error.__cause__ = ConflictError("busy", status=409)
+    assert "MAY STILL BE PAUSED (409 busy), and" in statuses.line_of(error)
 
 
 def test_refusal_of_the_service(run: Run, emulator: Emulator) -> None:

@@ -53,9 +53,10 @@ def line_of(error: ReplicationError) -> str:
     about = f"{error.instance_id or 'INSTANCE'} {error.task_name or ''}".rstrip()
     if isinstance(error, NotResumedError):
         names = " ".join(error.task_names)
+        why = f" ({' '.join(str(error.__cause__).split())})" if error.__cause__ else ""
         return (
-            f"{names} MAY STILL BE PAUSED, and cannot catch up once the source's binary log is "
-            f"gone. Resume: {PROGRAM} resume {error.instance_id} {names}"
+            f"{names} MAY STILL BE PAUSED{why}, and cannot catch up once the source's binary log "
+            f"is gone. Resume: {PROGRAM} resume {error.instance_id} {names}"
         )
     text = " ".join(str(error).split())
     match error:

@@ -13,6 +13,7 @@ BUILD = (
     f"{IMPORT}; client = package.Client(region='ap-southeast-3', project_id='0' * 32, "
     "auth=package.TokenAuth('token'), environ={})"
 )
+DURABLE = "import taurusdb_starrocks.durable"
 CALL = f"""{IMPORT}, httpx
 transport = httpx.MockTransport(lambda request: httpx.Response(200, json={{"job_id": "job"}}))
 with package.Client(endpoint="http://127.0.0.1", project_id="0" * 32, environ={{}},
@@ -27,8 +28,9 @@ with package.Client(endpoint="http://127.0.0.1", project_id="0" * 32, environ={{
         (NAME, {"anyio", "asyncio", "h11", "httpcore", "httpx", "taurusdb_starrocks_api"}),
         (BUILD, {"anyio", "asyncio", "httpcore"}),
         (CALL, {"anyio", "asyncio", "httpcore", "sqlite3", "taurusdb_starrocks.durable"}),
+        (DURABLE, {"asyncio", "httpx"}),
     ],
-    ids=["import", "name", "build", "call"],
+    ids=["import", "name", "build", "call", "durable"],
 )
 def test_loaded_modules(program: str, unwanted: set[str]) -> None:
     """Programs load what they use, not what another kind of client needs."""

@@ -6,7 +6,6 @@ because whatever came meanwhile is committed at once: many windows share one syn
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import sqlite3
@@ -164,6 +163,8 @@ class Journal:
         return await self._arun(act, writes=False)
 
     async def _arun(self, act: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
+        import asyncio  # noqa: PLC0415  # Only coroutines come here, and it takes long to load.
+
         future: Future[T] = Future()
         self._jobs().put(_Job(act, future, writes))
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from typing import Any, Unpack, overload
 
@@ -92,10 +91,14 @@ class AsyncDurableWindow(_Handle):
 
     async def extend(self, seconds: float) -> None:
         """As ``DurableWindow.extend``."""
+        import asyncio  # noqa: PLC0415  # Only coroutines come here, and it takes long to load.
+
         await asyncio.to_thread(self._keeper.extend, seconds)
 
     async def guard(self, process_group: int, *, grace: float = 10.0) -> None:
         """As ``DurableWindow.guard``."""
+        import asyncio  # noqa: PLC0415  # As above.
+
         await asyncio.to_thread(self._keeper.guard, process_group, grace)
 
 

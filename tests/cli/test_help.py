@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import runpy
 import shlex
 import subprocess
@@ -103,6 +105,21 @@ def test_a_table_in_a_pipe_needs_no_rich() -> None:
     assert not {"sqlite3", "asyncio", "rich", "httpx"} & set(ran.stdout.split())
 
 
+def test_a_client_loads_no_other_command_line() -> None:
+    """httpx has one, which it loads where click, pygments and rich are installed."""
+    code = (
+        "import sys; from taurusdb_starrocks.cli import main; "
+        "main(['tasks', '0' * 32 + 'in17', '--endpoint', 'http://127.0.0.1:1', '--project-id', "
+        "'0' * 32]); print(*sys.modules); import pygments"
+    )
+    environ = {"TAURUSDB_STARROCKS_AUTH_TOKEN": "token"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
+    )
+    assert "httpx" in ran.stdout.split()
+    assert not {"rich", "pygments", "asyncio"} & set(ran.stdout.split())
+
+
 @pytest.mark.parametrize("library", ["click", "rich"])
 def test_without_the_extra(
     library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -118,9 +135,21 @@ def test_without_the_extra(
     )
 
 
+def test_beginning_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process does that is over soon."""
+    ends: list[object] = []
+    before = gc.get_threshold()
+    monkeypatch.setattr(atexit, "register", ends.append)
+    package._begin_quickly()
+    assert gc.get_threshold()[0] == 50_000
+    assert ends == [gc.freeze]
+    gc.set_threshold(*before)
+
+
 def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """It is also run as python -m."""
     monkeypatch.setattr(sys, "argv", ["taurusdb-starrocks", "--version"])
+    monkeypatch.setattr(package, "_begin_quickly", lambda: None)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("taurusdb_starrocks.cli", run_name="__main__")
     assert ended.value.code == 0

@@ -27,9 +27,10 @@ os.environ |= {
 }
 
 from airflow.sdk import DAG  # noqa: E402  # As said above.
-from held import forget_all  # noqa: E402  # It imports Airflow.
-from runs import load  # noqa: E402  # It imports Airflow.
 from taurusdb_starrocks_emulator import Emulator  # noqa: E402
+
+from tests.airflow.held import forget_all  # noqa: E402  # It imports Airflow.
+from tests.airflow.runs import load  # noqa: E402  # It imports Airflow.
 
 CONNECTION = "taurusdb_starrocks_default"
 

@@ -7,10 +7,11 @@ import time
 
 import pytest
 from airflow.sdk import DAG
-from runs import run
 from taurusdb_starrocks import RetryPolicy
 from taurusdb_starrocks.airflow import ReplicationStageSensor, ReplicationTrigger
 from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.airflow.runs import run
 
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
 Dags = dict[str, DAG]

@@ -6,14 +6,15 @@ import threading
 import time
 from datetime import timedelta
 
-import held
 import pytest
 from airflow.models.variable import Variable
 from airflow.sdk import DAG
-from held import INSTANCE
-from runs import run
 from taurusdb_starrocks.airflow import records, sweep, sweep_dag
 from taurusdb_starrocks_emulator import Emulator, Fault
+
+from tests.airflow import held
+from tests.airflow.held import INSTANCE
+from tests.airflow.runs import run
 
 SWEEP = "quick_sweep"
 Dags = dict[str, DAG]
@@ -136,5 +137,5 @@ def test_dag_is_on_from_the_start() -> None:
     """Two lines install it; arguments reach its operators."""
     dag = sweep_dag("mine", every=timedelta(minutes=5), queue="short")
     assert dag.is_paused_upon_creation is False
-    assert dag.max_active_runs == 1
+    assert dag.max_active_runs > 1
     assert {one.queue for one in dag.tasks} == {"short"}

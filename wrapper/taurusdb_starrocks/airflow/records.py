@@ -38,7 +38,7 @@ class Record:
         until: When the lease ends.
         paused: Whether the tasks were seen paused, so that no pause is under way.
         closing: Whether the sweep is resuming it.
-        resumed: When the sweep resumed it because its lease had ended.
+        resumed: When the sweep resumed it although its run went on.
     """
 
     conn_id: str

@@ -64,7 +64,8 @@ def sweep_dag(
         schedule=every,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        max_active_runs=1,
+        # One whose worker died lasts until Airflow notices, five minutes later by default.
+        max_active_runs=4,
         dagrun_timeout=timedelta(minutes=30),
         is_paused_upon_creation=False,
         tags=["taurusdb-starrocks"],
@@ -127,8 +128,7 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
     reason = reason_to_resume(record) if record else None
     if record is None or reason is None:
         return None  # Closed, or opened again, since it was found.
-    closing = attrs.evolve(record, closing=True)
-    closing.write()
+    attrs.evolve(record, closing=True).write()
     if record.resumes:
         wait = Wait(
             instance_id=record.instance_id,
@@ -151,12 +151,12 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
                 f"Not resumed yet, and tried again by the next sweep: {error}"
             ) from error
     left = records.read(key)
-    if left is not None and left != closing:
+    if left is not None and left.opened != record.opened:
         raise AirflowException(f"{record} was opened again while it was resumed: check its tasks.")
-    if reason == "its lease has ended":
-        attrs.evolve(record, resumed=records.now()).write()
-    else:
+    if reason == "its run has ended":
         record.delete()
+    else:  # Its teardown is to tell that the tasks were resumed before.
+        attrs.evolve(record, closing=False, resumed=records.now()).write()
     said = f"resumed {', '.join(record.resumes) or 'nothing'} of {record}: {reason}"
     log.warning(said)
     return said

@@ -271,8 +271,8 @@ class CloseWindowOperator(ResumeReplicationOperator):
             record.delete()
             if record.resumed is not None:
                 raise AirflowFailException(
-                    f"The lease ended at {record.until.isoformat()}, and the sweep resumed the "
-                    f"tasks at {record.resumed.isoformat()}: what ran later in this window ran "
-                    "with replication on. The tasks run now."
+                    f"The sweep resumed the tasks at {record.resumed.isoformat()}, in the middle "
+                    f"of this window, whose lease was to end at {record.until.isoformat()}: what "
+                    "ran later in it ran with replication on. The tasks run now."
                 )
         return results

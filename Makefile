@@ -74,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/fleet/kills tests/airflow tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
+OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -225,8 +225,19 @@ $(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
 .PHONY: airflow-dag-test
 airflow-dag-test: $(AIRFLOW)/.ready ## Run each operator, the sweep and the guide's DAG in a real Airflow, in process
 	$(AIRFLOW)/mypy --config-file tests/airflow/mypy.ini
-	$(AIRFLOW)/pytest -q -n 2 tests/airflow --ignore=tests/airflow/cluster \
+	$(AIRFLOW)/pytest -q -n 2 tests/airflow \
 		--cov --cov-config=tests/airflow/coverage.ini --cov-report=term-missing --cov-fail-under=100
+
+.PHONY: airflow-services
+airflow-services: ## Install Redis and PostgreSQL, unless they are there; starts neither (Debian, root or sudo)
+	@root=; command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { \
+		test "$$(id -u)" = 0 || root="sudo -n"; \
+		$$root apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+			$$root apt-get install -qq -y --no-install-recommends postgresql redis-server >/dev/null; }
+
+.PHONY: airflow-test
+airflow-test: $(AIRFLOW)/.ready airflow-services ## Interrupt windows and kill a worker of a real cluster; takes 10 minutes
+	$(AIRFLOW)/pytest -q -s -p no:cacheprovider tests/airflow_cluster
 
 .PHONY: airflow-api
 airflow-api: $(AIRFLOW)/.ready ## Write the snapshot of the provider's public API anew

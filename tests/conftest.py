@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from clients import OpenClient, open_async, open_sync
+
+
+def pytest_configure() -> None:
+    """Let SIGHUP end the programs that tests start: under nohup they would ignore it too."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=[open_sync, open_async], ids=["sync", "async"])

@@ -150,7 +150,11 @@ def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """It is also run as python -m."""
     monkeypatch.setattr(sys, "argv", ["taurusdb-starrocks", "--version"])
     monkeypatch.setattr(package, "_begin_quickly", lambda: None)
+    # By its path: where pytest rewrites the package's modules, runpy cannot find their code.
+    module = find_spec("taurusdb_starrocks.cli.__main__")
+    assert module is not None
+    assert module.origin is not None
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("taurusdb_starrocks.cli", run_name="__main__")
+        runpy.run_path(module.origin, run_name="__main__")
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"taurusdb-starrocks {__version__}\n"

@@ -274,6 +274,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--unguarded", action="store_true", help="without its guard: must fail")
     options = parser.parse_args(arguments)
     began = time.monotonic()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Under nohup, its programs would ignore it too.
     with tempfile.TemporaryDirectory() as folder:
         plans = draw(random.Random(options.seed), options.times)
         program = UNGUARDED if options.unguarded else PROGRAM

@@ -10,6 +10,7 @@ import pytest
 from taurusdb_starrocks import Poll
 from taurusdb_starrocks.cli import main
 from taurusdb_starrocks.cli.settings import Settings
+from taurusdb_starrocks.fleet import _verbs
 from taurusdb_starrocks_emulator import Emulator
 
 from tests import guardians
@@ -44,6 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Settings, "client", lambda self, **options: client(self, poll=poll, **options)
     )
+    monkeypatch.setattr(_verbs, "POLL", poll)
 
 
 @pytest.fixture(autouse=True)

@@ -11,20 +11,33 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import pytest
 from taurusdb_starrocks import __version__
 from taurusdb_starrocks import cli as package
 from taurusdb_starrocks.cli import main
 from taurusdb_starrocks.cli.program import program
+from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
 
-COMMANDS = sorted(program.commands)
+FLEET = program.commands["fleet"]
+assert isinstance(FLEET, click.Group)
+# Every command, by what is written on the command line.
+COMMANDS: dict[tuple[str, ...], click.Command] = {
+    **{(name,): command for name, command in sorted(program.commands.items())},
+    **{("fleet", name): command for name, command in sorted(FLEET.commands.items())},
+}
 
 
-@pytest.mark.parametrize("arguments", [(), *((name,) for name in COMMANDS)], ids=" ".join)
-def test_example_of_the_help_works(run: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [(), *COMMANDS], ids=" ".join)
+def test_example_of_the_help_works(
+    run: Run, emulator: Emulator, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     """Each command's help has one, and it does what it says."""
+    (tmp_path / "targets.csv").write_text(
+        f"instance_id,task_name\n{emulator.instance_id},orders_sync\n", encoding="utf-8"
+    )
     ran = run(*arguments, "--help")
     assert (ran.status, ran.err) == (0, "")
     begins, _, example = ran.out.partition("\n  Example:\n    taurusdb-starrocks ")
@@ -41,8 +54,8 @@ def test_example_of_the_help_works(run: Run, tmp_path: Path, arguments: tuple[st
 
 def test_every_command_has_the_common_options() -> None:
     """They stand after the command, where people look for them."""
-    for name in set(COMMANDS) - {"completion"}:
-        options = {option for each in program.commands[name].params for option in each.opts}
+    for name in COMMANDS.keys() - {("completion",), ("fleet",)}:
+        options = {option for each in COMMANDS[name].params for option in each.opts}
         assert {
             "--region",
             "--endpoint",

@@ -143,9 +143,11 @@ def test_page_has_every_command() -> None:
     page = read("guides/command-line.md")
     linked = [re.search(r"^\[`(\w+)`\]", row[0]) for row in rows(page)]
     assert {found[1] for found in linked if found} == set(program.commands)
+    commands = list(program.commands.values())
+    commands += [each for group in commands for each in getattr(group, "commands", {}).values()]
     options = {
         option
-        for command in program.commands.values()
+        for command in commands
         for parameter in command.params
         if not getattr(parameter, "hidden", False)
         for option in parameter.opts

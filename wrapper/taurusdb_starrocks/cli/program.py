@@ -14,6 +14,7 @@ from click.shell_completion import get_completion_class
 from taurusdb_starrocks import ReplicationError, __version__
 from taurusdb_starrocks.cli import PROGRAM, changing, journal, reading, window
 from taurusdb_starrocks.cli.doctor import doctor
+from taurusdb_starrocks.cli.fleet import fleet
 from taurusdb_starrocks.cli.options import example
 from taurusdb_starrocks.cli.statuses import (
     DONE,
@@ -61,6 +62,7 @@ for command in (
     journal.check,
     journal.recover,
     doctor,
+    fleet,
     completion,
 ):
     program.add_command(command)

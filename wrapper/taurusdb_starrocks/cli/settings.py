@@ -6,7 +6,7 @@ import configparser
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from pathlib import Path
@@ -17,7 +17,7 @@ import click
 from taurusdb_starrocks import ConfigurationError
 
 if TYPE_CHECKING:
-    from taurusdb_starrocks import Client
+    from taurusdb_starrocks import AsyncClient, Client
 
 CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 STATE_HOME = "XDG_STATE_HOME"
@@ -86,6 +86,25 @@ class Settings(NamedTuple):
         """A client for what the journal names, with these credentials."""
         auth = self._arguments().get("auth")
         return _made(endpoint=endpoint, project_id=project_id, auth=auth)
+
+    def fleet_connect(self) -> Callable[[str | None, str | None], AsyncClient]:
+        """What makes the clients of a fleet: these settings are what a target does not say."""
+        given = self._arguments()
+
+        def connect(endpoint: str | None, project_id: str | None) -> AsyncClient:
+            from taurusdb_starrocks import fleet  # noqa: PLC0415  # As above.
+
+            own = {name: value for name, value in given.items() if name in {"auth", "region"}}
+            if endpoint is not None:
+                own.pop("region", None)
+            try:
+                return fleet.connect(
+                    endpoint or given.get("endpoint"), project_id or given.get("project_id"), **own
+                )
+            except ConfigurationError as error:
+                raise ConfigurationError(in_options(str(error))) from None
+
+        return connect
 
     def source(self, found: str) -> str:
         """Where a setting was found: an option, the profile, a variable or a file."""

@@ -41,11 +41,15 @@ class Event(NamedTuple):
         target: The target, with its endpoint and project.
         state: As in ``Result.counts``.
         error: What it failed with, if it did.
+        done: How many targets are done with.
+        total: How many there are.
     """
 
     target: Target
     state: str
     error: ReplicationError | None
+    done: int
+    total: int
 
 
 Events = Callable[[Event], object]
@@ -87,6 +91,7 @@ class Run:
         self.events = events
         self.everything = everything
         self.repeated = 0
+        self._done, self._total = 0, len(targets)
         self.slots = asyncio.Semaphore(concurrency)  # One for each request under way.
         self._paces: dict[tuple[str, str], Pace] = defaultdict(lambda: Pace(rate))
         deadline = time.monotonic() + timeout
@@ -125,7 +130,8 @@ class Run:
         """Keep what became of a target, and tell it."""
         self.targets.note(place, told.name, told.state, told.error or "")
         target = Target(place.instance_id, told.name, None, place.endpoint, place.project_id)
-        self.events(Event(target, told.state, told.error))
+        self._done += 1
+        self.events(Event(target, told.state, told.error, self._done, self._total))
 
     async def _bring(self, place: Place) -> None:
         names = self.targets.planned(place)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Collection, Iterator
-from typing import Literal, NamedTuple, TypedDict, Unpack
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 from taurusdb_starrocks import (
     AsyncClient,
@@ -23,6 +23,7 @@ from taurusdb_starrocks.fleet._targets import Connect, Outcome, Source, Target, 
 STATES = ("confirmed", "found", "accepted", "unknown", "refused", "unreachable", "planned")
 LEFT = STATES[2:]
 CONCURRENCY, RATE, TIMEOUT, SETTLE = 16, 20.0, 3600.0, 60.0
+POLL = Poll()
 MOST_AT_ONCE = 100  # As many connections has a client by default.
 
 
@@ -100,9 +101,15 @@ class _Unthrottled(RetryPolicy):
         return None if kind_of(error) == "throttled" else super().delay(error, attempt, chance)
 
 
-def connect(endpoint: str | None, project_id: str | None) -> AsyncClient:
-    """A client with all the rest from the environment."""
-    return AsyncClient(endpoint=endpoint, project_id=project_id, retry=_Unthrottled())
+def connect(endpoint: str | None, project_id: str | None, **settings: Any) -> AsyncClient:
+    """A client for a fleet, which leaves it to the fleet to go slower when it is throttled.
+
+    Args:
+        endpoint: Base URL of the service; None for that of the environment.
+        project_id: Project; None for that of the environment.
+        **settings: Of an ``AsyncClient``. The rest comes from the environment.
+    """
+    return AsyncClient(endpoint=endpoint, project_id=project_id, retry=_Unthrottled(), **settings)
 
 
 _connect = connect  # Where an argument has its name.
@@ -245,7 +252,7 @@ async def carry_out(
         rate=options.get("rate", RATE),
         timeout=options.get("timeout", TIMEOUT),
         settle=options.get("settle", SETTLE),
-        poll=options.get("poll", Poll()),
+        poll=options.get("poll", POLL),
         everything=everything,
         events=options.get("events", _quiet),
     )

@@ -1,0 +1,297 @@
+"""Commands for the tasks of many instances: fleet pause, resume and report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taurusdb_starrocks.cli import options
+from taurusdb_starrocks.cli.changing import lease
+from taurusdb_starrocks.cli.options import Function, Setup, common, example
+from taurusdb_starrocks.cli.output import Columns, Output, console
+from taurusdb_starrocks.cli.statuses import DONE, REFUSED, TIMED_OUT, UNKNOWN
+from taurusdb_starrocks.cli.times import local
+
+if TYPE_CHECKING:
+    from taurusdb_starrocks.fleet import Event, Options, Result, Row
+
+MOST_SHOWN = 10  # Failures that are shown one by one.
+COUNTS: Columns = {
+    "STATE": lambda row: row["state"],
+    "TARGETS": lambda row: row["targets"],
+}
+REPORT: Columns = {
+    "INSTANCE": lambda row: row["instance_id"],
+    "TASK": lambda row: row["task_name"],
+    "LAST": lambda row: row["verb"] or "",
+    "STATE": lambda row: row["state"] or "not in the journal",
+    "WHEN": lambda row: row["when"] or "",
+    "JOB": lambda row: row["job_id"] or "",
+    "ERROR": lambda row: row["error"],
+}
+
+
+@click.group(epilog=example("fleet report targets.csv"))
+def fleet() -> None:
+    """Pause or resume the tasks of many instances.
+
+    TARGETS is a file: CSV with a header, or JSON Lines, with instance_id and task_name, and
+    optionally region or endpoint, and project_id. All of it is checked before anything is sent.
+    The same command again goes on where it stopped, or was killed.
+
+    Exit status: 0 all done, 1 not all, 2 wrong use or targets, 3 an outcome is unknown, 5 not seen
+    to be done in time.
+    """
+
+
+def _shared(function: Function) -> Function:
+    """The options of the commands that send requests."""
+    for option in (
+        click.option(
+            "--left", metavar="FILE", help="Write what failed or was not tried, as targets."
+        ),
+        click.option(
+            "--rate", type=float, default=20.0, help="Requests a second to a project (20)."
+        ),
+        click.option("--concurrency", type=int, default=16, help="Requests at once (16)."),
+        options.timeout,
+        options.interval,
+        options.yes,
+    ):
+        function = option(function)
+    return _targets(function)
+
+
+def _targets(function: Function) -> Function:
+    for option in (
+        options.journal,
+        click.option(
+            "--allow-endpoint",
+            "allowed",
+            metavar="URL",
+            multiple=True,
+            help="Endpoint of no known region that TARGETS may name.",
+        ),
+        click.argument("targets", type=click.Path(exists=True, dir_okay=False)),
+    ):
+        function = option(function)
+    return function
+
+
+@fleet.command(epilog=example("fleet pause targets.csv --max 6h --max-errors 2% --yes"))
+@options.longest
+@options.until
+@click.option("--no-limit", is_flag=True, help="Let them stay paused until somebody resumes them.")
+@click.option(
+    "--max-errors", metavar="N|N%", help="Stop when more fail than this, or than this share."
+)
+@options.reason
+@_shared
+@common
+def pause(
+    setup: Setup,
+    targets: str,
+    longest: float | None,
+    until: datetime | None,
+    no_limit: bool,
+    max_errors: str | None,
+    reason: str,
+    journal: str | None,
+    **given: Any,
+) -> int:
+    """Pause all targets, and wait until they are paused.
+
+    It stops when the first ten all fail in the same way, too. After the limit it is recover that
+    resumes them: run it from cron.
+    """
+    seconds = lease(longest, until, no_limit=no_limit)
+    _confirm("Pause", targets, yes=given["yes"])
+    from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
+
+    with options.opened(journal) as record, _progress(setup.output, "Pausing") as events:
+        result = many.pause(
+            targets,
+            journal=record,
+            lease=seconds,
+            max_errors=max_errors,
+            reason=reason,
+            **_options(setup, events, **given),
+        )
+    return _told(setup.output, result, given["left"])
+
+
+@fleet.command(epilog=example("fleet resume targets.csv --yes"))
+@click.option("--everything", is_flag=True, help="Resume also what the journal has not as paused.")
+@_shared
+@common
+def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **given: Any) -> int:
+    """Resume those of the targets that this journal has as paused, and wait until they run.
+
+    It does not give up: what fails is tried again until --timeout (1h), and then named.
+    """
+    _confirm("Resume", targets, yes=given["yes"])
+    from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
+
+    with options.opened(journal) as record, _progress(setup.output, "Resuming") as events:
+        result = many.resume(
+            targets,
+            journal=record,
+            everything=everything,
+            **_options(setup, events, **given),
+        )
+    return _told(setup.output, result, given["left"])
+
+
+@fleet.command(epilog=example("fleet report targets.csv"))
+@_targets
+@common
+def report(setup: Setup, targets: str, journal: str | None, allowed: tuple[str, ...]) -> int:
+    """Show the last request about each target that the journal has. Nothing is sent."""
+    from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
+
+    with options.opened(journal) as record:
+        rows = many.report(
+            targets,
+            journal=record,
+            connect=setup.settings.fleet_connect(),
+            allow_endpoints=allowed,
+        )
+        setup.output.rows(REPORT, map(_row, rows))
+    return DONE
+
+
+def _row(row: Row) -> dict[str, Any]:
+    """What the journal has of a target, as JSON has it."""
+    target, last = row
+    return {
+        "endpoint": target.endpoint,
+        "project_id": target.project_id,
+        "instance_id": target.instance_id,
+        "task_name": target.task_name,
+        "verb": last and last.verb,
+        "state": last and last.state,
+        "when": last and local(last.sent),
+        "job_id": last and last.job_id,
+        "request_id": last and last.request_id,
+        "error": last.error if last else "",
+    }
+
+
+def _confirm(doing: str, targets: str, *, yes: bool) -> None:
+    what = f"{doing} the targets of {targets}"
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{what}? There is no terminal to ask on: give --yes.")
+    click.confirm(f"{what}?", abort=True, err=True)
+
+
+def _options(
+    setup: Setup,
+    events: Callable[[Event], object],
+    *,
+    allowed: tuple[str, ...],
+    concurrency: int,
+    rate: float,
+    timeout: float | None,
+    interval: float | None,
+    **_others: Any,
+) -> Options:
+    return {
+        "connect": setup.settings.fleet_connect(),
+        "allow_endpoints": allowed,
+        "concurrency": concurrency,
+        "rate": rate,
+        "events": events,
+        **options.waiting(timeout, interval),  # type: ignore[typeddict-item]  # They are of them.
+    }
+
+
+def shown(output: Output) -> bool:
+    """Whether somebody sees how far it is."""
+    return not output.quiet and sys.stderr.isatty()
+
+
+@contextmanager
+def _progress(output: Output, doing: str) -> Iterator[Callable[[Event], object]]:
+    """Show on a terminal how far it is; in JSON, write each target as soon as it is done with."""
+    if output.form == "json" or not shown(output):
+        yield (lambda event: output.line(_event_row(event))) if output.form == "json" else _nothing
+        return
+    from rich.progress import (  # noqa: PLC0415  # Only a terminal needs it.
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[counts]}"),
+    )
+    counts: dict[str, int] = {}
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None, rate="", counts="")
+
+        def show(event: Event) -> None:
+            counts[event.state] = counts.get(event.state, 0) + 1
+            speed = bar.tasks[0].speed
+            bar.update(
+                task,
+                completed=event.done,
+                total=event.total,
+                rate=f"{speed:.1f}/s" if speed else "",
+                counts=", ".join(f"{count} {state}" for state, count in counts.items()),
+            )
+
+        yield show
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    """A target that is done with, as JSON has it."""
+    return {
+        "endpoint": event.target.endpoint,
+        "project_id": event.target.project_id,
+        "instance_id": event.target.instance_id,
+        "task_name": event.target.task_name,
+        "state": event.state,
+        "error": "" if event.error is None else str(event.error),
+    }
+
+
+def _nothing(_event: Event) -> None:
+    """Show nothing."""
+
+
+def _told(output: Output, result: Result, left: str | None) -> int:
+    """Show what became of the targets; the exit status."""
+    if output.form != "json":
+        counts = [
+            {"state": state, "targets": count} for state, count in result.counts.items() if count
+        ]
+        output.rows(COUNTS, counts)
+    for target, state, error in islice(result.outcomes(), MOST_SHOWN):
+        output.warn(f"{target.task_name} of {target.instance_id} is {state}. {error}".rstrip())
+    more = len(list(islice(result.outcomes(), MOST_SHOWN + 1))) > MOST_SHOWN
+    if more:
+        output.warn("There are more of them: --left FILE has all, and so has report.")
+    if result.stopped:
+        output.warn(f"Nothing more was paused: {result.stopped}")
+    if left is not None:
+        output.say(f"{result.write_left(left)} targets are left, in {left}.")
+    if result.complete:
+        return DONE
+    if result.counts["unknown"]:
+        return UNKNOWN
+    return TIMED_OUT if result.counts["accepted"] else REFUSED

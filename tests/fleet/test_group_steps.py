@@ -210,6 +210,14 @@ def test_a_list_that_cannot_be_read_for_a_while_is_read_again() -> None:
     assert slow.told["orders"][2] >= 1800.0
 
 
+def test_a_list_that_fails_now_and_then_is_read_again() -> None:
+    """What counts is since when it has failed in a row, not since when it is tried."""
+    instance = Instance(orders="incremental")
+    instance.lists = [throttled(90.0), unsent(), unsent()]
+    instance.pause()
+    assert instance.states == {"orders": "confirmed"}
+
+
 def test_a_list_that_is_refused_fails_what_was_not_sent() -> None:
     """What was sent is left as it is: accepted, or unknown."""
     instance = Instance(orders="incremental")

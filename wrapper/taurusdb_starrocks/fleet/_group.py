@@ -131,6 +131,7 @@ class Group(ABC):
         self.terms = terms
         self.began = terms.clock()
         self.stopped = False
+        self.unread_since: float | None = None  # When the list first failed, of those in a row.
 
     def steps(self) -> Steps:
         """Bring them there, and tell what became of each."""
@@ -141,6 +142,7 @@ class Group(ABC):
                 yield from self.unread(found)
                 pause = poll.after(found, pause, self.terms.chance())
             else:
+                self.unread_since = None
                 for mark in self._marks():
                     yield from self._seen(mark, found.get(mark.name))
                 yield from self._request_each()
@@ -259,10 +261,12 @@ class Pausing(Group):
 
         That is a service that throttles, and requests that are under way.
         """
+        now, throttled = self.terms.clock(), isinstance(error, RateLimitError)
         under_way = any(mark.state != "planned" for mark in self._marks())
-        waits = under_way or isinstance(error, RateLimitError)
-        limit = self.terms.deadline if waits else self.began + self.terms.settle
-        if isinstance(error, PASSING) and self.terms.clock() < limit:
+        since = now if self.unread_since is None else self.unread_since
+        self.unread_since = None if throttled else since
+        limit = self.terms.deadline if under_way or throttled else since + self.terms.settle
+        if isinstance(error, PASSING) and now < limit:
             return
         for mark in self._marks():
             if mark.state == "planned":

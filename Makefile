@@ -74,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/cost tests/docs/browser tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
+OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test

@@ -6,8 +6,12 @@ import argparse
 import re
 from inspect import signature
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import taurusdb_starrocks.durable
+import taurusdb_starrocks.fleet
+import taurusdb_starrocks_emulator
 import yaml
 from taurusdb_starrocks import Client, Poll, RetryPolicy
 from taurusdb_starrocks._decisions.polling import Patience
@@ -95,6 +99,24 @@ def test_files_that_are_named_are_there() -> None:
             assert (ROOT / "wrapper/taurusdb_starrocks" / name).is_file(), (page, name)
         for path in re.findall(r"`((?:tests|wrapper|emulator|docs)/[\w./]+)`", text):
             assert (ROOT / path).exists(), (page, path)
+
+
+@pytest.mark.parametrize(
+    ("package", "page"),
+    [
+        (taurusdb_starrocks, "python"),
+        (taurusdb_starrocks.durable, "durable"),
+        (taurusdb_starrocks.fleet, "durable"),
+        (taurusdb_starrocks_emulator, "emulator"),
+    ],
+    ids=lambda one: getattr(one, "__name__", one),
+)
+def test_every_public_name_is_in_the_reference(package: ModuleType, page: str) -> None:
+    """What a package gives has an entry, below the directive that names the package."""
+    part = read(f"reference/{page}.md").partition(f".. module:: {package.__name__}\n")[2]
+    entries = re.findall(r"^\.\. auto\w+:: (\w+)$", part.partition(".. module::")[0], re.MULTILINE)
+    names = {name for name in package.__all__ if not re.fullmatch("[A-Z_]+|__version__", name)}
+    assert names <= set(entries)
 
 
 def test_every_code_has_an_anchor() -> None:

@@ -38,10 +38,10 @@ class Client(Verbs):
         return api
 
     def pause(self, instance_id: str, task_name: str) -> Job:
-        """Request that one synchronization task stops; return the job that stops it.
+        """Request a pause of one synchronization task; return the accepted job.
 
-        The service responds when the job is accepted, not when it is done. ``ensure_paused``
-        waits until it is.
+        The service responds when it has accepted the job, not when the task is paused. Use
+        ``ensure_paused`` to wait for that.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``), not the TaurusDB
@@ -51,18 +51,18 @@ class Client(Verbs):
         Raises:
             ConfigurationError: An argument is malformed. Nothing was sent.
             NotSentError: The service was not reached. Nothing changed.
-            OutcomeUnknownError: The request left and no usable response came. The task may be
-                stopping: read its stage before you repeat it.
-            ServiceError: The service refused; ``code`` says why. Nothing changed, but after a
-                ``ServerError`` the task may be stopping.
+            OutcomeUnknownError: The request was sent, but there was no usable response. The task
+                may be pausing: read its stage before you repeat the request.
+            ServiceError: The service refused; ``code`` says why. Nothing changed, except that the
+                task may be pausing after a ``ServerError``.
         """
         return self._run(self._changing(PAUSE, instance_id, task_name))
 
     def resume(self, instance_id: str, task_name: str) -> Job:
-        """Request that one paused synchronization task goes on; return the job that restores it.
+        """Request that one paused synchronization task continues; return the accepted job.
 
-        The mirror image of ``pause``, in its arguments and errors. ``ensure_running`` waits until
-        the task runs.
+        It has the arguments and errors of ``pause``. Use ``ensure_running`` to wait until the task
+        runs.
         """
         return self._run(self._changing(RESUME, instance_id, task_name))
 
@@ -190,8 +190,8 @@ class Client(Verbs):
     def instances(self, instance_id: str) -> list[Instance]:
         """The StarRocks and ClickHouse instances that replicate from a TaurusDB instance.
 
-        For when you have the ID of the TaurusDB instance, which ends in ``in07``: every other call
-        takes the ID of a StarRocks instance, which ends in ``in17``.
+        Use it if you have the ID of the TaurusDB instance, which ends in ``in07``. All other calls
+        take the ID of a StarRocks instance, which ends in ``in17``.
 
         Args:
             instance_id: TaurusDB instance (36 characters, ends in ``in07``).
@@ -204,9 +204,9 @@ class Client(Verbs):
         return self._run(self._reading_instances(instance_id))
 
     def configuration(self, instance_id: str, task_name: str) -> Configuration:
-        """How a synchronization task is configured, and what became of it.
+        """The configuration of a synchronization task, and its last schema error.
 
-        Before a long pause, ``binlog_retention_seconds`` is how long the task may stay paused.
+        Before a long pause, read ``binlog_retention_seconds``: a task must not be paused longer.
         After tables of the source were changed, ``last_error_of_alter_table`` says whether the
         change could not be synchronized; see also ``Task.needs_repair``.
 
@@ -245,7 +245,10 @@ class Client(Verbs):
     def wait_until_running(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
     ) -> Task:
-        """Poll until a task runs, in stage ``FULL`` or ``INCREMENTAL``; otherwise as above."""
+        """Poll until a task runs: its stage is ``FULL`` or ``INCREMENTAL``. Changes nothing.
+
+        It has the arguments and errors of ``wait_until_paused``.
+        """
         return self._run(self._reaching(RESUME, instance_id, task_name, options))
 
     @overload

@@ -45,7 +45,7 @@ class ReplicationError(Exception):
         host: Host that it went to, or None.
         instance_id: Instance that it was about, or None.
         task_name: Task that it was about, or None.
-        attempts: How often the request was sent or tried to be sent; 0 before any I/O.
+        attempts: Number of attempts to send the request; 0 before any I/O.
         elapsed: Seconds from the start of the call to its end, waiting included.
         request_id: ID of the request at the service, if a response had one.
     """
@@ -86,9 +86,9 @@ class ConfigurationError(ReplicationError, ValueError):
 
 
 class NotSentError(ReplicationError):
-    """The request never left this machine, or not as far as the service. Safe to repeat.
+    """The request did not reach the service. Safe to repeat.
 
-    The service could not be reached, or a token could not be had in time.
+    There was no connection to the service, or no token in time.
 
     Attributes:
         lasting: Whether another attempt would fail in the same way, as with a certificate that is

@@ -38,7 +38,7 @@ class Stage(enum.Enum):
 
 @attrs.frozen
 class Job:
-    """A job of the service that pauses or resumes a task: accepted, not necessarily done.
+    """A job of the service that pauses or resumes a task. It is accepted, but maybe not done yet.
 
     Attributes:
         id: ID of the job, printable.
@@ -51,22 +51,22 @@ class Job:
 
 @attrs.frozen
 class Task:
-    """A synchronization task at the moment it was listed.
+    """A synchronization task, as the service listed it.
 
-    Texts are as the service wrote them, but printable and cut after 256 characters.
+    Unprintable characters in texts are replaced by blanks, and texts are cut after 256 characters.
 
     Attributes:
         name: Name of the task.
-        stage: Where it is, compared without case.
-        stage_text: The same as the service wrote it.
-        status: ``Yes`` when the task is normal, ``No`` when it is not; others occur.
+        stage: Stage of the task. Upper and lower case are not distinguished.
+        stage_text: The stage as the service wrote it.
+        status: ``Yes`` if the task is normal, ``No`` if it is not. Other values occur.
         source_database: Database of the TaurusDB instance that is copied, if given.
         target_database: Database of the StarRocks instance that holds the copy, if given.
         percentage: Progress of the stage from 0 to 100, if given.
         needs_repair: Whether the service says that the task needs a repair, as after a schema
             change that could not be synchronized; None if it does not say.
-        main_task: Whether it is a main task, and not one that repairs another; None if the service
-            does not say.
+        main_task: Whether it is a main task. False for a task that repairs another one; None if the
+            service does not say.
     """
 
     name: str

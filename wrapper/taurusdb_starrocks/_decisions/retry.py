@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class RetryPolicy:
-    """Says how long to wait before the next attempt, or that there is none.
+    """Decides whether a failed call is retried, and after how many seconds.
 
-    Only what cannot have changed a task is tried again: a request that never left (but not a
-    failure of TLS, which does not heal), 429, 409, 503 with ``Retry-After``, and a read-only
-    request without a usable response. To decide otherwise, pass an object of a subclass with its
-    own ``delay``.
+    A call is retried only if it cannot have changed a task: the request was not sent (except for
+    TLS failures, which would fail again), 429, 409, 503 with ``Retry-After``, or a request that
+    only reads and got no usable response. For other rules, override ``delay`` in a subclass.
 
     Attributes:
-        attempts: Most attempts of a call, the first included.
-        first_delay: Longest wait before the second attempt, in seconds; doubles from there.
-        longest_delay: Where the doubling ends, in seconds.
-        budget: Retries that a client may make in a row over all its calls. Every call that
-            succeeds gives back a tenth of one, so that an outage is not multiplied by retries.
+        attempts: Most attempts of a call, including the first.
+        first_delay: Longest wait before the second attempt, in seconds. It doubles for each further
+            attempt.
+        longest_delay: Limit of the doubled wait, in seconds.
+        budget: Retries that a client may make over all its calls. A retry takes one, and each
+            successful call gives back a tenth, so that retries do not make an outage worse.
     """
 
     attempts: int = 3

@@ -179,35 +179,3 @@ def test_every_call_has_a_sample_of_curl() -> None:
         yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
     )
     assert len(CURL) == len(list(contract.operations())) == 5
-
-
-def test_commands_of_the_http_reference(emulator: Emulator, tmp_path: Path) -> None:
-    """The samples of the command line run, one after the other, and say what the page is about."""
-    emulator.reset()
-    found = re.findall(
-        r"^\$ (taurusdb-starrocks .*)$", text_of(ROOT / "docs/reference/http.md"), re.MULTILINE
-    )
-    shown = {}
-    for command in found:
-        taurus = " instances " in command
-        done = subprocess.run(
-            ["bash", "-c", command],
-            env={
-                "HOME": str(tmp_path),
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "TAURUSDB_STARROCKS_ENDPOINT": emulator.url,
-                "TAURUSDB_STARROCKS_AUTH_TOKEN": emulator.token,
-                "HUAWEICLOUD_SDK_PROJECT_ID": emulator.project_id,
-                "INSTANCE_ID": emulator.source_instance_id if taurus else emulator.instance_id,
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, (command, done.stdout + done.stderr)
-        shown[command.split()[1]] = done.stdout + done.stderr
-    assert set(shown) == {"pause", "resume", "tasks", "status", "instances"}
-    assert emulator.task(emulator.instance_id, "orders_sync").stage == "Incremental"
-    assert emulator.task(emulator.instance_id, "orders_sync").changes == 2
-    assert "billing_sync" in shown["tasks"]
-    assert emulator.instance_id in shown["instances"]

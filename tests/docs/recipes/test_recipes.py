@@ -18,6 +18,8 @@ import pytest
 import yaml
 from taurusdb_starrocks_emulator import Emulator, Fault
 
+from docs import http_reference
+
 ROOT = Path(__file__).resolve().parents[3]
 RECIPES = ROOT / "examples" / "recipes"
 CONTAINER = ROOT / "examples" / "container"
@@ -405,3 +407,35 @@ def test_every_recipe_is_on_a_page() -> None:
         if path.is_file()
     }
     assert shown == here
+
+
+def test_commands_of_the_http_reference(environ: dict[str, str], tmp_path: Path) -> None:
+    """The samples of the command line run, one after the other, and do what the page says."""
+    contract = yaml.safe_load((ROOT / "openapi.yaml").read_text(encoding="utf-8"))
+    page = http_reference.render(contract)["calls"]
+    del environ["PYTHONPATH"]  # The guardian of a pause has a clock of its own.
+    environ |= {
+        "HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:{environ['PATH']}",
+    }
+    environ.pop("XDG_STATE_HOME", None)
+    shown = {}
+    with Emulator(token="a-token") as emulator:
+        environ["TAURUSDB_STARROCKS_ENDPOINT"] = emulator.url
+        for command in re.findall(r"^\$ (taurusdb-starrocks .*)$", page, re.MULTILINE):
+            taurus = " instances " in command
+            instance = emulator.source_instance_id if taurus else emulator.instance_id
+            done = subprocess.run(
+                ["bash", "-c", command],
+                env=environ | {"INSTANCE_ID": instance},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, (command, done.stdout + done.stderr)
+            shown[command.split()[1]] = done.stdout
+        task = emulator.task(emulator.instance_id, "orders_sync")
+        assert (task.stage, task.changes) == ("Incremental", 2)
+    assert shown.keys() == {"pause", "resume", "tasks", "status", "instances"}
+    assert "billing_sync" in shown["tasks"]
+    assert emulator.instance_id in shown["instances"]

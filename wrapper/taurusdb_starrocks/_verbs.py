@@ -42,32 +42,33 @@ class Verbs(ABC):
     """What both clients are made of.
 
     Args:
-        region: Region of the instance, like ``ap-southeast-3``; or ``TAURUSDB_STARROCKS_REGION``.
-        endpoint: Base URL in place of a region, ``https://`` (``http://`` for loopback only); or
-            ``TAURUSDB_STARROCKS_ENDPOINT``.
-        project_id: Project in that region; or ``HUAWEICLOUD_SDK_PROJECT_ID``.
-        auth: The credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or
-            ``Credentials`` of your own. Not given, they are looked for in the environment and in
-            the profile file of the official client, never on the network.
+        region: Region of the instance, like ``ap-southeast-3``. Without it,
+            ``TAURUSDB_STARROCKS_REGION`` is used.
+        endpoint: Base URL, instead of a region: ``https://``, or ``http://`` for loopback. Without
+            it, ``TAURUSDB_STARROCKS_ENDPOINT`` is used.
+        project_id: Project in that region. Without it, ``HUAWEICLOUD_SDK_PROJECT_ID`` is used.
+        auth: Credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or your own
+            ``Credentials``. Without them, the environment and the profile file of the official
+            client are used, never the network.
         language: Language of the service's messages.
-        timeout: Longest time of a call in seconds, all attempts and waits between them included.
+        timeout: Longest time of a call in seconds, including all attempts and the waits between.
         connect_timeout: Longest time to connect, in seconds.
         read_timeout: Longest time to wait for the next bytes, in seconds.
         retry: When to retry.
-        poll: When to poll while waiting; the default of every verb that waits.
-        wait_timeout: Longest time to wait for tasks, in seconds; the default of every verb that
-            waits.
-        settle: Longest time in seconds to find out what became of a request whose response was
-            lost; the default of every verb that waits.
-        max_connections: Most connections at once; further calls wait in order, within their
-            ``timeout``.
+        poll: When to poll; the default of all methods that wait.
+        wait_timeout: Longest time to wait for tasks, in seconds; the default of all methods that
+            wait.
+        settle: Longest time, in seconds, to find out what happened to a request whose response was
+            lost; the default of all methods that wait.
+        max_connections: Most connections at the same time. Further calls wait in order, within
+            their ``timeout``.
         ssl_context: TLS settings, for a private CA or a client certificate. The default verifies
             against certifi's list.
-        trust_env: Whether proxies come from the environment (``HTTPS_PROXY``, ``NO_PROXY``, …),
-            which is read once, now.
-        transport: Carries the requests in place of the network, for tests: a transport of httpx,
-            like ``httpx.MockTransport``.
-        environ: Environment variables, in place of the process's own.
+        trust_env: Whether to use the proxies of the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
+            It is read once, when the client is created.
+        transport: An httpx transport that is used instead of the network, like
+            ``httpx.MockTransport``. For tests.
+        environ: Environment variables to use instead of those of the process.
 
     Raises:
         ConfigurationError: An argument is missing or malformed. Nothing was sent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,12 +49,12 @@ class StarRocksReplicationHook(BaseHook):
             ConfigurationError: The connection lacks something. Nothing was sent.
         """
         connection = self.get_connection(self.conn_id)
-        return Client(**_settings(connection, connection.extra_dejson))
+        return Client(**_settings(connection, _extra(connection)))
 
     async def get_async_conn(self) -> AsyncClient:
         """The same for coroutines."""
         connection = await self.aget_connection(self.conn_id)
-        return AsyncClient(**_settings(connection, await connection.aextra_dejson()))
+        return AsyncClient(**_settings(connection, _extra(connection)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether the service lets the connection in, and what it said.
@@ -63,7 +64,7 @@ class StarRocksReplicationHook(BaseHook):
         """
         try:
             connection = self.get_connection(self.conn_id)
-            extra = connection.extra_dejson
+            extra = _extra(connection)
             instance_id = extra.get("instance_id") or _NO_INSTANCE
             with Client(**_settings(connection, extra)) as client:
                 try:
@@ -77,6 +78,15 @@ class StarRocksReplicationHook(BaseHook):
         except ReplicationError as error:
             return False, str(error)
         return True, f"The instance has {count} synchronization tasks."
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    """The fields of the form, which Airflow keeps as a JSON object.
+
+    Its own reader must not be called by coroutines, and the one for these is not in Airflow 3.3.0.
+    """
+    fields: dict[str, Any] = json.loads(connection.extra or "{}")
+    return fields
 
 
 def _settings(connection: Connection, extra: Mapping[str, Any]) -> dict[str, Any]:

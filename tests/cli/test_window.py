@@ -208,7 +208,7 @@ def test_what_may_still_be_paused(run_window: Window, emulator: Emulator) -> Non
     assert ran.status == 122
     assert "orders_sync MAY STILL BE PAUSED" in ran.err
     assert "resume 9ac58f9b88744f8a87893d22f6ef9a28in17 orders_sync" in ran.err
-    limit = time.monotonic() + 15
+    limit = time.monotonic() + 60
     while not runs(emulator) and time.monotonic() < limit:
         time.sleep(0.1)
     assert runs(emulator)

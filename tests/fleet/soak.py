@@ -12,6 +12,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,7 @@ WAITING: dict[str, Any] = {
     "settle": SETTLE,
     "call_timeout": CALL_TIMEOUT,
     "timeout": 300.0,
+    "rate": 1e6,
     "poll": {"first": 0.2, "interval": 1.0, "longest": 2.0},
 }
 BATTERY = [
@@ -228,6 +230,43 @@ def soak(folder: Path, instances: int, tasks: int, kills: int, horizon: float, d
     return well
 
 
+def all_fail(folder: Path) -> bool:
+    """How many requests are sent when every one of 300 is refused."""
+    fleet = Fleet(folder, 10, 30, [Fault("error", operation="pause", applied=False, status=400)])
+    with fleet.emulator:
+        came_to = fleet.finish("pause")
+        sent = sum(call.operation == "pause" for call in fleet.emulator.journal())
+    print(  # noqa: T201  # As above.
+        f"300 targets of which all fail: {sent} requests were sent, {came_to['counts']['planned']} "
+        "targets were not tried",
+        flush=True,
+    )
+    return bool(10 <= sent <= 25 and came_to["stopped"])
+
+
+def outage(folder: Path, seconds: float) -> bool:
+    """Resume while 30 % of all calls fail; whether all runs in the end."""
+    fleet = Fleet(folder, 20, 30)
+    with fleet.emulator:
+        fleet.finish("pause")
+        for number, kind in enumerate(("error", "reset-before-read", "throttle")):
+            fleet.emulator.faults.add(Fault(kind, probability=0.12, seed=number))
+        before = len(fleet.emulator.journal())
+        recovery = threading.Timer(seconds, fleet.emulator.faults.clear)
+        recovery.start()
+        came_to = fleet.finish("resume", rate=10.0)
+        recovery.join()
+        calls = fleet.emulator.journal()[before:]
+        running = sum(task.stage == "Incremental" for task in fleet.emulator.tasks())
+    failed = sum(call.fault is not None for call in calls)
+    print(  # noqa: T201  # As above.
+        f"600 tasks resumed while calls fail for {seconds:.0f} s: {failed} of {len(calls)} failed, "
+        f"{running} run in the end, after {came_to['elapsed']:.0f} s",
+        flush=True,
+    )
+    return running == 600 and not came_to["errors"]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The large form; the exit status."""
     parser = argparse.ArgumentParser()
@@ -247,6 +286,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     few, many = found.values()
     well = many["cpu"] <= 1.1 * few["cpu"] and many["memory"] <= few["memory"] + 16
+    with TemporaryDirectory() as folder:
+        well &= all_fail(Path(folder))
+    with TemporaryDirectory() as folder:
+        well &= outage(Path(folder), 60.0)
     with TemporaryDirectory() as folder:
         well &= soak(Path(folder), options.instances, 50, options.kills, 8.0, options.seed)
     print("soak-fleet:", "well" if well else "FAILED")  # noqa: T201  # As above.

@@ -41,7 +41,7 @@ def main() -> None:
     options: dict[str, Any] = {
         "connect": connect,
         "poll": Poll(**given["poll"]),
-        "rate": 1e6,
+        "rate": given["rate"],
         "settle": given["settle"],
         "timeout": given["timeout"],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from taurusdb_starrocks import (
     BadRequestError,
@@ -12,7 +14,10 @@ from taurusdb_starrocks import (
     ReplicationError,
     ServerError,
 )
-from taurusdb_starrocks.fleet._budget import Budget, kind_of, most_errors
+from taurusdb_starrocks.fleet._budget import FIRST, Budget, kind_of, most_errors
+from taurusdb_starrocks.fleet._verbs import CONCURRENCY, RATE, SETTLE, TIMEOUT
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "fleets.md"
 
 
 def refused(code: str = "DBS.200086") -> BadRequestError:
@@ -116,3 +121,18 @@ def test_what_is_no_limit(given: object) -> None:
     """It is refused, with what is right."""
     with pytest.raises(ConfigurationError, match="max_errors must be"):
         most_errors(given, 1000)  # type: ignore[arg-type]  # That is the point.
+
+
+def test_guide_has_the_numbers() -> None:
+    """test_three_hundred_that_all_fail holds what is said of requests that are under way."""
+    guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
+    most = CONCURRENCY - 1
+    for text in (
+        f"at most `concurrency - 1` more requests to pause are under way**, {most} by default",
+        f"if all of 300 targets fail, between {FIRST} and {FIRST + most} requests are sent",
+        f"At most `concurrency` requests ({CONCURRENCY}) are under way",
+        f"at most `rate` a second ({RATE:g})",
+        f"`settle` seconds ({SETTLE:g})",
+        f"`timeout` seconds ({TIMEOUT:g})",
+    ):
+        assert text in guide

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 from taurusdb_starrocks import ConfigurationError
+from taurusdb_starrocks.cli import settings
 from taurusdb_starrocks.cli.program import program
 from taurusdb_starrocks.cli.settings import Settings, journal_path
 from taurusdb_starrocks_emulator import Emulator
@@ -184,3 +187,13 @@ def test_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert journal_path(None, {}) == (
         tmp_path / ".local" / "state" / "taurusdb-starrocks" / "journal.sqlite"
     )
+
+
+def test_httpx_is_kept_from_its_own_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a client is made, pygments is not found; afterwards it is, like everything else."""
+    monkeypatch.delitem(sys.modules, "pygments", raising=False)
+    with settings._WithoutPygments():
+        with pytest.raises(ModuleNotFoundError):
+            import_module("pygments")
+        assert import_module("json")
+    assert import_module("pygments")

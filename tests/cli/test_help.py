@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import gc
-import runpy
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -163,11 +163,9 @@ def test_as_a_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     """It is also run as python -m."""
     monkeypatch.setattr(sys, "argv", ["taurusdb-starrocks", "--version"])
     monkeypatch.setattr(package, "_begin_quickly", lambda: None)
-    # By its path: where pytest rewrites the package's modules, runpy cannot find their code.
-    module = find_spec("taurusdb_starrocks.cli.__main__")
-    assert module is not None
-    assert module.origin is not None
+    # Imported: where pytest rewrites the package's modules, runpy cannot find their code.
+    monkeypatch.delitem(sys.modules, "taurusdb_starrocks.cli.__main__", raising=False)
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(module.origin, run_name="__main__")
+        import_module("taurusdb_starrocks.cli.__main__")
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"taurusdb-starrocks {__version__}\n"

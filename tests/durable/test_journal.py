@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -495,3 +496,13 @@ def test_a_file_that_another_process_keeps_locked(
     with pytest.raises(JournalError, match="locked"):
         Journal(path)
     other.close()
+
+
+def test_what_fails_for_a_coroutine(journal: Journal) -> None:
+    """It is the same error, also when the database refuses."""
+
+    async def main() -> None:
+        await journal.awrite(lambda c: c.execute("SELECT 1 FROM absent"))
+
+    with pytest.raises(JournalError, match=r"journal\.db failed: no such table: absent"):
+        asyncio.run(main())

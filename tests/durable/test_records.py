@@ -201,3 +201,9 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(getpass, "getuser", unknown)
     assert " of user " in _records.described(NOW)["program"]
+
+
+def test_nothing_is_reclaimed_that_others_have(journal: Journal) -> None:
+    """A window without tasks of its own stays as it is."""
+    written(journal)
+    assert journal.write(lambda c: _records.reclaim(c, "no window", "actor", [])) == []

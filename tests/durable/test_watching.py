@@ -51,7 +51,7 @@ def test_there_is_no_python(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ('import sys; sys.stdin.readline(); print(\'{"failed": "no room"}\')', "no room"),
+        ('import sys; sys.stdin.readline(); print(\'{{"failed": "no room"}}\')', "no room"),
         ("pass", "it ended"),
         ("import time; time.sleep(30)", "it ended"),
     ],

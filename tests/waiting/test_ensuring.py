@@ -11,6 +11,7 @@ from scripted_service import INSTANCE, LOST, Answer, Service, refusal
 from taurusdb_starrocks import (
     AuthenticationError,
     BadRequestError,
+    Earlier,
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
@@ -226,3 +227,11 @@ def test_many_tasks_and_one_poll_schedule(client: Any, service: Service) -> None
     tasks = client.ensure_paused(INSTANCE, names, poll=Poll(first=0.0, interval=0.01))
     assert {task.stage for task in tasks} == {Stage.PAUSED}
     assert [verb for verb, _ in service.asked].index("list", 2) > 150
+
+
+def test_what_somebody_else_requested_is_not_requested_again(client: Any, service: Service) -> None:
+    """A resume that was accepted before is waited for, and no other one is sent."""
+    earlier = Earlier(paused=["orders_sync"], accepted=["orders_sync"])
+    task = client.ensure_running(INSTANCE, "orders_sync", earlier=earlier)
+    assert task.stage is Stage.INCREMENTAL
+    assert service.count("resume") == 0

@@ -528,3 +528,31 @@ def test_one_line_for_each_call(client: Any, caplog: pytest.LogCaptureFixture) -
         if record.name == "taurusdb_starrocks"
     ]
     assert lines == [("list", "DEBUG"), ("pause", "INFO"), ("list", "DEBUG")]
+
+
+class Refusing:
+    """A recorder that lets no window open, and says so again when it is closed."""
+
+    error = ConfigurationError("in another window")
+
+    def opening(self) -> Any:
+        raise self.error
+
+    def closed(self, *_what: Any) -> Any:
+        raise self.error
+
+    def closing(self, names: Any) -> Any:
+        return names
+
+    sending = answered = reached = found = configured = opened = closed
+
+
+def test_a_recorder_that_says_the_same_twice(client: Any, service: Service) -> None:
+    """The error is raised as it is: it is not its own cause."""
+    recorder = Refusing()
+    with pytest.raises(ConfigurationError) as caught:
+        with client.paused(INSTANCE, "orders_sync", recorder=recorder):
+            pytest.fail("the block must not begin")
+    assert caught.value is recorder.error
+    assert caught.value.__cause__ is None
+    assert service.asked == []

@@ -52,6 +52,7 @@ NAMES = [
     "WindowRecorder",
     "__version__",
     "find_project_id",
+    "regions",
     "spec",
 ]
 

@@ -538,3 +538,18 @@ def test_cookies_of_the_service_are_not_sent_back(make: Maker) -> None:
     client.pause()
     client.pause()
     assert "Cookie" not in wire.sent[1].headers
+
+
+def test_low_level_client_is_closed_by_its_block() -> None:
+    """The client for coroutines is closed with it: both have the same connections."""
+
+    async def main() -> None:
+        client = AsyncClient(
+            endpoint="http://127.0.0.1:1", project_id="0" * 32, auth=TokenAuth("t"), environ={}
+        )
+        async with client.api.get_async_httpx_client():
+            pass
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.pause("9ac58f9b88744f8a87893d22f6ef9a28in17", "orders_sync")
+
+    asyncio.run(main())

@@ -361,3 +361,22 @@ def test_arguments_that_cannot_be() -> None:
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1), already_paused="no")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="lease must be"):
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(0))
+
+
+def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an error of its own: Airflow answers as if there were none."""
+
+    class Failing:
+        """As the API of Airflow while its server cannot be reached for a moment."""
+
+        @staticmethod
+        def get(_key: str, default: object) -> object:
+            return default
+
+        @staticmethod
+        def keys(prefix: str) -> list[str]:
+            return [prefix]
+
+    monkeypatch.setattr(records, "Variable", Failing)
+    with pytest.raises(ConnectionError, match="could not be read"):
+        records.read(f"{records.PREFIX}{INSTANCE}:1")

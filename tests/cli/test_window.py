@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import pytest
+from taurusdb_starrocks import NotResumedError
 from taurusdb_starrocks.cli import window
 from taurusdb_starrocks.cli.options import Setup
 from taurusdb_starrocks.cli.output import Output
@@ -279,3 +280,34 @@ def test_ignored_sighup(run_window: Window) -> None:
         assert run_window("sh", "-c", f"kill -HUP {os.getpid()} $$; exit 4").status == 4
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interrupt_after_tasks_could_not_be_resumed(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an impatient Ctrl-C takes the place of is said all the same, and the status tells."""
+
+    def inside(*_what: object, **_options: object) -> None:
+        interrupt = KeyboardInterrupt()
+        interrupt.__context__ = NotResumedError(
+            "May still be paused: orders_sync",
+            instance_id=emulator.instance_id,
+            task_names=["orders_sync"],
+        )
+        raise interrupt
+
+    monkeypatch.setattr(window._Run, "inside", inside)
+    ran = run("window", emulator.instance_id, "orders_sync", "--max", "1m", "--", "true")
+    assert ran.status == 122
+    assert "orders_sync MAY STILL BE PAUSED" in ran.err
+
+
+def test_words_that_nobody_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that is gone changes no exit status."""
+
+    class Gone:
+        def write(self, _text: str) -> None:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    Output("table", quiet=False).warn("it matters")

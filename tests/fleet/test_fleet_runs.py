@@ -428,3 +428,23 @@ def test_what_was_accepted_and_never_seen(
     assert len(overview(journal)) == 3
     assert resume(targets[:3], journal=journal, connect=connect, **FAST).complete
     assert overview(journal) == []
+
+
+def test_events_that_nobody_takes(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every target is visited, and it is said once."""
+
+    def broken(_event: Event) -> None:
+        raise BrokenPipeError
+
+    paused = pause(targets, journal=journal, lease=None, connect=connect, events=broken, **FAST)
+    assert paused.complete
+    assert stages(emulator) == {"Paused": 300}
+    assert [each.message for each in caplog.records if each.exc_info] == [
+        "the events of a fleet reach nobody any more"
+    ]

@@ -90,9 +90,14 @@ def read(key: str) -> Record | None:
 
     Raises:
         ValueError: There is something else.
+        ConnectionError: It is there, and could not be read.
     """
     text = Variable.get(key, default=None)
     if text is None:
+        # Airflow gives the default also when its API fails. Without its record, a window that is
+        # open would be taken for none.
+        if key in Variable.keys(prefix=key):
+            raise ConnectionError(f"The Variable {key} could not be read. Nothing was changed.")
         return None
     try:
         fields: dict[str, Any] = json.loads(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from taurusdb_starrocks.cli import PROGRAM
@@ -62,11 +62,11 @@ class Output:
     def say(self, text: str) -> None:
         """Tell a person something that is no data."""
         if text and not self.quiet:
-            sys.stderr.write(f"{text}\n")
+            _told(f"{text}\n")
 
     def warn(self, text: str) -> None:
         """Tell a person something that must not be missed."""
-        sys.stderr.write(f"{PROGRAM}: {text}\n")
+        _told(f"{PROGRAM}: {text}\n")
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
@@ -85,6 +85,13 @@ class Output:
         with Progress(*columns, console=console(stderr=True), transient=True) as waiting:
             waiting.add_task(text, total=None)
             yield
+
+
+def _told(text: str) -> None:
+    """Write to stderr. That nobody reads it any more must not change an exit status."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -135,9 +135,19 @@ def window(
         over = f"The time is over: {run.name} was ended, and the tasks were resumed."
         setup.output.warn(over if status == MAX_REACHED else line_of(error))
         return status
-    except (KeyboardInterrupt, click.Abort):
-        setup.output.warn("Interrupted.")
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        left = _not_resumed(interrupt)
+        setup.output.warn("Interrupted." if left is None else line_of(left))
+        if left is not None:
+            return MAY_BE_PAUSED
     return NEVER_RAN if run.status is None else run.status
+
+
+def _not_resumed(error: BaseException | None) -> NotResumedError | None:
+    """The error that an interrupt took the place of, if there is one that names tasks."""
+    while error is not None and not isinstance(error, NotResumedError):
+        error = error.__context__
+    return error
 
 
 def _cannot_run(name: str) -> tuple[int, str] | None:

@@ -85,11 +85,25 @@ class Guardian:
     def run(self) -> None:
         """Wait for the end of the window, and resume its tasks unless the program did."""
         try:
-            self._watch()
+            while not self._watched():
+                time.sleep(TICK)
         finally:
             self._lock.release()
             _locks.remove(self._journal.lock_path(self._window))
             self._journal.close()
+
+    def _watched(self) -> bool:
+        """Watch until the window is over; False if that failed and must begin again."""
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001  # Whatever it is, nobody else resumes the tasks.
+            syslog.syslog(
+                syslog.LOG_ERR,
+                f"window {self._window}: the guardian goes on after "
+                f"{type(error).__name__}: {error}",
+            )
+            return False
+        return True
 
     def _watch(self) -> None:
         resumed = False  # Whether it has resumed the tasks of a program that lives.

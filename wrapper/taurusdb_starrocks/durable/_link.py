@@ -92,7 +92,10 @@ class Link:
         """Its next message; None when it is gone, or says nothing for so long."""
         line = b""
         while not line.endswith(b"\n"):
-            if not select.select([self._from], [], [], seconds)[0]:
+            # Not select.select: it cannot wait for descriptors from 1024 on.
+            waiting = select.poll()
+            waiting.register(self._from, select.POLLIN)
+            if not waiting.poll(seconds * 1000):
                 return None
             chunk = os.read(self._from, 65536)
             if not chunk:

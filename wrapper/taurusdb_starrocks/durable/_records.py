@@ -411,6 +411,6 @@ def earlier(
 
 
 def _left(request: sqlite3.Row, seconds: float, now: Moment) -> float:
-    """How much is left of so many seconds after a request."""
+    """How much is left of so many seconds after a request; all of it if the clock went back."""
     sent = Moment(request["sent_clock"], request["sent_wall"], request["boot"])
-    return seconds - now.since(sent)
+    return min(seconds, seconds - now.since(sent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import defaultdict
@@ -29,6 +30,8 @@ from taurusdb_starrocks.fleet._budget import Budget, Kind, kind_of
 from taurusdb_starrocks.fleet._group import Ask, Group, Look, Mark, Pausing, Resuming, Tell, Terms
 from taurusdb_starrocks.fleet._pace import Pace
 from taurusdb_starrocks.fleet._targets import Place, Target, Targets
+
+logger = logging.getLogger("taurusdb_starrocks.durable")
 
 T = TypeVar("T")
 OPEN = 32  # Instances at once, most of which wait for their tasks.
@@ -92,6 +95,7 @@ class Run:
         self.everything = everything
         self.repeated = 0
         self._done, self._total = 0, len(targets)
+        self._deaf = False  # Whether `events` has failed.
         self.slots = asyncio.Semaphore(concurrency)  # One for each request under way.
         self._paces: dict[tuple[str, str], Pace] = defaultdict(lambda: Pace(rate))
         deadline = time.monotonic() + timeout
@@ -131,7 +135,12 @@ class Run:
         self.targets.note(place, told.name, told.state, told.error or "")
         target = Target(place.instance_id, told.name, None, place.endpoint, place.project_id)
         self._done += 1
-        self.events(Event(target, told.state, told.error, self._done, self._total))
+        try:
+            self.events(Event(target, told.state, told.error, self._done, self._total))
+        except Exception:  # It is the caller's own. Every target is visited all the same.
+            if not self._deaf:
+                logger.exception("the events of a fleet reach nobody any more")
+            self._deaf = True
 
     async def _bring(self, place: Place) -> None:
         names = self.targets.planned(place)

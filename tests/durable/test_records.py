@@ -106,6 +106,13 @@ def known(journal: Journal, *requests: tuple[str, str, float], lives: bool = Fal
             True,
             Earlier(),
         ),
+        # One that somebody else paused is resumed by hand.
+        (
+            [("resume", "unknown", 5)],
+            True,
+            Earlier(paused=("orders",), unknown={"orders": 25.0}),
+        ),
+        ([("resume", "confirmed", 5)], True, Earlier()),
         # A resume before the last pause says nothing.
         (
             [("pause", "confirmed", 9), ("resume", "confirmed", 8), ("pause", "confirmed", 7)],

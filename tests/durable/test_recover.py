@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from programs import BILLING, BOTH, ORDERS, Surroundings, until
-from taurusdb_starrocks import Client, ConfigurationError, TokenAuth
+from taurusdb_starrocks import Client, ConfigurationError, ReplicationError, TokenAuth
 from taurusdb_starrocks.durable import (
     Journal,
     TaskBusyError,
     forget,
     overview,
     recover,
+    resume,
     window,
 )
 from taurusdb_starrocks_emulator import Fault
@@ -399,3 +400,14 @@ def test_somebody_else_is_faster_while_it_fails(around: Surroundings, journal: J
     (done,) = recover(journal, connect=connect)
     assert (done.outcome, done.why) == ("left", "somebody else resumes it")
     assert overview(journal)[0].trouble == ""
+
+
+def test_a_resume_by_hand_that_failed(around: Surroundings, journal: Journal) -> None:
+    """What somebody else paused, and this journal was to resume, is not taken for done."""
+    around.emulator.set_stage(around.emulator.instance_id, ORDERS, "Paused")
+    with around.client(auth=TokenAuth("refused")) as refused, pytest.raises(ReplicationError):
+        resume(refused, around.emulator.instance_id, ORDERS, journal=journal, timeout=2)
+    assert [entry.task_name for entry in overview(journal)] == [ORDERS]
+    assert [one.outcome for one in recover(journal, connect=around.connect)] == ["resumed"]
+    assert around.running([ORDERS])
+    assert overview(journal) == []

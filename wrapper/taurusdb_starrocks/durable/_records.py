@@ -380,14 +380,14 @@ def earlier(
     paused, accepted = [], []
     for task in tasks:
         rows = effective(c, task.id)
-        asked = [row for row in rows if row["verb"] == "pause"]
-        if not asked:
+        if not rows:
             continue
-        last = asked[-1]
+        asked = [row for row in rows if row["verb"] == "pause"]
+        since = asked[-1]["id"] if asked else 0  # What others paused can be resumed by hand.
         open_pauses = [row for row in asked if row["state"] != "confirmed"]
-        resumes = [row for row in rows if row["verb"] == "resume" and row["id"] > last["id"]]
+        resumes = [row for row in rows if row["verb"] == "resume" and row["id"] > since]
         settled = not open_pauses and resumes and resumes[-1]["state"] == "confirmed"
-        if settled and (len(asked) == 1 or _left(last, settle, now) <= 0):
+        if settled and (len(asked) < 2 or _left(asked[-1], settle, now) <= 0):
             continue
         if open_pauses:
             unanswered = [_left(row, grace, now) for row in asked if row["state"] == "sent"]
@@ -395,7 +395,7 @@ def earlier(
         else:
             paused.append(task.name)
             if len(asked) > 1:
-                late[task.name] = max(0.0, _left(last, settle, now))
+                late[task.name] = max(0.0, _left(asked[-1], settle, now))
         if resumes and resumes[-1]["state"] in {"accepted", "confirmed"}:
             accepted.append(task.name)
         elif resumes:

@@ -98,16 +98,19 @@ class Rescue:
         Raises:
             ReplicationError: One does not run yet. What runs was let go.
         """
-        names = [name for name in self._sender.tasks if name in self._earlier.names]
+        row = self._row
+        assert row is not None
+        # After trouble each is resumed, also what the journal knows no request of.
+        known = self._sender.tasks if row["trouble"] else self._earlier.names
+        names = [name for name in self._sender.tasks if name in known]
         failure: NotResumedError | None = None
         if names:
-            assert self._row is not None
             try:
                 client.ensure_running(
-                    self._row["instance_id"],
+                    row["instance_id"],
                     names,
                     earlier=self._earlier,
-                    **{"settle": self._row["settle"], **waiting},
+                    **{"settle": row["settle"], **waiting},
                     recorder=self._sender,
                 )
             except NotResumedError as error:

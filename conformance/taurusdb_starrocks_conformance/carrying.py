@@ -60,7 +60,7 @@ def carrying(wire: Wire, source: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     finally:
-        HTTPAdapter.send = original  # type: ignore[method-assign]
+        HTTPAdapter.send = original  # type: ignore[method-assign] # as above
 
 
 def _exchange(

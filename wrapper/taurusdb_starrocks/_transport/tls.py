@@ -73,7 +73,7 @@ class Tls:
                 return  # What is still to be sent goes with the first request.
 
     def carry(self, steps: Generator[bytes, bytes, T]) -> Generator[bytes, bytes, T]:
-        """The same steps inside of this session."""
+        """The same steps, over TLS."""
         try:
             plain = next(steps)
             while True:

@@ -414,11 +414,11 @@ fault(A, "every ninth wrong token is let in", "ignored_auth", proved=lambda s, r
 
 # --- requests at the same time
 A = "at once"
-fault(A, "requests at once fail", "at_once", finish=lambda s, r, c, a: (c.others > 0 and put(status=500)(a), a)[1], settings={"lag": 0.001})
-fault(A, "requests at once are not answered", "answers", finish=lambda s, r, c, a: (c.others > 0 and put(drop=True)(a), a)[1], settings={"lag": 0.001})
-fault(A, "requests at once share a token", "ignored_auth", proved=lambda s, r, c: r(c) or c.others > 0, settings={"lag": 0.001})
-fault(A, "requests at once get one request ID", "request_id", finish=lambda s, r, c, a: (c.others > 0 and header("X-Request-Id", "busy")(a), a)[1], settings={"lag": 0.001})
-fault(A, "requests at once are refused", "at_once", finish=lambda s, r, c, a: (c.others > 0 and a.status == 200 and (put(status=400)(a), put(document={"error_code": "DBS.1", "error_msg": "busy"})(a)), a)[1], settings={"lag": 0.001})
+fault(A, "requests at once fail", "at_once", finish=lambda s, r, c, a: (c.others > 0 and put(status=500)(a), a)[1], settings={"lag": 0.005})
+fault(A, "requests at once are not answered", "answers", finish=lambda s, r, c, a: (c.others > 0 and put(drop=True)(a), a)[1], settings={"lag": 0.005})
+fault(A, "requests at once share a token", "ignored_auth", proved=lambda s, r, c: r(c) or c.others > 0, settings={"lag": 0.005})
+fault(A, "requests at once get one request ID", "request_id", finish=lambda s, r, c, a: (c.others > 0 and header("X-Request-Id", "busy")(a), a)[1], settings={"lag": 0.005})
+fault(A, "requests at once are refused", "at_once", finish=lambda s, r, c, a: (c.others > 0 and a.status == 200 and (put(status=400)(a), put(document={"error_code": "DBS.1", "error_msg": "busy"})(a)), a)[1], settings={"lag": 0.005})
 
 # --- headers and queries that change what a request means
 A = "other meanings"

@@ -13,12 +13,12 @@ T = TypeVar("T", bound="GatewayErrorBody")
 
 @_attrs_define
 class GatewayErrorBody:
-    """Why the gateway in front of the service refused.
+    """An error of the API gateway in front of the service.
 
     Attributes:
-        error_code (str | Unset): Code of the error; begins with `APIGW.` or `APIG.` when the gateway itself refused.
-        error_msg (str | Unset): The same in words. May repeat parts of the request.
-        request_id (str | Unset): The value of `X-Request-Id` once more.
+        error_code (str | Unset): Error code. It starts with `APIGW.` or `APIG.` if the gateway rejected the request.
+        error_msg (str | Unset): Error message. It can repeat parts of the request.
+        request_id (str | Unset): The same value as `X-Request-Id`.
     """
 
     error_code: str | Unset = UNSET

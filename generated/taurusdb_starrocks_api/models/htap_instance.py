@@ -21,14 +21,14 @@ class HtapInstance:
     """A StarRocks or ClickHouse instance.
 
     Attributes:
-        id (None | str | Unset): ID of the instance; ends in `in17` for StarRocks.
+        id (None | str | Unset): ID of the instance. It ends in `in17` for StarRocks.
         name (None | str | Unset): Name of the instance.
         engine_name (None | str | Unset): `star-rocks` for StarRocks.
         engine_version (None | str | Unset): Version of the engine.
-        project_id (None | str | Unset): Project of the instance.
+        project_id (None | str | Unset): ID of the project of the instance.
         instance_state (HtapInstanceState | None | Unset): State of the instance.
         is_frozen (bool | None | str | Unset): Whether the instance is frozen.
-        current_actions (list[InstanceAction] | None | Unset): What is being done to the instance.
+        current_actions (list[InstanceAction] | None | Unset): Operations in progress on the instance.
     """
 
     id: None | str | Unset = UNSET

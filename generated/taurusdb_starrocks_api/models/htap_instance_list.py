@@ -20,7 +20,7 @@ class HtapInstanceList:
     """The StarRocks and ClickHouse instances of a TaurusDB instance.
 
     Attributes:
-        total (int | None | str | Unset): How many instances there are.
+        total (int | None | str | Unset): Total number of instances.
         instances (list[HtapInstance] | None | Unset): The instances.
     """
 

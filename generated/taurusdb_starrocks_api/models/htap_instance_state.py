@@ -16,7 +16,7 @@ class HtapInstanceState:
     """State of an instance.
 
     Attributes:
-        instance_status (None | str | Unset): `normal` when the instance can be used.
+        instance_status (None | str | Unset): `normal` if the instance can be used.
     """
 
     instance_status: None | str | Unset = UNSET

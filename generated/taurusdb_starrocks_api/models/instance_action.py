@@ -13,12 +13,12 @@ T = TypeVar("T", bound="InstanceAction")
 
 @_attrs_define
 class InstanceAction:
-    """An operation on an instance that is under way.
+    """An operation in progress on an instance.
 
     Attributes:
-        action (None | str | Unset): Name of the action.
-        status (None | str | Unset): Status of the action.
-        job_id (None | str | Unset): ID of its job.
+        action (None | str | Unset): Name of the operation.
+        status (None | str | Unset): Status of the operation.
+        job_id (None | str | Unset): ID of the job of the operation.
     """
 
     action: None | str | Unset = UNSET

@@ -13,11 +13,11 @@ T = TypeVar("T", bound="ParameterCheck")
 
 @_attrs_define
 class ParameterCheck:
-    """A parameter of the source and how it was checked.
+    """A source parameter and its check result.
 
     Attributes:
-        param_name (None | str | Unset): Name of the parameter; `binlog_expire_logs_seconds` is how long the binary log
-            is kept.
+        param_name (None | str | Unset): Name of the parameter. `binlog_expire_logs_seconds` is the retention of the
+            binary log, in seconds.
         value (float | None | str | Unset): Value of the parameter.
         check_result (None | str | Unset): `success`, `fail` or `failed`.
     """

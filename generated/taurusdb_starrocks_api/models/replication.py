@@ -13,21 +13,23 @@ T = TypeVar("T", bound="Replication")
 
 @_attrs_define
 class Replication:
-    """A synchronization task and how far it is.
+    """A synchronization task and its progress.
 
     Attributes:
-        source_database (None | str | Unset): Database of the TaurusDB instance that is copied.
-        target_database (None | str | Unset): Database of the StarRocks instance that holds the copy.
+        source_database (None | str | Unset): Source database, in the TaurusDB instance.
+        target_database (None | str | Unset): Target database, in the StarRocks instance.
         task_name (None | str | Unset): Name of the task.
-        status (None | str | Unset): `Yes` when the task is normal, `No` when it is not; `Wait` and an empty text occur.
-        stage (None | str | Unset): Where the task is: `wait`, `full`, `incremental`, `paused` or `cancelled`. Lower-
-            case on the vendor's page, capitalized in its example and on the wire; others may come.
+        status (None | str | Unset): `Yes` if the task is normal, `No` if it is not. `Wait` and an empty string also
+            occur.
+        stage (None | str | Unset): Stage of the task: `wait`, `full`, `incremental`, `paused` or `cancelled`. Lowercase
+            in the table of the vendor's page, capitalized in its example and on the wire. Other values are possible.
         percentage (float | None | str | Unset): Progress of the stage, in percent.
-        catchup_stage (float | None | str | Unset): Where the catching up is.
-        catchup_percentage (float | None | str | Unset): Progress of the catching up, in percent.
-        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. On newer revisions only.
-        is_main_task (bool | None | str | Unset): Whether the task is a main task, and not one that repairs another. On
-            newer revisions only.
+        catchup_stage (float | None | str | Unset): Stage of the catch-up.
+        catchup_percentage (float | None | str | Unset): Progress of the catch-up, in percent.
+        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. Only on newer revisions of the
+            page.
+        is_main_task (bool | None | str | Unset): Whether the task is a main task; a repair task is not. Only on newer
+            revisions of the page.
     """
 
     source_database: None | str | Unset = UNSET

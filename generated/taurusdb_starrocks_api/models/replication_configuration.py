@@ -19,20 +19,20 @@ T = TypeVar("T", bound="ReplicationConfiguration")
 
 @_attrs_define
 class ReplicationConfiguration:
-    """How a synchronization task is configured, and what became of it.
+    """The configuration of a synchronization task and its last schema change error.
 
     Attributes:
-        source_instance_id (None | str | Unset): TaurusDB instance that is replicated.
-        source_node_id (None | str | Unset): Node of the TaurusDB instance that is read from.
-        target_database_name (None | str | Unset): Database of the StarRocks instance that holds the copy.
+        source_instance_id (None | str | Unset): ID of the source TaurusDB instance.
+        source_node_id (None | str | Unset): ID of the source node of the TaurusDB instance.
+        target_database_name (None | str | Unset): Target database, in the StarRocks instance.
         database_info (None | SourceDatabase | Unset): The source database and its parameters.
-        table_infos (list[TableCheck] | None | Unset): The tables and how each was checked.
+        table_infos (list[TableCheck] | None | Unset): The tables and their check results.
         table_repl_config (None | TableSelection | Unset): Which tables are replicated.
-        new_table_repl_config (None | TableSelection | Unset): Which tables are replicated once a change of the
-            selection has taken effect.
+        new_table_repl_config (None | TableSelection | Unset): Which tables are replicated after a pending change of the
+            selection takes effect.
         is_tables_change (bool | None | str | Unset): Whether the tables of the task have changed.
         last_error_of_alter_table (None | str | Unset): Why the last `ALTER TABLE` of the source could not be
-            synchronized; empty if there is no such error.
+            synchronized. Empty if there was no such error.
     """
 
     source_instance_id: None | str | Unset = UNSET

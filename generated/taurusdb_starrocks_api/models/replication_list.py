@@ -20,9 +20,9 @@ class ReplicationList:
     """One page of synchronization tasks.
 
     Attributes:
-        total_count (int | None | str | Unset): How many tasks the instance has in all.
-        replications (list[Replication] | None | Unset): The tasks of this page.
-        ext_text (None | str | Unset): Further text; not explained by the vendor.
+        total_count (int | None | str | Unset): Total number of tasks of the instance.
+        replications (list[Replication] | None | Unset): The tasks in this page.
+        ext_text (None | str | Unset): Extra text. The vendor does not explain it.
     """
 
     total_count: int | None | str | Unset = UNSET

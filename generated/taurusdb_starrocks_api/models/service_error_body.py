@@ -11,11 +11,11 @@ T = TypeVar("T", bound="ServiceErrorBody")
 
 @_attrs_define
 class ServiceErrorBody:
-    """Why the service refused, or that it failed.
+    """An error of the service.
 
     Attributes:
-        error_code (str): Code of the error, a prefix and a number.
-        error_msg (str): The same in words, in the requested language.
+        error_code (str): Error code, made of a prefix and a number.
+        error_msg (str): Error message, in the language of the request.
     """
 
     error_code: str

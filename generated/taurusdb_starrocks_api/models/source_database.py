@@ -20,9 +20,9 @@ class SourceDatabase:
     """The source database and its parameters.
 
     Attributes:
-        database_name (None | str | Unset): Database of the TaurusDB instance.
-        db_config_check_results (list[ParameterCheck] | None | Unset): Parameters that were checked when the task was
-            created.
+        database_name (None | str | Unset): Name of the database in the TaurusDB instance.
+        db_config_check_results (list[ParameterCheck] | None | Unset): Source parameters that were checked when the task
+            was created.
     """
 
     database_name: None | str | Unset = UNSET

@@ -11,10 +11,10 @@ T = TypeVar("T", bound="SyncTask")
 
 @_attrs_define
 class SyncTask:
-    """Names a synchronization task of the instance.
+    """A synchronization task of the instance, by name.
 
     Attributes:
-        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task: ASCII letters, digits and underscores.
     """
 
     task_name: str

@@ -13,7 +13,7 @@ T = TypeVar("T", bound="TableCheck")
 
 @_attrs_define
 class TableCheck:
-    """A table and how it was checked.
+    """A table and its check result.
 
     Attributes:
         table_name (None | str | Unset): Name of the table.

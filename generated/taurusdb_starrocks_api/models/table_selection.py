@@ -18,7 +18,7 @@ class TableSelection:
     Attributes:
         repl_type (None | str | Unset): `include_tables` or `exclude_tables`.
         repl_scope (None | str | Unset): `all` or `part`.
-        tables (list[str] | None | Unset): Names of the tables that are included or excluded.
+        tables (list[str] | None | Unset): Names of the included or excluded tables.
     """
 
     repl_type: None | str | Unset = UNSET

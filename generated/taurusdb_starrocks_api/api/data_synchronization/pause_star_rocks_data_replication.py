@@ -101,18 +101,18 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
-     Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
-    it "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
+    "Stopping a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is paused
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already paused.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -146,18 +146,18 @@ def sync(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
-     Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
-    it "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
+    "Stopping a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is paused
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already paused.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -186,18 +186,18 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
-     Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
-    it "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
+    "Stopping a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is paused
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already paused.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -229,18 +229,18 @@ async def asyncio(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
-     Ask for one synchronization task of a StarRocks instance to stop. The vendor's page calls
-    it "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
+    "Stopping a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is paused
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already paused.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

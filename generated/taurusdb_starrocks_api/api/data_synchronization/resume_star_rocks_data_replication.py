@@ -101,18 +101,18 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Resume a synchronization task
 
-     Ask for one paused synchronization task of a StarRocks instance to go on. The vendor's
-    page calls it "Restoring a Data Synchronization Task for a StarRocks Instance".
+     Resumes one paused synchronization task of a StarRocks instance. The vendor's page is
+    titled "Restoring a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is running
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already running.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -146,18 +146,18 @@ def sync(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Resume a synchronization task
 
-     Ask for one paused synchronization task of a StarRocks instance to go on. The vendor's
-    page calls it "Restoring a Data Synchronization Task for a StarRocks Instance".
+     Resumes one paused synchronization task of a StarRocks instance. The vendor's page is
+    titled "Restoring a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is running
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already running.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -186,18 +186,18 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Resume a synchronization task
 
-     Ask for one paused synchronization task of a StarRocks instance to go on. The vendor's
-    page calls it "Restoring a Data Synchronization Task for a StarRocks Instance".
+     Resumes one paused synchronization task of a StarRocks instance. The vendor's page is
+    titled "Restoring a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is running
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already running.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -229,18 +229,18 @@ async def asyncio(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Resume a synchronization task
 
-     Ask for one paused synchronization task of a StarRocks instance to go on. The vendor's
-    page calls it "Restoring a Data Synchronization Task for a StarRocks Instance".
+     Resumes one paused synchronization task of a StarRocks instance. The vendor's page is
+    titled "Restoring a Data Synchronization Task for a StarRocks Instance".
 
-    Needs the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). What the service answers when the task is running
-    already is not published.
+    Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
+    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    task that is already running.
 
     Args:
         project_id (str):
         instance_id (str):
         x_language (Language | Unset): Language of messages.
-        body (SyncTask): Names a synchronization task of the instance.
+        body (SyncTask): A synchronization task of the instance, by name.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

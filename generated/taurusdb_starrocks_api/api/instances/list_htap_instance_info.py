@@ -94,8 +94,8 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]:
     """List the StarRocks instances of a TaurusDB instance
 
-     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
-    call takes the ID of one of the StarRocks instances.
+     Returns the StarRocks and ClickHouse instances that replicate from a TaurusDB instance. All
+    other calls take the ID of one of these StarRocks instances.
 
     Args:
         project_id (str):
@@ -132,8 +132,8 @@ def sync(
 ) -> GatewayErrorBody | HtapInstanceList | ServiceErrorBody | None:
     """List the StarRocks instances of a TaurusDB instance
 
-     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
-    call takes the ID of one of the StarRocks instances.
+     Returns the StarRocks and ClickHouse instances that replicate from a TaurusDB instance. All
+    other calls take the ID of one of these StarRocks instances.
 
     Args:
         project_id (str):
@@ -165,8 +165,8 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | HtapInstanceList | ServiceErrorBody]:
     """List the StarRocks instances of a TaurusDB instance
 
-     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
-    call takes the ID of one of the StarRocks instances.
+     Returns the StarRocks and ClickHouse instances that replicate from a TaurusDB instance. All
+    other calls take the ID of one of these StarRocks instances.
 
     Args:
         project_id (str):
@@ -201,8 +201,8 @@ async def asyncio(
 ) -> GatewayErrorBody | HtapInstanceList | ServiceErrorBody | None:
     """List the StarRocks instances of a TaurusDB instance
 
-     The StarRocks and ClickHouse instances that replicate from a TaurusDB instance. Every other
-    call takes the ID of one of the StarRocks instances.
+     Returns the StarRocks and ClickHouse instances that replicate from a TaurusDB instance. All
+    other calls take the ID of one of these StarRocks instances.
 
     Args:
         project_id (str):

@@ -103,15 +103,15 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | ReplicationConfiguration | ServiceErrorBody]:
     """Get the configuration of a synchronization task
 
-     What a synchronization task was created with, and what became of it: the TaurusDB instance
-    it replicates from, the parameters of its source with the retention of the binary log where
-    the service lists it, whether its tables changed, and the last schema change of the source
-    that could not be synchronized.
+     Returns the configuration of a synchronization task: the TaurusDB instance it replicates
+    from, the parameters of the source (with the binary log retention, if the service lists it),
+    whether its tables changed, and the last schema change of the source that could not be
+    synchronized.
 
     Args:
         project_id (str):
         instance_id (str):
-        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task: ASCII letters, digits and underscores.
         x_language (Language | Unset): Language of messages.
 
     Raises:
@@ -146,15 +146,15 @@ def sync(
 ) -> GatewayErrorBody | ReplicationConfiguration | ServiceErrorBody | None:
     """Get the configuration of a synchronization task
 
-     What a synchronization task was created with, and what became of it: the TaurusDB instance
-    it replicates from, the parameters of its source with the retention of the binary log where
-    the service lists it, whether its tables changed, and the last schema change of the source
-    that could not be synchronized.
+     Returns the configuration of a synchronization task: the TaurusDB instance it replicates
+    from, the parameters of the source (with the binary log retention, if the service lists it),
+    whether its tables changed, and the last schema change of the source that could not be
+    synchronized.
 
     Args:
         project_id (str):
         instance_id (str):
-        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task: ASCII letters, digits and underscores.
         x_language (Language | Unset): Language of messages.
 
     Raises:
@@ -184,15 +184,15 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | ReplicationConfiguration | ServiceErrorBody]:
     """Get the configuration of a synchronization task
 
-     What a synchronization task was created with, and what became of it: the TaurusDB instance
-    it replicates from, the parameters of its source with the retention of the binary log where
-    the service lists it, whether its tables changed, and the last schema change of the source
-    that could not be synchronized.
+     Returns the configuration of a synchronization task: the TaurusDB instance it replicates
+    from, the parameters of the source (with the binary log retention, if the service lists it),
+    whether its tables changed, and the last schema change of the source that could not be
+    synchronized.
 
     Args:
         project_id (str):
         instance_id (str):
-        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task: ASCII letters, digits and underscores.
         x_language (Language | Unset): Language of messages.
 
     Raises:
@@ -225,15 +225,15 @@ async def asyncio(
 ) -> GatewayErrorBody | ReplicationConfiguration | ServiceErrorBody | None:
     """Get the configuration of a synchronization task
 
-     What a synchronization task was created with, and what became of it: the TaurusDB instance
-    it replicates from, the parameters of its source with the retention of the binary log where
-    the service lists it, whether its tables changed, and the last schema change of the source
-    that could not be synchronized.
+     Returns the configuration of a synchronization task: the TaurusDB instance it replicates
+    from, the parameters of the source (with the binary log retention, if the service lists it),
+    whether its tables changed, and the last schema change of the source that could not be
+    synchronized.
 
     Args:
         project_id (str):
         instance_id (str):
-        task_name (str): Name of a synchronization task, in ASCII letters, digits and underscores.
+        task_name (str): Name of a synchronization task: ASCII letters, digits and underscores.
         x_language (Language | Unset): Language of messages.
 
     Raises:

@@ -107,12 +107,12 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]:
     """List the synchronization tasks of an instance
 
-     One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to request one task by its name.
+     Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
+    each task. You cannot request a single task by name.
 
-    A page may hold fewer tasks than `limit` and still not be the last one.
+    A page can have fewer than `limit` tasks even if it is not the last page.
 
-    Needs the permission `gaussdbformysql:htapInstance:getReplication`.
+    Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
     Args:
         project_id (str):
@@ -155,12 +155,12 @@ def sync(
 ) -> GatewayErrorBody | ReplicationList | ServiceErrorBody | None:
     """List the synchronization tasks of an instance
 
-     One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to request one task by its name.
+     Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
+    each task. You cannot request a single task by name.
 
-    A page may hold fewer tasks than `limit` and still not be the last one.
+    A page can have fewer than `limit` tasks even if it is not the last page.
 
-    Needs the permission `gaussdbformysql:htapInstance:getReplication`.
+    Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
     Args:
         project_id (str):
@@ -198,12 +198,12 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | ReplicationList | ServiceErrorBody]:
     """List the synchronization tasks of an instance
 
-     One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to request one task by its name.
+     Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
+    each task. You cannot request a single task by name.
 
-    A page may hold fewer tasks than `limit` and still not be the last one.
+    A page can have fewer than `limit` tasks even if it is not the last page.
 
-    Needs the permission `gaussdbformysql:htapInstance:getReplication`.
+    Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
     Args:
         project_id (str):
@@ -244,12 +244,12 @@ async def asyncio(
 ) -> GatewayErrorBody | ReplicationList | ServiceErrorBody | None:
     """List the synchronization tasks of an instance
 
-     One page of the synchronization tasks of a StarRocks instance, with the stage of each.
-    There is no way to request one task by its name.
+     Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
+    each task. You cannot request a single task by name.
 
-    A page may hold fewer tasks than `limit` and still not be the last one.
+    A page can have fewer than `limit` tasks even if it is not the last page.
 
-    Needs the permission `gaussdbformysql:htapInstance:getReplication`.
+    Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
     Args:
         project_id (str):

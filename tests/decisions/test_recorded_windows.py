@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from taurusdb_starrocks import (
+    AuthenticationError,
     Configuration,
     Earlier,
     Job,
@@ -310,3 +311,45 @@ def test_an_interrupt_at_the_very_end() -> None:
         recorded.close()
     assert raised.value.task_names == ("orders",)
     assert isinstance(raised.value.block_error, KeyboardInterrupt)
+
+
+@pytest.mark.parametrize(
+    "ends", [KeyboardInterrupt(), AuthenticationError("no", status=401), ValueError("a fault")]
+)
+def test_an_effort_that_is_cut_short_is_recorded(ends: BaseException) -> None:
+    """A second interrupt, refused credentials, any other error: the record is told."""
+    recorded = Recorded()
+    recorded.open()
+    recorded.world.scripts["list"] = [ends]
+    with pytest.raises(NotResumedError) as raised:
+        recorded.close(interrupted=True)
+    assert raised.value.task_names == tuple(BOTH)
+    assert raised.value.__cause__ is ends
+    assert recorded.recorder.asked[-1] == ("closed", sorted(BOTH), [])
+    assert not recorded.steps.unfinished
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt(), ValueError("a fault"), None])
+def test_an_effort_that_others_complete(ends: BaseException | None) -> None:
+    """The record says that all tasks run: only what is not about them is raised."""
+    recorded = Recorded()
+    recorded.open()
+    recorded.world.scripts["list"] = [ends or AuthenticationError("no", status=401)]
+    recorded.recorder.answers["closed"] = []
+    if ends is None:
+        recorded.close(interrupted=True)
+    else:
+        with pytest.raises(type(ends)):
+            recorded.close(interrupted=True)
+
+
+def test_closing_steps_that_are_closed() -> None:
+    """Nothing can be awaited anymore: the record is told directly."""
+    recorded = Recorded()
+    recorded.open()
+    closing = recorded.steps.close(interrupted=False)
+    next(closing)
+    with pytest.raises(NotResumedError) as raised:
+        closing.close()
+    assert isinstance(raised.value.__cause__, GeneratorExit)
+    assert recorded.recorder.asked[-1] == ("closed", sorted(BOTH), [])

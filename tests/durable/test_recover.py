@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 from programs import BILLING, BOTH, ORDERS, Surroundings, until
-from taurusdb_starrocks import Client, ConfigurationError, ReplicationError, TokenAuth
+from taurusdb_starrocks import (
+    Client,
+    ConfigurationError,
+    NotResumedError,
+    ReplicationError,
+    TokenAuth,
+)
 from taurusdb_starrocks.durable import (
     Journal,
     TaskBusyError,
@@ -410,4 +416,18 @@ def test_a_resume_by_hand_that_failed(around: Surroundings, journal: Journal) ->
     assert [entry.task_name for entry in overview(journal)] == [ORDERS]
     assert [one.outcome for one in recover(journal, connect=around.connect)] == ["resumed"]
     assert around.running([ORDERS])
+    assert overview(journal) == []
+
+
+def test_what_a_program_that_lives_on_could_not_resume(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """Its window is over, and `recover` does not wait for the program to exit."""
+    with pytest.raises(NotResumedError):
+        with window(client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False):
+            around.emulator.faults.add(Fault("error", operation="resume", status=403, times=1))
+            around.emulator.faults.add(Fault("error", operation="list", status=401, times=1))
+    assert {entry.state for entry in overview(journal)} == {"abandoned"}
+    recover(journal, connect=around.connect)
+    assert around.running()
     assert overview(journal) == []

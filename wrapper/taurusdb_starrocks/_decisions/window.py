@@ -152,34 +152,45 @@ class WindowSteps:
 
     def _resume(self, *, interrupted: bool) -> Steps[None]:
         effort: Convergence | None = None
-        held: BaseException | None = None
+        held: BaseException | None = None  # The interrupt that is raised once all tasks run.
+        ended: BaseException | None = None  # What ended the effort before it was complete.
         while True:
             try:
                 if effort is None:
                     effort = yield from self._begin_closing()
-                    if interrupted:
-                        effort.hurry()
+                if interrupted:
+                    effort.hurry()
                 yield from effort.request_all()
                 yield from effort.wait()
+            except BaseException as error:  # noqa: BLE001  # It is raised when all is recorded.
+                if interrupted or isinstance(error, Exception | GeneratorExit):
+                    ended = error
+                    break
+                interrupted, held = True, error
+            else:
                 break
-            except Exception as error:  # Whatever it is, the tasks must be named.
-                raise self._not_resumed(self._left(effort), held) from error
-            except BaseException as interrupt:  # Raised again, or as the cause.
-                if interrupted or isinstance(interrupt, GeneratorExit):
-                    raise self._not_resumed(self._left(effort), held or interrupt) from interrupt
-                interrupted, held = True, interrupt
-                if effort is not None:
-                    effort.hurry()
-        failed = yield from self._end_closing(effort, held)
-        if failed:
-            first = next(iter(failed.values()))
-            raise self._not_resumed(list(failed), held) from first
-        if held is not None:
-            raise held
+        if not isinstance(ended, Exception | None):
+            held = held or ended
+        failed = self._failed(effort, ended)
+        still = yield from self._end_closing(effort, failed, held, ended)
+        if still:
+            raise self._not_resumed(still, held) from ended or failed[still[0]]
+        last = held or (None if isinstance(ended, ReplicationError) else ended)
+        if last is not None:
+            raise last
 
-    def _left(self, effort: Convergence | None) -> list[str]:
-        """The tasks that are not known to run again."""
-        return (self.touched if effort is None else effort.left) or list(self._names)
+    def _failed(
+        self, effort: Convergence | None, ended: BaseException | None
+    ) -> Mapping[str, ReplicationError]:
+        """The tasks that are not known to run again, and why."""
+        failed = {} if effort is None else effort.failed
+        if ended is None:
+            return failed
+        cause = ended
+        if not isinstance(cause, ReplicationError):
+            cause = ReplicationError(f"The resume was interrupted by {type(ended).__name__}.")
+        left = (self.touched if effort is None else effort.left) or self._names
+        return {name: failed.get(name, cause) for name in left}
 
     def _begin_closing(self) -> Steps[Convergence]:
         """Make the effort that resumes the tasks: those that the recorder leaves to this window."""
@@ -190,24 +201,32 @@ class WindowSteps:
         return self._closing(names)
 
     def _end_closing(
-        self, effort: Convergence, held: BaseException | None
-    ) -> Steps[Mapping[str, ReplicationError]]:
+        self,
+        effort: Convergence | None,
+        failed: Mapping[str, ReplicationError],
+        held: BaseException | None,
+        ended: BaseException | None,
+    ) -> Steps[list[str]]:
         """Tell the recorder how it ended; return the tasks that are not known to run."""
-        left = dict(effort.failed)
+        left = list(failed)
         if self._recorder is None:
             return left
-        seen = [task for name, task in effort.seen.items() if name not in left]
+        seen = [] if effort is None else list(effort.seen.values())
+        last = (failed, [task for task in seen if task.name not in failed])
         try:
-            still = yield Record(self._recorder.closed, (left, seen))
+            if isinstance(ended, GeneratorExit):  # Nothing can be awaited anymore.
+                still = self._recorder.closed(*last)
+            else:
+                still = yield Record(self._recorder.closed, last)
         except ReplicationError as error:
             if held is not None:
                 raise held from error
             raise
         except BaseException as interrupt:
             if left:
-                raise self._not_resumed(list(left), held or interrupt) from interrupt
+                raise self._not_resumed(left, held or interrupt) from interrupt
             raise
-        return {name: error for name, error in left.items() if name in still}
+        return [name for name in left if name in still]
 
     def _closing(self, names: Sequence[str]) -> Convergence:
         if self._opening is None:

@@ -74,7 +74,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
 # Directories of tests with a target of their own below.
-OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
+OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/conformance/runs tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -97,6 +97,10 @@ coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper 
 .PHONY: fuzz
 fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.yaml; report in reports/
 	@python -m tests.conformance.emulated
+
+.PHONY: fuzz-test
+fuzz-test: $(BIN)/.ready ## Run the contract suite on right and wrong servers, as people run it, and read its reports
+	pytest -q -n 2 tests/conformance/runs
 
 # The suite as people get it: the wheel, in an environment of its own, with no checkout in reach.
 POWER := .venv-power/bin
@@ -319,7 +323,7 @@ announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
-CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-power oracle-sample torture-durable-sample torture-window-sample docs-test soak emulator-speed
+CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-test fuzz-power oracle-sample torture-durable-sample torture-window-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything CI runs, in its order, and tell how long each step took
 	@begin=$$(date +%s); took=; failed=; \

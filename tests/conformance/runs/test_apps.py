@@ -77,7 +77,7 @@ async def asgi(scope, receive, send):
     await send({"type": "http.response.body", "body": content})
 """
 # As the docs show it, and the same with settings that make a run short.
-EXAMPLE = Path(__file__).parents[2] / "examples" / "conftest.py"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "conftest.py"
 CONFTEST = """
 import apps
 from taurusdb_starrocks_conformance import Suite
@@ -103,7 +103,7 @@ def theirs(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
         (tmp_path / "conftest.py").write_text(conftest)
         (tmp_path / "my_stand_in.py").write_text(MY_STAND_IN)
         (tmp_path / "test_theirs.py").write_text("def test_theirs(): pass\n")
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         return run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", *arguments],
             env={"PYTHONPATH": f"{root}:{tmp_path}", "PATH": "/usr/bin:/bin"},

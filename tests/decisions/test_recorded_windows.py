@@ -145,6 +145,27 @@ def test_a_request_that_must_not_be_sent() -> None:
     assert recorded.names[-2:] == ["closing", "closed"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_an_interrupt_while_a_pause_is_recorded(first: bool) -> None:
+    """That pause was not sent, so the window does not wait for it to take effect."""
+    recorded = Recorded()
+    if first:
+        recorded.recorder.raises["sending pause"] = KeyboardInterrupt()
+    else:
+
+        def answered(_verb: str, _name: str, _answer: object) -> None:
+            recorded.recorder.raises["sending pause"] = KeyboardInterrupt()
+
+        recorded.recorder.answered = answered  # type: ignore[method-assign]  # Once one is sent.
+    with pytest.raises(KeyboardInterrupt):
+        recorded.open()
+    assert recorded.steps.touched == ([] if first else ["orders"])
+    recorded.close(interrupted=True)
+    assert recorded.world.stages == dict.fromkeys(BOTH, "Incremental")
+    assert recorded.world.elapsed < 30.0
+    assert recorded.recorder.asked[-1][:2] == ("closed", [])
+
+
 def test_a_failed_request_is_told() -> None:
     """With its error."""
     recorded = Recorded(orders="Incremental")

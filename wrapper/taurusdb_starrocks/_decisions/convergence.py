@@ -156,13 +156,12 @@ class Convergence:
     def _request(self, name: str, deadline: float) -> Steps[None]:
         """Send one request. One without a usable response is left to the polls to settle."""
         before, sent = self._outcomes[name], self.sent[name]
-        # Noted before it is sent: an interrupt may come instead of the response.
-        sent.append(self._chances.clock())
+        earlier = len(sent)
         try:
             job = yield from self._change(name, deadline)
         except ReplicationError as error:
             if not may_have_changed(error):
-                sent.pop()
+                del sent[earlier:]
             after = before.failed(error, self._chances.clock())
             self._outcomes[name] = after
             # What changed nothing is raised, unless something before it is to be settled.
@@ -175,13 +174,17 @@ class Convergence:
                 self._patience.accepted(name, job)
 
     def _change(self, name: str, deadline: float) -> Steps[Job]:
-        """Have a request performed, and recorded before it leaves and after its response."""
+        """Send one request, and have it recorded before it is sent and after its response."""
         change = Change(self._operation, self._instance_id, name, deadline)
         recorder = self._patience.recorder
+        if recorder is not None:
+            yield Record(recorder.sending, (self._operation.name, name))
+        # Noted before it is sent, because an interrupt may come instead of the response; and not
+        # earlier, because what was never sent must not be waited for.
+        self.sent[name].append(self._chances.clock())
         if recorder is None:
             unrecorded: Job = yield change
             return unrecorded
-        yield Record(recorder.sending, (self._operation.name, name))
         try:
             job: Job = yield change
         except ReplicationError as error:

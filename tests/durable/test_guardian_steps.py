@@ -18,6 +18,7 @@ from taurusdb_starrocks.durable import (
     Journal,
     JournalError,
     _guardian,
+    _locks,
     forget,
     overview,
     pause,
@@ -129,6 +130,15 @@ def test_that_of_a_hold_leaves_its_program(
         _guardian.main(given(around, abandoned, parent=None), pipes.hears, pipes.says)
 
 
+def made(given: dict[str, Any], pipe: int) -> _guardian.Guardian:
+    return _guardian.Guardian(_guardian._Window(given), given["parent"], pipe)
+
+
+def rescue(guardian: _guardian.Guardian) -> Any:
+    window: Any = guardian._guarded
+    return window._rescue
+
+
 def run(guardian: _guardian.Guardian) -> threading.Thread:
     thread = threading.Thread(target=guardian.run)
     thread.start()
@@ -137,7 +147,7 @@ def run(guardian: _guardian.Guardian) -> threading.Thread:
 
 def living(around: Surroundings, window: str, pipes: Pipes, **others: Any) -> _guardian.Guardian:
     """One whose program is there: ours."""
-    return _guardian.Guardian(given(around, window, parent=os.getppid(), **others), pipes.hears)
+    return made(given(around, window, parent=os.getppid(), **others), pipes.hears)
 
 
 def test_it_waits_for_the_end_of_the_pipe(
@@ -208,7 +218,7 @@ def test_it_tries_again_at_a_growing_interval(
     monkeypatch.setattr(_guardian.syslog, "syslog", lambda _priority, text: log.append(text))
     monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.1)
     around.emulator.faults.add(Fault("error", operation="resume", status=401, times=6))
-    _guardian.Guardian(given(around, abandoned), pipes.hears).run()
+    made(given(around, abandoned), pipes.hears).run()
     assert around.running()
     assert ["tried again in 0 s" in text or "resumed orders" in text for text in log] == [True] * 4
     times = [call.time for call in around.emulator.journal() if call.operation == "resume"][::2]
@@ -220,7 +230,7 @@ def test_it_stops_when_a_person_forgets_the_tasks(
 ) -> None:
     """Also in the middle of its attempts."""
     around.emulator.faults.add(Fault("error", operation="resume", status=401))
-    thread = run(_guardian.Guardian(given(around, abandoned), pipes.hears))
+    thread = run(made(given(around, abandoned), pipes.hears))
     until(lambda: overview(journal)[0].trouble)
     for name in BOTH:
         forget(journal, around.instance_id, name, "wanted")
@@ -229,28 +239,74 @@ def test_it_stops_when_a_person_forgets_the_tasks(
     assert around.paused()
 
 
-def test_it_stops_when_others_take_over_while_it_sends(
-    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
-) -> None:
-    """What it was about to send is not sent."""
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
-    real = guardian._rescue.resume
+@pytest.fixture
+def somebody(journal: Journal) -> Iterator[_locks.Lock]:
+    """Another process that takes windows over, and is alive."""
+    lock = _locks.Lock(journal.lock_path("somebody"))
+    yield lock
+    lock.release()
 
-    def resume(*args: Any, **options: Any) -> list[str]:
-        journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
-        journal.write(lambda c: c.execute("UPDATE window SET actor = 'somebody'"))
+
+def take_over(journal: Journal) -> None:
+    journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'somebody'"))
+
+
+@pytest.mark.usefixtures("somebody")
+def test_others_take_over_while_it_sends(
+    around: Surroundings,
+    journal: Journal,
+    abandoned: str,
+    pipes: Pipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it was about to send is not sent. It stays until they have closed the window."""
+    log: list[str] = []
+    monkeypatch.setattr(_guardian.syslog, "syslog", lambda _priority, text: log.append(text))
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
+    guardian = made(given(around, abandoned), pipes.hears)
+    real = rescue(guardian).resume
+
+    def resume(*args: Any, **options: Any) -> Any:
+        take_over(journal)
         return real(*args, **options)
 
-    guardian._rescue.resume = resume  # type: ignore[method-assign]
-    guardian.run()
+    rescue(guardian).resume = resume
+    thread = run(guardian)
+    until(lambda: any("Another process has taken the window over" in text for text in log))
+    assert thread.is_alive()
+    journal.write(lambda c: c.execute("UPDATE window SET closed_wall = 1"))
+    thread.join(10)
+    assert not thread.is_alive()
     assert around.sent("resume") == 0
+
+
+def test_others_take_over_and_are_killed(
+    around: Surroundings,
+    journal: Journal,
+    abandoned: str,
+    pipes: Pipes,
+    somebody: _locks.Lock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row is open and nobody else resumes the tasks, so the guardian does."""
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
+    take_over(journal)
+    thread = run(made(given(around, abandoned), pipes.hears))
+    time.sleep(0.2)
+    assert thread.is_alive()
+    assert around.sent("resume") == 0
+    somebody.release()
+    thread.join(10)
+    assert around.running()
+    assert overview(journal) == []
 
 
 def test_a_window_that_has_no_tasks_any_more(
     around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
 ) -> None:
     """There is nothing to do."""
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    guardian = made(given(around, abandoned), pipes.hears)
     journal.write(lambda c: c.execute("UPDATE task SET window = NULL"))
     guardian.run()
     assert around.sent("resume") == 0
@@ -260,7 +316,7 @@ def test_a_journal_that_is_gone(
     around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it has read before is enough to resume the tasks."""
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
+    guardian = made(given(around, abandoned), pipes.hears)
 
     def fail(*_args: Any) -> None:
         raise JournalError("disk I/O error")
@@ -276,8 +332,8 @@ def test_a_journal_that_is_gone_too_early(
 ) -> None:
     """It is read again until it says what there is to do."""
     monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
-    guardian._rescue._earlier = type(guardian._rescue._earlier)()
+    guardian = made(given(around, abandoned), pipes.hears)
+    rescue(guardian)._earlier = type(rescue(guardian)._earlier)()
     real, left = Journal.read, [4]
 
     def fail(self: Journal, act: Any) -> Any:
@@ -319,7 +375,7 @@ def test_children_of_a_program_that_is_gone(around: Surroundings, pipes: Pipes) 
         journal.write(
             lambda c: c.execute("UPDATE window SET process_group = ?, grace = 0.1", (child.pid,))
         )
-    thread = run(_guardian.Guardian(given(around, left), pipes.hears))
+    thread = run(made(given(around, left), pipes.hears))
     time.sleep(0.3)
     assert child.poll() is None
     assert around.paused([ORDERS])
@@ -328,21 +384,36 @@ def test_children_of_a_program_that_is_gone(around: Surroundings, pipes: Pipes) 
     assert around.running([ORDERS])
 
 
-def test_one_that_was_too_late_to_take_over(
-    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+def test_a_lease_that_is_extended_as_it_ends(
+    around: Surroundings,
+    journal: Journal,
+    pipes: Pipes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Somebody else has the window already when it begins."""
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
-    real = guardian._rescue.look
+    """The guardian has seen it end, and reads again that it does not before it takes the tasks."""
+    log: list[str] = []
+    monkeypatch.setattr(_guardian.syslog, "syslog", lambda _priority, text: log.append(text))
+    left = leave(around, [ORDERS], lease=1.0)
+    guardian = living(around, left, pipes)
+    real = rescue(guardian).take
 
-    def look() -> Any:
-        tasks = real()
-        journal.write(lambda c: c.execute("UPDATE window SET actor = 'first'"))
-        return tasks
+    def take(**options: Any) -> Any:
+        rescue(guardian).take = real
+        journal.write(
+            lambda c: c.execute(
+                "UPDATE window SET ends_clock = ends_clock + 60, ends_wall = ends_wall + 60"
+            )
+        )
+        return real(**options)
 
-    guardian._rescue.look = look  # type: ignore[method-assign]
-    guardian.run()
-    assert around.sent("resume") == 0
+    rescue(guardian).take = take
+    thread = run(guardian)
+    until(lambda: any("The lease was extended" in text for text in log))
+    assert around.paused([ORDERS])
+    assert around.rows("SELECT actor FROM window") == [(left,)]
+    pipes.tell({"over": True})
+    thread.join(10)
+    assert around.running([ORDERS])
 
 
 def test_the_guardian_of_a_hold_watches_nobody(
@@ -352,7 +423,7 @@ def test_the_guardian_of_a_hold_watches_nobody(
     pause(client, around.instance_id, ORDERS, journal=journal, lease=1.0, guardian=False)
     (entry,) = overview(journal)
     pipes.end()
-    thread = run(_guardian.Guardian(given(around, entry.window, parent=None), pipes.hears))
+    thread = run(made(given(around, entry.window, parent=None), pipes.hears))
     time.sleep(0.3)
     assert around.paused([ORDERS])
     thread.join(10)
@@ -370,13 +441,19 @@ def test_what_a_program_leaves_when_it_closes(
     assert around.running()
 
 
+@pytest.mark.usefixtures("somebody")
 def test_others_take_over_between_two_attempts(
-    around: Surroundings, journal: Journal, abandoned: str, pipes: Pipes
+    around: Surroundings,
+    journal: Journal,
+    abandoned: str,
+    pipes: Pipes,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """There is no second one."""
+    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
     around.emulator.faults.add(Fault("error", operation="resume", status=403, times=2))
-    guardian = _guardian.Guardian(given(around, abandoned), pipes.hears)
-    real = guardian._rescue.resume
+    guardian = made(given(around, abandoned), pipes.hears)
+    real = rescue(guardian).resume
 
     def resume(*args: Any, **options: Any) -> list[str]:
         try:
@@ -384,10 +461,15 @@ def test_others_take_over_between_two_attempts(
         finally:
             journal.write(lambda c: c.execute("UPDATE window SET actor = 'somebody'"))
 
-    guardian._rescue.resume = resume  # type: ignore[method-assign]
-    guardian.run()
+    rescue(guardian).resume = resume
+    thread = run(guardian)
+    until(lambda: around.rows("SELECT actor FROM window") == [("somebody",)])
+    time.sleep(0.2)
+    journal.write(lambda c: c.execute("UPDATE window SET closed_wall = 1"))
+    thread.join(10)
     assert around.sent("resume") == 2
     assert around.paused()
+    assert around.rows("SELECT trouble FROM window") == [("",)]
 
 
 @pytest.mark.usefixtures("signals")

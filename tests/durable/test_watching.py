@@ -18,10 +18,12 @@ from taurusdb_starrocks.durable import (
     Journal,
     JournalError,
     LeaseExpiredError,
+    SupersededError,
     TaskBusyError,
     _link,
     _locks,
     _recovery,
+    _watch,
     overview,
     recover,
     window,
@@ -134,6 +136,113 @@ def test_credentials_that_say_no_way_any_more(
         monkeypatch.setattr(Client, "rebuild", no_way)
         until(lambda: "keeps the credentials it has: no way" in caplog.text)
     assert around.running([ORDERS])
+
+
+class Gone:
+    """A guardian that ends as soon as it was started, in place of a process."""
+
+    started = 0
+    closed = 0
+
+    def __init__(self, _given: Any, _module: str) -> None:
+        Gone.started += 1
+
+    def ended(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        Gone.closed += 1
+
+
+class Something:
+    """A window whose guardian is watched."""
+
+    name = "something"
+    guardian = "nothing"
+    is_closed = False
+    error: Exception | None = None
+
+    def client(self) -> tuple[Any, bool]:
+        if self.error is not None:
+            raise self.error
+        return {}, True
+
+    def appoint(self, actor: str) -> dict[str, Any]:
+        return {}
+
+    def closed(self) -> bool:
+        return self.is_closed
+
+    def left(self) -> float:
+        return 60.0
+
+    def late(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of a watch, which the test sets."""
+    now = [1000.0]
+    monkeypatch.setattr(_watch.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(_watch, "Link", Gone)
+    monkeypatch.setattr(Gone, "started", 0)
+    monkeypatch.setattr(Gone, "closed", 0)
+    return now
+
+
+def test_guardians_that_end_at_once_are_replaced_at_growing_intervals(clock: list[float]) -> None:
+    """In an hour a few of them, each with the pipes of the former closed, and not thousands."""
+    watch = _watch.Watch(Something(), guarded=True)
+    watch.start(None)
+    for _ in range(7200):
+        clock[0] += _watch.TICK
+        watch._look()
+    assert 60 <= Gone.started <= 70
+    assert Gone.closed == Gone.started - 1
+    assert watch.ended()
+
+
+def test_no_guardian_is_started_for_a_window_that_is_closed(clock: list[float]) -> None:
+    """As one that `recover` has closed: there is nothing to resume."""
+    window = Something()
+    watch = _watch.Watch(window, guarded=True)
+    watch.start(None)
+    window.is_closed = True
+    for _ in range(100):
+        clock[0] += _watch.TICK
+        watch._look()
+    assert (Gone.started, Gone.closed) == (1, 1)
+    assert watch.ended()
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_same_warning_comes_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until something else was the matter. No error ends the watch."""
+    window = Something()
+    watch = _watch.Watch(window, guarded=True)
+    monkeypatch.setattr(Gone, "ended", lambda _self: False)
+    monkeypatch.setattr(Gone, "tell", lambda _self, what: None, raising=False)
+    monkeypatch.setattr(_watch, "TICK", 0.001)
+    watch.start(None)
+    window.error = ConfigurationError("no way")
+    for _ in range(3):
+        watch._look()
+    assert caplog.text.count("keeps the credentials it has: no way") == 1
+    window.error = None
+    watch._look()
+    window.error = ConfigurationError("no way")
+    watch._look()
+    assert caplog.text.count("keeps the credentials it has: no way") == 2
+    window.error = ZeroDivisionError("of the program's own")
+    watch.keep()
+    until(lambda: "the watch goes on after an error" in caplog.text)
+    window.error = ConfigurationError("another")
+    until(lambda: "keeps the credentials it has: another" in caplog.text)
+    assert caplog.text.count("the watch goes on after an error") == 1
+    watch.end()
 
 
 def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,6 +480,49 @@ def test_a_lease_that_others_ended_cannot_be_extended(
             opened.extend(600)
     assert around.running()
     assert overview(journal) == []
+
+
+def test_an_extension_that_comes_too_late(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """The lease ended while the journal was busy: the guardian may have seen that it is over."""
+    with pytest.raises(LeaseExpiredError, match="before the block did"):
+        with window(
+            client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+        ) as opened:
+            journal.write(lambda c: c.execute("UPDATE window SET ends_clock = 0"))
+            with pytest.raises(LeaseExpiredError, match="guardian has the tasks"):
+                opened.extend(600)
+            opened._keeper.term.end = opened._keeper.term.end._replace(clock=0.0)  # type: ignore[union-attr]  # It has an end.
+    assert around.running()
+
+
+def test_a_resume_that_cannot_be_written_down(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy journal can be read: nothing is sent about a task that somebody else has."""
+    with window(
+        client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+    ) as opened:
+        keeper = opened._keeper
+
+        def busy(*_args: Any) -> None:
+            raise JournalError("database is locked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "write", busy)
+            keeper.sending("resume", ORDERS)
+            with pytest.raises(JournalError):
+                keeper.sending("pause", ORDERS)
+        journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "write", busy)
+            with pytest.raises(SupersededError):
+                keeper.sending("resume", ORDERS)
+            patch.setattr(Journal, "read", busy)
+            keeper.sending("resume", ORDERS)
+        journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch - 1"))
+    assert around.running()
 
 
 def test_closing_without_a_journal(

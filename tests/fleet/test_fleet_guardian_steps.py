@@ -14,7 +14,9 @@ from typing import Any
 import attrs
 import pytest
 from taurusdb_starrocks import AsyncClient, Poll, Rebuild, TokenAuth
-from taurusdb_starrocks.durable import Batch, Journal, overview
+from taurusdb_starrocks.durable import Batch, Journal, SupersededError, overview
+from taurusdb_starrocks.durable import _guardian as durable_guardian
+from taurusdb_starrocks.durable._guardian import Guardian
 from taurusdb_starrocks.fleet import _guardian
 from taurusdb_starrocks.fleet._budget import Budget
 from taurusdb_starrocks.fleet._targets import Targets
@@ -24,6 +26,7 @@ from taurusdb_starrocks_emulator import Emulator, Fault
 from tests.fleet.conftest import Connect, stages
 from tests.fleet.fleets import PROJECT
 from tests.fleet.test_fleet_runs import FAST, Target
+from tests.fleet.windows_running import until
 
 
 class Pipes:
@@ -83,7 +86,7 @@ def given(emulator: Emulator, journal: Journal, batch: Batch) -> dict[str, Any]:
         "parent": -1,
         "left": 60.0,
         "call_timeout": 1.0,
-        "clients": [clients(emulator, emulator.token)],
+        "client": [clients(emulator, emulator.token)],
         "options": {
             "settle": 0.5,
             "rate": 100_000.0,
@@ -117,16 +120,20 @@ def test_it_says_why_it_cannot_start(
     emulator: Emulator, given: dict[str, Any], pipes: Pipes
 ) -> None:
     """As with credentials that are not there."""
-    rebuild = given["clients"][0][2]
+    rebuild = given["client"][0][2]
     rebuild["arguments"]["auth"]["rebuild"]["factory"] = "nowhere:Auth"
     _guardian.main(given, pipes.hears, pipes.says)
     assert pipes.said()["failed"].startswith("ConfigurationError: nowhere:Auth cannot be imported")
     assert stages(emulator)["Paused"] == 60
 
 
+def made(given: dict[str, Any], pipe: int) -> Guardian:
+    return Guardian(_guardian.Fleet(given), given["parent"], pipe)
+
+
 def run(given: dict[str, Any], pipes: Pipes) -> threading.Thread:
     """One whose program is there: ours."""
-    guardian = _guardian.Guardian({**given, "parent": os.getppid()}, pipes.hears)
+    guardian = made({**given, "parent": os.getppid()}, pipes.hears)
     thread = threading.Thread(target=guardian.run, daemon=True)
     thread.start()
     return thread
@@ -134,10 +141,9 @@ def run(given: dict[str, Any], pipes: Pipes) -> threading.Thread:
 
 def test_it_ends_with_the_window(emulator: Emulator, given: dict[str, Any], pipes: Pipes) -> None:
     """Told that it is over, it resumes what is left, with the credentials that it was told last."""
-    given["clients"] = [clients(emulator, "an old one")]
+    given["client"] = [clients(emulator, "an old one")]
     thread = run(given, pipes)
-    pipes.tell(left=50.0)
-    pipes.tell(clients=[clients(emulator, emulator.token)], over=True)
+    pipes.tell(client=[clients(emulator, emulator.token)], over=True)
     thread.join(20)
     assert not thread.is_alive()
     assert stages(emulator) == {"Incremental": 300}
@@ -151,7 +157,8 @@ def test_the_end_of_the_lease(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It resumes the tasks, and stays until the program is gone."""
-    thread = run({**given, "left": 0.3}, pipes)
+    journal.write(lambda c: c.execute("UPDATE window SET ends_clock = 0"))
+    thread = run(given, pipes)
     while stages(emulator) != {"Incremental": 300}:
         time.sleep(0.02)
     os.close(pipes.to)
@@ -173,18 +180,70 @@ def test_it_does_not_give_up(
 ) -> None:
     """Neither when a round ends without all tasks running, nor when it fails."""
     monkeypatch.setattr(_guardian, "ROUND", 0.2)
-    monkeypatch.setattr(_guardian, "FIRST_RETRY", 0.05)
-    guardian = _guardian.Guardian(given, Pipes().hears)
+    monkeypatch.setattr(durable_guardian, "FIRST_RETRY", 0.05)
+    pipes = Pipes()
+    guardian = made(given, pipes.hears)
     if failing == "emulator":
         emulator.faults.add(Fault("error", operation="resume", applied=False, status=400, times=90))
     else:
-        right, guardian._clients = guardian._clients, []
-        monkeypatch.setattr(
-            _guardian.time, "sleep", lambda _seconds: setattr(guardian, "_clients", right)
-        )
+        guardian._guarded.use([])
+        pipes.tell(client=given["client"])
     guardian.run()
     assert stages(emulator) == {"Incremental": 300}
     assert overview(journal) == []
+
+
+def test_the_end_of_the_pipe(
+    emulator: Emulator, given: dict[str, Any], batch: Batch, pipes: Pipes
+) -> None:
+    """The program holds its lock still, and so it is not gone."""
+    thread = run(given, pipes)
+    os.close(pipes.to)
+    time.sleep(0.7)
+    assert thread.is_alive()
+    assert stages(emulator)["Paused"] == 60
+    batch.close()
+    thread.join(20)
+    assert stages(emulator) == {"Incremental": 300}
+
+
+def test_it_takes_over_what_is_due_and_free(
+    journal: Journal, given: dict[str, Any], batch: Batch
+) -> None:
+    """Not a lease that was extended, and not what another process is resuming."""
+    fleet = _guardian.Fleet(given)
+    with pytest.raises(SupersededError, match="The lease was extended"):
+        fleet.take(expired=True)
+    other = Batch(journal, "resume", call_timeout=1.0, settle=0.5)
+    journal.write(lambda c: c.execute("UPDATE window SET actor = ? WHERE rowid = 1", (other.id,)))
+    assert fleet.take(expired=False)
+    actors = journal.read(lambda c: c.execute("SELECT actor FROM window").fetchall())
+    assert [row[0] for row in actors] == [other.id, "guardian"]
+    other.close()
+    assert fleet.take(expired=False)
+    actors = journal.read(lambda c: c.execute("SELECT actor FROM window").fetchall())
+    assert [row[0] for row in actors] == ["guardian", "guardian"]
+    fleet.close()
+
+
+def test_a_program_that_is_stopped_while_it_resumes(
+    emulator: Emulator, journal: Journal, given: dict[str, Any], batch: Batch, pipes: Pipes
+) -> None:
+    """At the end of the lease the guardian takes the tasks from it."""
+    closing = Batch(
+        journal,
+        "resume",
+        call_timeout=1.0,
+        settle=0.5,
+        heir_of=batch.id,
+        number=f"{batch.id}-closing",
+    )
+    journal.write(lambda c: c.execute("UPDATE window SET actor = ?, ends_clock = 0", (closing.id,)))
+    thread = run(given, pipes)
+    until(lambda: stages(emulator) == {"Incremental": 300})
+    pipes.tell(over=True)
+    thread.join(20)
+    closing.close()
 
 
 def test_a_pause_that_a_stopped_program_may_still_send(

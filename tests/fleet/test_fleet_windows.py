@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -18,8 +19,8 @@ from taurusdb_starrocks import (
     Request,
     TokenAuth,
 )
-from taurusdb_starrocks.durable import GuardianError, Journal, LeaseExpiredError, overview
-from taurusdb_starrocks.fleet import FleetError, Target, _window, window
+from taurusdb_starrocks.durable import GuardianError, Journal, LeaseExpiredError, _watch, overview
+from taurusdb_starrocks.fleet import Event, FleetError, Target, awindow, window
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
@@ -48,7 +49,7 @@ def test_a_block(
         assert abs((until_then - opened.expires).total_seconds()) < 2
     assert stages(emulator) == {"Incremental": 299, "Paused": 1}
     assert overview(journal) == []
-    assert guardians(journal) == []
+    until(lambda: guardians(journal) == [])
 
 
 def test_a_block_that_fails(
@@ -150,7 +151,7 @@ def test_a_guardian_that_dies_is_replaced(
         os.kill(first, signal.SIGKILL)
         until(lambda: guardians(journal) not in ([], [first]))
         until(lambda: all(entry.guarded for entry in overview(journal)))
-    assert "the guardian is gone, another is started" in caplog.text
+    assert "its guardian is gone, another is started" in caplog.text
     assert all_run(emulator)
 
 
@@ -169,9 +170,9 @@ def test_a_guardian_that_cannot_be_replaced_at_once(
     with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
         (first,) = guardians(journal)
         with monkeypatch.context() as patch:
-            patch.setattr(_window, "Link", none)
+            patch.setattr(_watch, "Link", none)
             os.kill(first, signal.SIGKILL)
-            until(lambda: "there is no guardian; another attempt follows" in caplog.text)
+            until(lambda: "fleet has no guardian; another attempt follows" in caplog.text)
         until(lambda: guardians(journal) not in ([], [first]))
 
 
@@ -220,6 +221,155 @@ def test_a_fresh_token_is_handed_to_the_guardian(
             time.sleep(1.3)
             token.replace(emulator.token)
             until(lambda: all_run(emulator))
+
+
+def test_credentials_that_cannot_travel_any_more(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The guardian keeps those that it has, and is still replaced when it is gone."""
+
+    def no_way(_self: AsyncClient) -> None:
+        raise ConfigurationError("no way")
+
+    with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
+        monkeypatch.setattr(AsyncClient, "rebuild", no_way)
+        until(lambda: "fleet: the guardian keeps the credentials it has: no way" in caplog.text)
+        (first,) = guardians(journal)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: guardians(journal) not in ([], [first]))
+    assert all_run(emulator)
+
+
+def test_an_extension_that_comes_too_late(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The guardian has the tasks, or may have seen that the lease is over."""
+    with window(
+        targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+    ) as opened:
+        for late in ("actor = 'guardian'", "ends_clock = 0"):
+            journal.write(lambda c, late=late: c.execute(f"UPDATE window SET {late}"))
+            with pytest.raises(LeaseExpiredError, match="guardian has the tasks"):
+                opened.extend(600)
+            journal.write(
+                lambda c: c.execute(
+                    "UPDATE window SET actor = batch, ends_clock = ?", (time.monotonic() + 60,)
+                )
+            )
+        opened.extend(600)
+        assert 590 < opened.remaining <= 600
+        opened._batch.end = opened._batch.end._replace(clock=0.0)  # type: ignore[union-attr]  # It has an end.
+        with pytest.raises(LeaseExpiredError, match="The lease of the window is over"):
+            opened.extend(600)
+        with pytest.raises(LeaseExpiredError, match="The lease of the window is over"):
+            opened.guard(1)
+        opened._batch.end = None
+    assert all_run(emulator)
+
+
+def test_a_guardian_that_does_not_come_to_an_end(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """After the lease it is waited for until the timeout, and not longer; the error names tasks."""
+    options = {**FAST, "timeout": 2.0}
+    with pytest.raises(
+        FleetError, match=r"May still be paused: task_0\. .* guardian goes on"
+    ) as no:
+        with window(targets[:1], journal=journal, lease=60, connect=connect, **options) as opened:
+            (guardian,) = guardians(journal)
+            os.kill(guardian, signal.SIGSTOP)
+            rows = "UPDATE window SET ends_clock = 0, ends_wall = 0, actor = guardian"
+            journal.write(lambda c: c.execute(rows))
+            opened._batch.end = opened._batch.end._replace(clock=0.0)  # type: ignore[union-attr]  # It has an end.
+    assert no.value.may_be_paused
+    assert stages(emulator)["Paused"] == 1
+    os.kill(guardian, signal.SIGCONT)
+    until(lambda: all_run(emulator))
+    until(lambda: guardians(journal) == [])
+
+
+def test_an_interrupt_while_tasks_are_resumed(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log says that the guardian goes on, and it does."""
+
+    def interrupt(event: Event) -> None:
+        if any(call.operation == "resume" for call in emulator.journal()):
+            signal.raise_signal(signal.SIGINT)
+
+    options = {**FAST, "events": interrupt}
+    with pytest.raises(KeyboardInterrupt):
+        with window(targets[:30], journal=journal, lease=60, connect=connect, **options):
+            pass
+    assert "was interrupted at its end. The guardian goes on to resume" in caplog.text
+    until(lambda: all_run(emulator))
+    until(lambda: overview(journal) == [])
+
+
+def test_a_block_of_coroutines(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """It is the same; the event loop goes on meanwhile."""
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            ticking = group.create_task(tick())
+            async with awindow(
+                targets[:60], journal=journal, lease=60, connect=connect, **FAST
+            ) as opened:
+                assert stages(emulator)["Paused"] == 60
+                assert opened.result.complete
+                await opened.extend(600)
+                await opened.guard(os.getpgrp(), grace=3.0)
+                assert 590 < opened.remaining <= 600
+            ticking.cancel()
+
+    asyncio.run(main())
+    assert ticks > 10
+    assert all_run(emulator)
+    rows = journal.read(lambda c: c.execute("SELECT process_group, grace FROM window").fetchall())
+    assert {tuple(row) for row in rows} == {(os.getpgrp(), 3.0)}
+
+
+@pytest.mark.parametrize("where", ["starting", "inside"])
+def test_a_cancellation(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target], where: str
+) -> None:
+    """The tasks run before it goes on, and no guardian is left."""
+
+    async def block(begun: asyncio.Event) -> None:
+        async with awindow(targets[:30], journal=journal, lease=60, connect=connect, **FAST):
+            begun.set()
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(block(begun))
+        await (begun.wait() if where == "inside" else asyncio.sleep(0.05))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert all_run(emulator)
+    assert overview(journal) == []
+    until(lambda: guardians(journal) == [])
 
 
 def test_credentials_that_cannot_travel(

@@ -41,7 +41,9 @@ def test_program_and_guardian_killed(
     with program(emulator, journal, targets[:60], 60) as process:
         assert begun(process)
         (guardian,) = guardians(journal)
+        process.send_signal(signal.SIGSTOP)  # So that it does not start another.
         os.kill(guardian, signal.SIGKILL)
+        until(lambda: guardians(journal) == [])
         process.kill()
         process.wait()
     assert {entry.state for entry in overview(journal)} == {"abandoned"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from sqlite3 import Connection, Row
 from typing import Any, Literal, NamedTuple
 
 from taurusdb_starrocks import Job, ReplicationError
-from taurusdb_starrocks.durable import _clock, _locks, _records, _term
+from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery, _term
 from taurusdb_starrocks.durable._clock import Moment
 from taurusdb_starrocks.durable._errors import JournalError, LeaseExpiredError, TaskBusyError
 from taurusdb_starrocks.durable._journal import Journal
@@ -77,7 +78,8 @@ class Batch:
         reason: Why they are paused, for whoever reads the journal.
         kind: ``hold`` if they stay paused until somebody resumes them or the lease is over, as by
             ``pause``; ``window`` if they are to be resumed when this process is gone.
-        heir_of: ID of another batch whose tasks are taken over while its process lives.
+        heir_of: ID of another batch whose tasks are taken over while its process lives. From the
+            program's own batch, whose ID begins with that, they are taken over too.
         number: ID of this batch; None for a new one.
 
     Attributes:
@@ -132,21 +134,92 @@ class Batch:
             lambda c: c.execute("UPDATE window SET guardian = ? WHERE batch = ?", (number, self.id))
         )
 
+    @property
+    def late(self) -> bool:
+        """Whether four fifths of the lease are over."""
+        return self._lease is not None and self.left <= (1 - _term.WARN_AT) * self._lease
+
+    @property
+    def short(self) -> bool:
+        """Whether less of the lease is left than a block begins with."""
+        return self._lease is not None and self.left < _term.SHARE * self._lease
+
+    def expired(self, message: str) -> LeaseExpiredError:
+        """The error of a lease that is over, or too short."""
+        end = self.end or _clock.now()
+        return LeaseExpiredError(message, expired=end.date)
+
+    def check(self) -> None:
+        """Raise ``LeaseExpiredError`` if the lease is over."""
+        if self.left <= 0:
+            raise self.expired(
+                "The lease of the window is over: its tasks are resumed, or about to be. Do "
+                "nothing more that needs them paused."
+            )
+
     def extend(self, seconds: float) -> None:
         """Have the lease end so many seconds from now, unless it ends later.
 
         Raises:
+            LeaseExpiredError: It is over. The tasks run, or are about to.
             JournalError: It could not be written down, so the lease ends when it would.
         """
         end = _clock.now().after(_term.checked(seconds))
-        if self.end is not None and end.since(self.end) > 0:
-            self.journal.write(
-                lambda c: c.execute(
-                    "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE batch = ?",
-                    (end.clock, end.wall, self.id),
-                )
+        self.check()
+        if self.end is None or end.since(self.end) <= 0:
+            return
+
+        def write(c: Connection) -> None:
+            now = _clock.now()  # The journal may have been busy until after the end of the lease.
+            for row in self._windows(c):
+                if row["actor"] != self.id or _records.left(row, now) <= 0:
+                    raise self.expired("The lease is over: its guardian has the tasks.")
+            c.execute(
+                "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE batch = ?",
+                (end.clock, end.wall, self.id),
             )
-            self.end = end
+
+        self.journal.write(write)
+        self.end, self._lease = end, seconds
+
+    def _windows(self, c: Connection) -> list[Row]:
+        return c.execute(
+            "SELECT * FROM window WHERE batch = ? AND closed_wall IS NULL", (self.id,)
+        ).fetchall()
+
+    def guard(self, process_group: int, grace: float) -> None:
+        """Record the child processes that must be gone before the tasks are resumed.
+
+        Args:
+            process_group: ID of their group.
+            grace: Seconds between SIGTERM and SIGKILL.
+
+        Raises:
+            LeaseExpiredError: The lease is over. The tasks run, or are about to.
+            JournalError: It could not be written down.
+        """
+        self.check()
+        born = _recovery.born(process_group)
+        self.journal.write(
+            lambda c: c.execute(
+                "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE batch = ?",
+                (process_group, born, grace, self.id),
+            )
+        )
+
+    def closed(self) -> bool:
+        """Whether the journal had tasks of this batch, and has none any more.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
+        return self.journal.read(
+            lambda c: (
+                not self._windows(c)
+                and c.execute("SELECT 1 FROM window WHERE batch = ?", (self.id,)).fetchone()
+                is not None
+            )
+        )
 
     async def plan(
         self, place: Place, names: Sequence[str], *, everything: bool = False
@@ -224,7 +297,8 @@ class Batch:
     def _busy(self, former: Row, now: Moment) -> bool:
         """Whether a task must be left to the window that it is in."""
         if self._heir_of and self._heir_of in {former["batch"], former["actor"]}:
-            return self._alive(former["actor"]) and former["actor"] != self._heir_of
+            theirs = str(former["actor"]).startswith(self._heir_of)
+            return not theirs and self._alive(former["actor"])
         if former["kind"] != "hold":
             return _records.busy(former, now, self._alive)
         single = self.verb == "pause" and not former["batch"]
@@ -312,8 +386,11 @@ class Members:
     async def sending(self, name: str) -> None:
         """Write down that a request about a task is about to leave.
 
+        A resume that cannot be written down is sent if the journal can be read, and has the task as
+        this batch's, or if it cannot be read either.
+
         Raises:
-            JournalError: A pause could not be written down. A resume is sent all the same.
+            JournalError: A pause could not be written down. It must not be sent.
             LeaseExpiredError: It is a pause, and the lease is over.
             SupersededError: The task is somebody else's by now. Nothing is to be sent.
         """
@@ -329,6 +406,8 @@ class Members:
             if batch.verb == "pause":
                 raise
             logger.warning("resuming %s without the journal: %s", name, error)
+            with suppress(JournalError):
+                await batch.journal.aread(lambda c: _records.check_owned(c, window, task))
 
     async def answered(self, name: str, answer: Job | ReplicationError) -> None:
         """Write down what became of a request."""

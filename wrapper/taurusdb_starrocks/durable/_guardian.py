@@ -1,7 +1,9 @@
 """The process that resumes the tasks of a window when its program cannot.
 
-It is a fresh interpreter in a session of its own. What it needs comes through its standard input,
-which ends with the program; on its standard output it says once that it is ready.
+It is a new interpreter in its own terminal session. Its settings arrive on standard input, which
+ends with the program. It reports once, on standard output, that it is ready.
+
+The loop is the same for every kind of window. What differs is behind ``Guarded``.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import signal
 import sys
 import syslog
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from sqlite3 import Row
+from typing import Any, NamedTuple, Protocol
 
 from taurusdb_starrocks import Client, Rebuild, ReplicationError
 from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery
@@ -22,27 +26,125 @@ from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._records import SupersededError
 
-TICK = 1.0  # Seconds between looks whether the program is there.
-REREAD = 5.0  # Seconds between looks whether somebody has taken the window over.
+TICK = 1.0  # Seconds between checks that the program is alive.
+REREAD = 5.0  # Seconds between reads of the journal.
+GROUP_TICK = 0.1  # Seconds between checks that the program's children are alive.
 FIRST_RETRY, LAST_RETRY = 1.0, 300.0  # Seconds until a failed resume is tried again.
 
 
+class Standing(NamedTuple):
+    """What the journal says about a window.
+
+    Attributes:
+        left: Seconds until the lease ends; 0 or less when it has ended.
+        closed: Whether the window is closed, so that there is nothing to resume.
+        process_group: Children of the program that must be gone before the tasks are resumed.
+        group_born: When the group's leader started, because process IDs are used again.
+        grace: Seconds between SIGTERM and SIGKILL for that group.
+    """
+
+    left: float
+    closed: bool = False
+    process_group: int | None = None
+    group_born: str = ""
+    grace: float = 0.0
+
+    @classmethod
+    def of(cls, row: Row) -> Standing:
+        """The standing of a window, from its row in the journal."""
+        return cls(
+            _records.left(row, _clock.now()),
+            row["closed_wall"] is not None,
+            row["process_group"],
+            row["group_born"],
+            row["grace"],
+        )
+
+
+class Guarded(Protocol):
+    """The tasks that a guardian resumes.
+
+    Attributes:
+        name: The window, as the system log names it.
+    """
+
+    name: str
+
+    def read(self) -> Standing:
+        """Read the journal.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+
+    def alive(self) -> bool:
+        """Whether the program still holds its lock."""
+
+    def use(self, client: Any) -> None:
+        """Resume with other credentials from now on. ``client`` came through the pipe."""
+
+    def take(self, *, expired: bool) -> bool:
+        """Become the one process that may send requests about the tasks.
+
+        Args:
+            expired: Whether the end of the lease is the reason. Then the lease is checked again
+                in the same transaction, because the program may have extended it.
+
+        Returns:
+            Whether there are tasks to resume.
+
+        Raises:
+            SupersededError: Another process is resuming them, or the lease was extended.
+            ReplicationError: The journal cannot be read.
+        """
+
+    def resume(self, *, release: bool) -> str:
+        """Try once to resume the tasks, and return what was done, for the system log.
+
+        Args:
+            release: Whether the window is over. If not, its program may still send a pause, and
+                this method is called again when the program is gone.
+
+        Raises:
+            SupersededError: Another process is resuming them.
+            ReplicationError: Tasks may still be paused.
+        """
+
+    def failed(self, error: ReplicationError) -> None:
+        """Record why the tasks may still be paused. Must not raise."""
+
+    def close(self) -> None:
+        """Release the guardian's lock, and close the journal."""
+
+
 def main(given: dict[str, Any], hears: int = 0, says: int = 1) -> None:
+    """Be the guardian of a durable window."""
+    guard(given, _Window, hears, says)
+
+
+def guard(
+    given: dict[str, Any],
+    guarded: Callable[[Mapping[str, Any]], Guarded],
+    hears: int = 0,
+    says: int = 1,
+) -> None:
     """Be a guardian until its work is done. Only SIGKILL ends it earlier.
 
     Args:
-        given: As ``Guardian`` has it.
-        hears: Where the program's messages come from.
-        says: Where it says that it is ready.
+        given: What the program sent. ``parent`` is the program's process ID; None if the guardian
+            outlives its program, as that of a hold does.
+        guarded: Makes the tasks to watch over from what the program sent.
+        hears: Descriptor on which the program's messages arrive.
+        says: Descriptor on which it reports that it is ready.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if given["parent"] is None and os.fork():
-        sys.exit()  # Of a hold, whose program is not to wait for it.
+        sys.exit()  # The program must not have to wait for it.
     syslog.openlog("taurusdb-starrocks-guardian", syslog.LOG_PID, syslog.LOG_DAEMON)
     try:
-        guardian = Guardian(given, hears)
+        guardian = Guardian(guarded(given), given["parent"], hears)
     except ReplicationError as error:
         _say(says, {"failed": f"{type(error).__name__}: {error}"})
         return
@@ -57,85 +159,90 @@ def _say(handle: int, what: dict[str, Any]) -> None:
 
 
 class Guardian:
-    """A guardian.
+    """The loop of a guardian.
 
     Args:
-        given: What the program sent: ``journal`` and ``window``, ``actor`` (the ID of the
-            guardian's lock), ``client`` (how it is built), ``waiting``, and ``parent``: the
-            program's process, None for a hold.
-        pipe: Where messages of the program come from.
+        guarded: The tasks.
+        parent: The program's process ID, or None.
+        pipe: Descriptor on which the program's messages arrive.
     """
 
-    def __init__(self, given: dict[str, Any], pipe: int) -> None:
-        self._parent: int | None = given["parent"]
-        self._window: str = given["window"]
-        self._waiting: dict[str, Any] = _recovery.rebuilt(given["waiting"])
-        self._settings = Rebuild.from_document(given["client"])
-        self._journal = Journal(given["journal"])
-        self._lock = _locks.Lock(self._journal.lock_path(given["actor"]))
-        self._build().close()  # What cannot be built is said before anything is paused.
-        self._rescue = _recovery.Rescue(self._journal, self._window, given["actor"])
-        self._rescue.look()
-        self._looked = 0.0
-        self._row = self._read()
+    def __init__(self, guarded: Guarded, parent: int | None, pipe: int) -> None:
+        self._guarded = guarded
+        self._parent = parent
         self._pipe: int | None = pipe
         self._input = b""
         self._over = False  # Whether the program has said that the window is over.
+        self._said = ""  # The last error in the system log.
+        self._wait = FIRST_RETRY
+        self._due = 0.0  # When the next attempt to resume is due.
+        self._standing = guarded.read()
+        self._read_at = _clock.now()
 
     def run(self) -> None:
-        """Wait for the end of the window, and resume its tasks unless the program did."""
+        """Wait until the window ends, and resume its tasks unless the program did."""
         try:
             while not self._watched():
                 time.sleep(TICK)
         finally:
-            self._lock.release()
-            _locks.remove(self._journal.lock_path(self._window))
-            self._journal.close()
+            self._guarded.close()
 
     def _watched(self) -> bool:
-        """Watch until the window is over; False if that failed and must begin again."""
+        """Watch until the work is done; False if that failed and must start again."""
         try:
             self._watch()
-        except Exception as error:  # noqa: BLE001  # Whatever it is, nobody else resumes the tasks.
-            syslog.syslog(
-                syslog.LOG_ERR,
-                f"window {self._window}: the guardian goes on after "
-                f"{type(error).__name__}: {error}",
-            )
+        except Exception as error:  # noqa: BLE001  # Nobody else resumes the tasks.
+            self._log_once(f"the guardian goes on after {type(error).__name__}: {error}")
             return False
         return True
 
     def _watch(self) -> None:
-        resumed = False  # Whether it has resumed the tasks of a program that lives.
+        resumed = False  # Whether the tasks were resumed while the program is alive.
         while True:
             gone = self._gone()
-            left = _records.left(self._row, _clock.now())
-            if gone or self._over or left <= 0 or time.monotonic() - self._looked > REREAD:
-                self._row = self._read()  # It may have been closed, taken over or extended.
-                left = _records.left(self._row, _clock.now())
-            if self._row["closed_wall"] is not None:
+            if gone or self._over or self._left <= 0 or self._since_read > REREAD:
+                self._read()  # The window may have been closed or extended.
+            if self._standing.closed:
                 return
+            left = self._left
             ends = gone or self._over or (left <= 0 and self._parent is None)
-            if ends or (left <= 0 and not resumed):
-                if not self._over:
-                    self._end_group()
-                self._resume("its lease is over" if left <= 0 else "its program is gone", ends=ends)
-                resumed = True
-            if ends:
-                return
-            self._listen(min(left, TICK) if left > 0 else TICK)
+            wait = min(left, TICK) if left > 0 else TICK
+            if gone and not self._over and left > 0 and self._group_lives():
+                wait = min(left, GROUP_TICK)
+            elif ends or (left <= 0 and not resumed):
+                wait = self._due - time.monotonic()
+                if wait <= 0:
+                    resumed = self._resume(gone=gone, ends=ends)
+                    if resumed and ends:
+                        return
+                    wait = 0.0
+            self._listen(min(wait, TICK))
 
-    def _read(self) -> Any:
-        self._looked = time.monotonic()
+    @property
+    def _since_read(self) -> float:
+        return _clock.now().since(self._read_at)
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the lease ends, as the journal was last read."""
+        return self._standing.left - self._since_read
+
+    def _read(self) -> None:
         try:
-            return self._journal.read(lambda c: _records.find(c, self._window))
+            standing = self._guarded.read()
         except JournalError as error:
-            syslog.syslog(syslog.LOG_ERR, f"window {self._window}: {error}")
-            return self._row
+            self._log_once(str(error))
+        else:
+            self._standing, self._read_at = standing, _clock.now()
 
-    def _build(self) -> Client:
-        client: Client = self._settings.build()
-        return client
+    def _log(self, level: int, text: str) -> None:
+        syslog.syslog(level, f"{self._guarded.name}: {text}")
+
+    def _log_once(self, text: str) -> None:
+        """Log an error, unless it is the same as before: this may be called every second."""
+        if text != self._said:
+            self._log(syslog.LOG_ERR, text)
+        self._said = text
 
     def _gone(self) -> bool:
         """Whether the program is gone."""
@@ -145,15 +252,15 @@ class Guardian:
             return True
         if self._pipe is not None:
             return False
-        # The pipe has ended first: the kernel closes it before it lets go of the process.
+        # The pipe has ended first: the kernel closes it before the process ends.
         for _ in range(50):
-            if os.getppid() != self._parent or not self._rescue.alive(self._window):
+            if os.getppid() != self._parent or not self._guarded.alive():
                 return True
             time.sleep(0.01)
         return False
 
     def _listen(self, seconds: float) -> None:
-        """Take the program's messages until there are none for so long."""
+        """Wait for messages of the program, and handle them."""
         if self._pipe is None:
             time.sleep(seconds)
             return
@@ -169,55 +276,109 @@ class Guardian:
 
     def _heed(self, message: dict[str, Any]) -> None:
         if "client" in message:
-            self._settings = Rebuild.from_document(message["client"])
+            self._guarded.use(message["client"])
+            self._due = 0.0  # A resume may have failed because of the former credentials.
         if "look" in message:
-            self._row = self._read()
-            self._rescue.look()
+            self._read()
         self._over = self._over or "over" in message
 
-    def _end_group(self) -> None:
-        """Wait for the program's children until the lease ends, and then end them."""
-        row = self._row
-        group, since = row["process_group"], row["group_born"]
-        while _recovery.group_lives(group, since) and _records.left(row, _clock.now()) > 0:
-            time.sleep(0.05)
-        if group is not None:
-            _recovery.end_group(group, since, row["grace"])
+    def _group_lives(self) -> bool:
+        return _recovery.group_lives(self._standing.process_group, self._standing.group_born)
 
-    def _resume(self, why: str, *, ends: bool) -> None:
-        """Resume the tasks, and try again until they run or are somebody else's.
+    def _resume(self, *, gone: bool, ends: bool) -> bool:
+        """Try once to resume the tasks; return whether nothing is left to do."""
+        expired = not gone and not self._over
+        why = "its program is gone" if gone else "its lease is over" if expired else "it is over"
+        try:
+            # From here on the program can neither pause a task nor extend the lease.
+            if not self._guarded.take(expired=expired):
+                return True
+            if not self._over and self._standing.process_group is not None:
+                group = self._standing.process_group
+                _recovery.end_group(group, self._standing.group_born, self._standing.grace)
+            done = self._guarded.resume(release=ends)
+        except SupersededError as error:
+            self._log(syslog.LOG_INFO, f"({why}) {error}")
+        except ReplicationError as error:
+            self._guarded.failed(error)
+            self._log(
+                syslog.LOG_ERR,
+                f"({why}) may still be paused, and tried again in {self._wait:.0f} s: {error}"
+                + (f" ({error.__cause__})" if error.__cause__ else ""),
+            )
+        else:
+            self._log(syslog.LOG_WARNING, f"({why}) {done}")
+            self._wait, self._due = FIRST_RETRY, 0.0
+            return True
+        self._due = time.monotonic() + self._wait
+        self._wait = min(self._wait * 2, LAST_RETRY)
+        return False
 
-        Args:
-            why: Said in the system log.
-            ends: Whether the window is over. Otherwise its tasks stay its own: a program that was
-                stopped may still send a pause, and this is looked at again when it is gone.
-        """
-        wait = FIRST_RETRY
-        while True:
-            try:
-                tasks = self._rescue.take()
-                if not tasks:
-                    return
-                with self._build() as client:
-                    names = self._rescue.resume(client, release=ends, **self._waiting)
-            except SupersededError:
-                return
-            except ReplicationError as error:
-                if self._rescue.superseded():
-                    return
-                self._rescue.trouble(error)
-                syslog.syslog(
-                    syslog.LOG_ERR,
-                    f"window {self._window} ({why}): may still be paused, and tried again in "
-                    f"{wait:.0f} s: {error} ({error.__cause__})",
-                )
-            else:
-                syslog.syslog(
-                    syslog.LOG_WARNING if names else syslog.LOG_INFO,
-                    f"window {self._window} ({why}): resumed {', '.join(names) or 'nothing'}",
-                )
-                return
-            until = time.monotonic() + wait
-            while (left := until - time.monotonic()) > 0:
-                self._listen(left)
-            wait = min(wait * 2, LAST_RETRY)
+
+class _Window:
+    """A durable window, or a hold.
+
+    Args:
+        given: ``journal`` and ``window``; ``actor``, the ID of the guardian's lock; ``client``,
+            how the client is built; ``waiting``, how to wait.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._window: str = given["window"]
+        self._actor: str = given["actor"]
+        self.name = f"window {self._window}"
+        self._waiting = _recovery.rebuilt(given["waiting"])
+        self._settings = Rebuild.from_document(given["client"])
+        self._journal = Journal(given["journal"])
+        self._lock = _locks.Lock(self._journal.lock_path(self._actor))
+        self._build().close()  # Wrong settings are reported before anything is paused.
+        self._rescue = _recovery.Rescue(self._journal, self._window, self._actor)
+        self._row = self._find()
+
+    def _build(self) -> Client:
+        client: Client = self._settings.build()
+        return client
+
+    def _find(self) -> Row:
+        self._rescue.look()
+        return self._journal.read(lambda c: _records.find(c, self._window))
+
+    def read(self) -> Standing:
+        """Read the row, and which tasks there are, so that they can be resumed without it too."""
+        self._row = self._find()
+        return Standing.of(self._row)
+
+    def alive(self) -> bool:
+        """Whether the program still holds its lock."""
+        return self._rescue.alive(self._window)
+
+    def use(self, client: Any) -> None:
+        """Build clients from another document."""
+        self._settings = Rebuild.from_document(client)
+
+    def take(self, *, expired: bool) -> bool:
+        """Take the window over, unless another process that is alive has done so."""
+        with suppress(JournalError):  # `Rescue.take` warns of it, and goes on with what it knows.
+            self._row = self._find()
+        other = self._row["actor"]
+        if other not in {self._actor, self._window} and self._rescue.alive(other):
+            raise SupersededError("Another process has taken the window over.")
+        return bool(self._rescue.take(expired=expired))
+
+    def resume(self, *, release: bool) -> str:
+        """Resume the tasks with a new client."""
+        self.take(expired=False)  # Time has passed: the children may have needed the grace.
+        with self._build() as client:
+            names = self._rescue.resume(client, release=release, **self._waiting)
+        return f"resumed {', '.join(names) or 'nothing'}"
+
+    def failed(self, error: ReplicationError) -> None:
+        """Write it into the row, unless another process has the window now."""
+        if not self._rescue.superseded():
+            self._rescue.trouble(error)
+
+    def close(self) -> None:
+        """Also remove the lock file of a program that was killed."""
+        self._lock.release()
+        _locks.remove(self._journal.lock_path(self._window))
+        self._journal.close()

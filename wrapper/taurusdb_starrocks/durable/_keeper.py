@@ -25,7 +25,7 @@ from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._records import Owned, SupersededError
 from taurusdb_starrocks.durable._sender import Sender, logger
 from taurusdb_starrocks.durable._term import Term
-from taurusdb_starrocks.durable._watch import Watch
+from taurusdb_starrocks.durable._watch import Watch, WatchedWindow
 
 OPENING = 60.0  # Seconds that the lease is longer until the window opens.
 
@@ -79,15 +79,15 @@ class Keeper(Sender):
         self.found_paused: tuple[str, ...] = ()
         self.taken_over: tuple[str, ...] = ()
         self.tasks_seen: list[Task] = []
-        self._watch = Watch(
+        watched = WatchedWindow(
             journal,
             self.window,
             self.term,
             client,
-            guarded=guardian,
             waiting=waiting,
-            about=f"window on instance={instance_id} over {', '.join(self._names)}",
+            name=f"window on instance={instance_id} over {', '.join(self._names)}",
         )
+        self._watch = Watch(watched, guarded=guardian)
 
     # --- What the window calls, in its order ----------------------------------------------------
 
@@ -340,7 +340,8 @@ class Keeper(Sender):
 
         def write(c: Any) -> None:
             row = _records.find(c, self.window)
-            if row["actor"] != self.actor:
+            # Read here again: the journal may have been busy until after the end of the lease.
+            if row["actor"] != self.actor or _records.left(row, _clock.now()) <= 0:
                 raise self.term.expired("The lease is over: its guardian has the tasks.")
             c.execute(
                 "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE id = ?",

@@ -41,9 +41,7 @@ class Link:
         GuardianError: It does not say in time that it is ready.
     """
 
-    def __init__(
-        self, given: dict[str, Any], module: str = "taurusdb_starrocks.durable._guardian"
-    ) -> None:
+    def __init__(self, given: dict[str, Any], module: str) -> None:
         if not sys.executable:
             raise ConfigurationError("There is no Python to run a guardian with. Nothing was sent.")
         self._lock = threading.Lock()

@@ -235,14 +235,20 @@ def refusal(window: sqlite3.Row, name: str, now: Moment, alive: Alive) -> TaskBu
     )
 
 
-def take(c: sqlite3.Connection, window: str, actor: str, former: str) -> list[Owned]:
+def take(
+    c: sqlite3.Connection, window: str, actor: str, former: str, *, expired: bool = False
+) -> list[Owned]:
     """Make somebody else the one who may send about the tasks of a window.
 
     Raises:
-        SupersededError: It is not the former one any more who may, but a third one.
+        SupersededError: It is not the former one any more who may, but a third one. Or ``expired``
+            is set, and the lease is not over.
     """
-    if find(c, window)["actor"] != former:
+    row = find(c, window)
+    if row["actor"] != former:
         raise SupersededError("The window was taken over. Nothing was sent by this process.")
+    if expired and left(row, _clock.now()) > 0:
+        raise SupersededError("The lease was extended. Nothing was sent by this process.")
     c.execute("UPDATE task SET epoch = epoch + 1 WHERE window = ?", (window,))
     c.execute("UPDATE window SET actor = ? WHERE id = ?", (actor, window))
     return owned(c, window)
@@ -264,6 +270,19 @@ def reclaim(c: sqlite3.Connection, window: str, actor: str, tasks: Sequence[Owne
     return mine
 
 
+def check_owned(c: sqlite3.Connection, window: str, task: Owned) -> None:
+    """Make sure that a task is still a window's, with the same epoch.
+
+    Raises:
+        SupersededError: It is not. No request about it must be sent.
+    """
+    current = c.execute("SELECT window, epoch FROM task WHERE id = ?", (task.id,)).fetchone()
+    if (current["window"], current["epoch"]) != (window, task.epoch):
+        raise SupersededError(
+            f"The task {task.name} was taken over in the journal. Nothing was sent by this process."
+        )
+
+
 def send(
     c: sqlite3.Connection, window: str, task: Owned, actor: str, verb: str, now: Moment
 ) -> int:
@@ -272,11 +291,7 @@ def send(
     Raises:
         SupersededError: The task is somebody else's by now. The request must not be sent.
     """
-    current = c.execute("SELECT window, epoch FROM task WHERE id = ?", (task.id,)).fetchone()
-    if (current["window"], current["epoch"]) != (window, task.epoch):
-        raise SupersededError(
-            f"The task {task.name} was taken over in the journal. Nothing was sent by this process."
-        )
+    check_owned(c, window, task)
     planned = c.execute(
         "SELECT id FROM request WHERE task = ? AND epoch = ? AND verb = ? AND state = 'planned'",
         (task.id, task.epoch, verb),

@@ -57,13 +57,16 @@ class Rescue:
             lambda c: _records.earlier(c, tasks, now, row, lives=lives)
         )
 
-    def take(self) -> list[Owned]:
+    def take(self, *, expired: bool = False) -> list[Owned]:
         """Become the one who may send about the tasks; return those that the window still has.
 
         A journal that cannot be written does not keep them from being resumed.
 
+        Args:
+            expired: Whether to do so only if the lease is over.
+
         Raises:
-            SupersededError: Somebody else was faster.
+            SupersededError: Somebody else was faster, or the lease was extended.
             JournalError: The journal cannot be read, and has not been before.
         """
         try:
@@ -79,7 +82,7 @@ class Rescue:
             return tasks
         try:
             tasks = self.journal.write(
-                lambda c: _records.take(c, self.window, self.actor, row["actor"])
+                lambda c: _records.take(c, self.window, self.actor, row["actor"], expired=expired)
             )
         except JournalError as error:
             logger.warning("taking over window %s without the journal: %s", self.window, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from taurusdb_starrocks import Job, ReplicationError
 from taurusdb_starrocks.durable import _clock, _records
@@ -36,9 +37,13 @@ class Sender:
     def sending(self, verb: str, task_name: str, /) -> None:
         """Write a request down, unless the task is somebody else's by now.
 
+        A journal that is busy cannot be written, but it can be read. So a resume that cannot be
+        written down is sent if the task is still this window's, or if the journal cannot be read
+        either: then a task that stays paused is worse than one that runs too early.
+
         Raises:
-            JournalError: A pause could not be written down. A resume is sent all the same.
-            SupersededError: The task is somebody else's.
+            JournalError: A pause could not be written down. It must not be sent.
+            SupersededError: The task is somebody else's. Nothing must be sent.
         """
         task, now = self.tasks[task_name], _clock.now()
         self._requests.pop(task_name, None)
@@ -50,6 +55,8 @@ class Sender:
             if verb != "resume":
                 raise
             logger.warning("resuming %s without the journal: %s", task_name, error)
+            with suppress(JournalError):
+                self.journal.read(lambda c: _records.check_owned(c, self.window, task))
 
     def answered(self, _verb: str, task_name: str, answer: Job | ReplicationError, /) -> None:
         """Write down what became of a request."""

@@ -1,80 +1,103 @@
-"""The program's side of a guardian: starts it, starts another when it is gone, hands it news."""
+"""The program's side of a guardian: start it, replace it when it is gone, pass on credentials."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from taurusdb_starrocks import AsyncClient, Client, ConfigurationError
-from taurusdb_starrocks.durable import _recovery
+from taurusdb_starrocks.durable import _records, _recovery
 from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._link import GuardianError, Link
 from taurusdb_starrocks.durable._sender import logger
 from taurusdb_starrocks.durable._term import Term
 
-TICK = 0.5  # Seconds between looks at the lease and the guardian.
+TICK = 0.5  # Seconds between checks of the lease and the guardian.
+LAST_RETRY = 60.0  # Seconds between two starts of a guardian, at most.
+
+
+class Watched(Protocol):
+    """The window that a program has a guardian for.
+
+    Attributes:
+        name: The window, as a warning names it.
+        guardian: Module whose ``main`` the guardian runs.
+    """
+
+    name: str
+    guardian: str
+
+    def client(self) -> tuple[Any, bool]:
+        """How the guardian builds its clients, as JSON, and whether that works until the end.
+
+        Raises:
+            ConfigurationError: The credentials cannot be used in another process.
+        """
+
+    def appoint(self, actor: str) -> dict[str, Any]:
+        """Record the ID of a guardian's lock, and return what else the guardian needs.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
+
+    def closed(self) -> bool:
+        """Whether the journal has the window as closed, so that it needs no guardian."""
+
+    def left(self) -> float:
+        """Seconds until the lease ends; 0 when it has ended."""
+
+    def late(self) -> bool:
+        """Whether most of the lease is over."""
 
 
 class Watch:
-    """Warns before a lease ends, and keeps a guardian there.
+    """Warns before a lease ends, and keeps a guardian running.
 
     Args:
-        journal: The journal.
-        window: ID of the window.
-        term: Its lease.
-        client: The client whose settings the guardian has.
+        watched: The window.
         guarded: Whether there is a guardian.
-        waiting: How it is to wait.
-        about: The window, as a warning names it.
+
+    Raises:
+        ConfigurationError: The guardian cannot have the credentials. Nothing was sent.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        window: str,
-        term: Term,
-        client: Client | AsyncClient,
-        *,
-        guarded: bool,
-        waiting: Mapping[str, Any],
-        about: str,
-    ) -> None:
-        self._journal = journal
-        self._window = window
-        self._term = term
-        self._client = client
-        self._waiting = waiting
-        self._about = about
+    def __init__(self, watched: Watched, *, guarded: bool) -> None:
+        self._watched = watched
         self._link: Link | None = None
         self._changing = threading.Lock()
         self._over = threading.Event()
-        self._sent = self._settings() if guarded else None  # What cannot travel is refused early.
+        self._warned: dict[str, str] = {}  # The last warning of each kind.
+        self._wait = TICK
+        self._due = 0.0  # When another guardian may be started.
+        self._sent = self._first_client() if guarded else None
 
-    def _settings(self) -> dict[str, Any]:
+    def _first_client(self) -> Any:
         try:
-            rebuild = self._client.rebuild()
+            client, lasting = self._watched.client()
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"{error.message} So there can be no guardian for it: with guardian=False, only "
                 "this program and recover() resume the tasks. Nothing was sent."
             ) from None
-        if not rebuild.lasting:
+        if not lasting:
             logger.warning(
                 "%s: the guardian gets a token whose end is unknown (tokens live 24 hours); once "
                 "it has ended, only this program can resume the tasks",
-                self._about,
+                self._watched.name,
             )
-        return rebuild.to_document()
+        return client
 
     def start(self, parent: int | None) -> None:
         """Start the guardian, if there is to be one, and wait until it is ready.
 
         Args:
-            parent: The process whose end it waits for; None if it stays by itself.
+            parent: The process whose end it waits for; None if it outlives this program.
 
         Raises:
             GuardianError: It does not start.
@@ -83,62 +106,94 @@ class Watch:
         if self._sent is None:
             return
         actor = uuid.uuid4().hex
-        self._journal.write(
-            lambda c: c.execute(
-                "UPDATE window SET guardian = ? WHERE id = ?", (actor, self._window)
-            )
-        )
+        given = self._watched.appoint(actor)
+        self._due = time.monotonic() + self._wait
         self._link = Link(
-            {
-                "journal": str(self._journal.path),
-                "window": self._window,
-                "actor": actor,
-                "parent": parent,
-                "client": self._sent,
-                "waiting": _recovery.portable(self._waiting),
-            }
+            {**given, "actor": actor, "parent": parent, "client": self._sent},
+            self._watched.guardian,
         )
 
     def keep(self) -> None:
-        """Warn before the lease ends and keep the guardian there, in a thread, until the end."""
+        """Warn before the lease ends, and keep the guardian running, in a thread until the end."""
         threading.Thread(target=self._keep, name="taurusdb-starrocks-watch", daemon=True).start()
 
     def _keep(self) -> None:
-        warned = None
         while not self._over.wait(TICK):
-            if self._term.late and warned != self._term.end:
-                warned = self._term.end
-                logger.warning("%s: %.0f s of the lease are left", self._about, self._term.left)
-            with self._changing:
-                if not self._over.is_set() and self._link is not None:
-                    self._renew(self._link)
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001  # A program's credentials raise anything.
+                if self._is_new("error", repr(error)):
+                    logger.exception("%s: the watch goes on after an error", self._watched.name)
         if self._link is not None:
             self._link.close()
 
+    def _look(self) -> None:
+        late = self._watched.late()
+        if self._is_new("lease", str(late)) and late:
+            logger.warning(
+                "%s: %.0f s of the lease are left", self._watched.name, self._watched.left()
+            )
+        with self._changing:
+            if not self._over.is_set() and self._link is not None:
+                self._renew(self._link)
+
+    def _is_new(self, kind: str, text: str) -> bool:
+        former = self._warned.get(kind)
+        self._warned[kind] = text
+        return former != text
+
     def _renew(self, link: Link) -> None:
-        """Start another guardian if it is gone, and hand it credentials that have changed."""
-        try:
-            rebuild = self._client.rebuild().to_document()
-        except ConfigurationError as error:
-            logger.warning("%s: the guardian keeps the credentials it has: %s", self._about, error)
-            rebuild = self._sent or {}
-        changed, self._sent = rebuild != self._sent, rebuild
+        """Start another guardian if it is gone, and pass on credentials that have changed."""
+        client = self._client()
+        changed, self._sent = client != self._sent, client
         if link.ended():
-            logger.warning("%s: its guardian is gone, another is started", self._about)
-            try:
-                self.start(os.getpid())
-            except (GuardianError, JournalError):
-                logger.exception("%s has no guardian; another attempt follows", self._about)
+            if time.monotonic() >= self._due:
+                self._replace(link)
         elif changed:
-            link.tell({"client": rebuild})
+            link.tell({"client": client})
+
+    def _client(self) -> Any:
+        try:
+            client, _ = self._watched.client()
+        except ConfigurationError as error:
+            if self._is_new("client", str(error)):
+                logger.warning(
+                    "%s: the guardian keeps the credentials it has: %s", self._watched.name, error
+                )
+            return self._sent
+        self._is_new("client", "")
+        return client
+
+    def _replace(self, link: Link) -> None:
+        """Start another guardian, at growing intervals, unless nothing is left for it to do."""
+        link.close()
+        lived = time.monotonic() - self._due
+        self._wait = TICK if lived > LAST_RETRY else min(self._wait * 2, LAST_RETRY)
+        try:
+            if self._watched.closed():
+                self._link = None
+                return
+            logger.warning("%s: its guardian is gone, another is started", self._watched.name)
+            self.start(os.getpid())
+        except (GuardianError, JournalError):
+            self._due = time.monotonic() + self._wait
+            logger.exception(
+                "%s has no guardian; another attempt follows in %.0f s",
+                self._watched.name,
+                self._wait,
+            )
 
     def tell(self, **what: Any) -> None:
         """Tell the guardian something, if there is one."""
         if self._link is not None:
             self._link.tell(what)
 
+    def ended(self) -> bool:
+        """Whether there is no guardian any more."""
+        return self._link is None or self._link.ended()
+
     def part(self) -> None:
-        """Leave a guardian that stays by itself."""
+        """Leave a guardian that outlives this program."""
         if self._link is not None:
             self._link.close()
 
@@ -147,3 +202,66 @@ class Watch:
         self._over.set()
         with self._changing:  # One that is being started is told what comes next.
             pass
+
+
+class WatchedWindow:
+    """A durable window, or a hold.
+
+    Args:
+        journal: The journal.
+        window: ID of the window.
+        term: Its lease.
+        client: The client whose settings the guardian has.
+        waiting: How the guardian waits.
+        name: The window, as a warning names it.
+    """
+
+    guardian = "taurusdb_starrocks.durable._guardian"
+
+    def __init__(
+        self,
+        journal: Journal,
+        window: str,
+        term: Term,
+        client: Client | AsyncClient,
+        *,
+        waiting: Mapping[str, Any],
+        name: str,
+    ) -> None:
+        self.name = name
+        self._journal = journal
+        self._window = window
+        self._term = term
+        self._client = client
+        self._waiting = waiting
+
+    def client(self) -> tuple[Any, bool]:
+        """How the client is built again."""
+        rebuild = self._client.rebuild()
+        return rebuild.to_document(), rebuild.lasting
+
+    def appoint(self, actor: str) -> dict[str, Any]:
+        """Write the guardian into the row of the window."""
+        self._journal.write(
+            lambda c: c.execute(
+                "UPDATE window SET guardian = ? WHERE id = ?", (actor, self._window)
+            )
+        )
+        return {
+            "journal": str(self._journal.path),
+            "window": self._window,
+            "waiting": _recovery.portable(self._waiting),
+        }
+
+    def closed(self) -> bool:
+        """Whether its row is closed."""
+        row = self._journal.read(lambda c: _records.find(c, self._window))
+        return row["closed_wall"] is not None
+
+    def left(self) -> float:
+        """Seconds until the lease ends."""
+        return self._term.left
+
+    def late(self) -> bool:
+        """Whether four fifths of the lease are over."""
+        return self._term.late

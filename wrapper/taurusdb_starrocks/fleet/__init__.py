@@ -13,9 +13,16 @@ from taurusdb_starrocks.fleet._verbs import (
     report,
     resume,
 )
-from taurusdb_starrocks.fleet._window import FleetError, FleetWindow, window
+from taurusdb_starrocks.fleet._window import (
+    AsyncFleetWindow,
+    FleetError,
+    FleetWindow,
+    awindow,
+    window,
+)
 
 __all__ = [
+    "AsyncFleetWindow",
     "Event",
     "FleetError",
     "FleetWindow",
@@ -26,6 +33,7 @@ __all__ = [
     "Target",
     "apause",
     "aresume",
+    "awindow",
     "connect",
     "pause",
     "report",

@@ -1,172 +1,109 @@
-"""The process that resumes the tasks of a fleet's window when its program cannot.
-
-It is a fresh interpreter in a session of its own, as the guardian of a single window. What it needs
-comes through its standard input, which ends with the program.
-"""
+"""What the guardian of a fleet's window resumes. Its loop is that of every guardian."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import select
-import signal
-import syslog
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from taurusdb_starrocks import AsyncClient, ConfigurationError, Poll, Rebuild, ReplicationError
-from taurusdb_starrocks.durable import Batch, Journal, batched, recorded
+from taurusdb_starrocks.durable import (
+    Batch,
+    Former,
+    Journal,
+    Standing,
+    batched,
+    guard,
+    recorded,
+)
 from taurusdb_starrocks.fleet._budget import Budget
 from taurusdb_starrocks.fleet._targets import Target, Targets
 from taurusdb_starrocks.fleet._verbs import Options, Result, carry_out
 
-TICK = 1.0  # Seconds between looks whether the program is there.
-ROUND = 600.0  # Seconds after which what does not run yet is tried anew, with a line in the log.
-FIRST_RETRY, LAST_RETRY = 1.0, 300.0  # Seconds between rounds.
-# Counts suspend on Linux. Elsewhere the closest that there is.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+# Seconds of an attempt. What does not run then is tried again, with the credentials that the
+# program has sent since. A task that was not visited yet is visited all the same.
+ROUND = 60.0
 
 
-def clock() -> float:
-    """Seconds on a clock that counts suspend and ignores jumps."""
-    return time.clock_gettime(_CLOCK)
+def main(given: dict[str, Any], hears: int = 0, says: int = 1) -> None:
+    """Be the guardian of a fleet's window."""
+    guard(given, Fleet, hears, says)
 
 
-def main(given: Mapping[str, Any], hears: int = 0, says: int = 1) -> None:
-    """Be a guardian until its work is done. Only SIGKILL ends it earlier.
+class Fleet:
+    """The tasks of a fleet's window, for ``guard``.
 
     Args:
-        given: See ``Guardian``.
-        hears: Descriptor that the program's messages come from.
-        says: Descriptor that it says on that it is ready.
-    """
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    syslog.openlog("taurusdb-starrocks-guardian", syslog.LOG_PID, syslog.LOG_DAEMON)
-    try:
-        guardian = Guardian(given, hears)
-    except ReplicationError as error:
-        _say(says, {"failed": f"{type(error).__name__}: {error}"})
-        return
-    _say(says, {"ready": os.getpid()})
-    os.close(says)
-    guardian.run()
-
-
-def _say(handle: int, what: dict[str, Any]) -> None:
-    with suppress(OSError):  # The program may be gone already, which is what a guardian is for.
-        os.write(handle, json.dumps(what).encode() + b"\n")
-
-
-class Guardian:
-    """A guardian.
-
-    Args:
-        given: What the program sent: ``journal``; ``batch``, whose tasks are resumed; ``actor``,
-            the ID of the guardian's own; ``parent``, the program's process; ``left``, seconds until
-            the lease is over; ``clients``, how they are built, by endpoint and project;
-            ``options``; ``call_timeout``.
-        pipe: Where messages of the program come from.
+        given: ``journal``; ``batch``, whose tasks are resumed; ``actor``, the ID of the guardian's
+            own batch; ``left``, seconds until the lease ends; ``client``, how the clients are
+            built, by endpoint and project; ``options``; ``call_timeout``.
     """
 
-    def __init__(self, given: Mapping[str, Any], pipe: int = 0) -> None:
-        self._pipe = pipe
-        self._parent: int = given["parent"]
-        self._batch_id: str = given["batch"]
-        self._end = clock() + given["left"]
-        self._clients = given["clients"]
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        batch: str = given["batch"]
+        self.name = f"fleet {batch}"
+        self._batch_id = batch
+        self._clients: dict[tuple[str, str], dict[str, Any]] = {}
+        self.use(given["client"])
         options = dict(given["options"])
         options["poll"] = Poll(**options["poll"])
         options["timeout"] = ROUND
         self._options: Options = {**options, "connect": self._connect}  # type: ignore[typeddict-item]  # They came through a pipe.
         self._journal = Journal(given["journal"])
+        self._former = Former(self._journal, batch, given["actor"], given["left"])
         self._batch = Batch(
             self._journal,
             "resume",
             call_timeout=given["call_timeout"],
             settle=options["settle"],
-            heir_of=self._batch_id,
+            heir_of=batch,
             number=given["actor"],
         )
-        for endpoint, project_id, _ in self._clients:
-            self._connect(endpoint, project_id)  # What cannot be built is said early.
-        self._open = True
-        self._input = b""
-        self._over = False  # Whether the program has said that the window is over.
-        self._late: set[Target] = set()  # Whose pause may still leave a program that was stopped.
+        for endpoint, project_id in self._clients:
+            self._connect(endpoint, project_id)  # Wrong settings are reported early.
+        self._late: set[Target] = set()  # A program that was stopped may still send their pause.
 
     def _connect(self, endpoint: str | None, project_id: str | None) -> AsyncClient:
-        known = {
-            (its_endpoint, project): rebuild for its_endpoint, project, rebuild in self._clients
-        }
-        if (endpoint, project_id) not in known:
+        document = self._clients.get((endpoint or "", project_id or ""))
+        if document is None:
             raise ConfigurationError(f"The guardian knows of no {endpoint} and {project_id}.")
-        client: AsyncClient = Rebuild.from_document(known[endpoint, project_id]).build()
+        client: AsyncClient = Rebuild.from_document(document).build()
         return client
 
-    def run(self) -> None:
-        """Wait for the end of the window, and resume its tasks unless the program did."""
-        resumed = False
-        while True:
-            ends = self._over or os.getppid() != self._parent
-            late = clock() >= self._end
-            if ends or (late and not resumed):
-                self._resume("its lease is over" if late else "its program is gone", ends=ends)
-                resumed = True
-            if ends:
-                break
-            self._listen(TICK if late else min(TICK, max(0.0, self._end - clock())))
-        self._batch.close()
-        self._journal.close()
+    def read(self) -> Standing:
+        """What the journal says about the batch."""
+        return self._former.read()
 
-    def _listen(self, seconds: float) -> None:
-        """Take the program's messages until there are none for so long."""
-        if not self._open:
-            time.sleep(seconds)
-            return
-        if not select.select([self._pipe], [], [], seconds)[0]:
-            return
-        data = os.read(self._pipe, 65536)
-        self._open = bool(data)
-        *lines, self._input = (self._input + data).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
-            self._clients = message.get("clients", self._clients)
-            self._over = self._over or "over" in message
-            if "left" in message:
-                self._end = clock() + message["left"]
+    def alive(self) -> bool:
+        """Whether the program holds the lock of its batch."""
+        return self._former.alive()
 
-    def _resume(self, why: str, *, ends: bool) -> None:
-        """Resume what the batch has, round by round, until all runs."""
-        wait = FIRST_RETRY
-        while True:
-            try:
-                if self._round(why, everything=ends):
-                    return
-            except ReplicationError as error:
-                syslog.syslog(syslog.LOG_ERR, f"fleet {self._batch_id} ({why}): {error}")
-            time.sleep(wait)
-            wait = min(wait * 2, LAST_RETRY)
+    def use(self, client: Any) -> None:
+        """Build clients from other documents."""
+        self._clients = {(endpoint, project): document for endpoint, project, document in client}
 
-    def _round(self, why: str, *, everything: bool) -> bool:
-        """Try once; whether all runs."""
-        if everything and self._late:
-            late, self._late = self._late, set()
-            asyncio.run(self._bring(list(late), everything=True))
+    def take(self, *, expired: bool) -> bool:
+        """Take over what the batch has."""
+        return self._former.take(expired=expired) or bool(self._late)
+
+    def resume(self, *, release: bool) -> str:
+        """Resume what the batch has.
+
+        Args:
+            release: Whether to also resume the tasks whose pause a stopped program may have sent
+                since they were resumed.
+
+        Raises:
+            ReplicationError: Tasks may still be paused.
+        """
+        if release and self._late:
+            asyncio.run(self._bring(list(self._late), everything=True))
+            self._late.clear()
         found = list(self._targets())
         if not found:
-            return True
+            return "resumed nothing"
         result = asyncio.run(self._bring(found, everything=False))
-        syslog.syslog(
-            syslog.LOG_WARNING if result.complete else syslog.LOG_ERR,
-            f"fleet {self._batch_id} ({why}): resumed {result.counts['confirmed']}, "
-            f"{len(found) - result.counts['confirmed'] - result.counts['found']} may still be "
-            "paused",
-        )
-        return result.complete
+        return f"resumed {result.counts['confirmed']}"
 
     def _targets(self) -> Iterator[Target]:
         for place, names in batched(self._journal, self._batch_id):
@@ -181,8 +118,24 @@ class Guardian:
         targets = Targets(found, self._connect)
         try:
             budget = Budget(None, endless=True)
-            return await carry_out(
+            result = await carry_out(
                 self._batch, targets, budget, self._options, everything=everything
             )
         finally:
             await targets.aclose()
+        if not result.complete:
+            done = result.counts["confirmed"] + result.counts["found"]
+            first = next(result.outcomes())
+            raise ReplicationError(
+                f"{len(found) - done} of {len(found)} tasks, the first is {first.target.task_name} "
+                f"of {first.target.instance_id}: {first.error}"
+            )
+        return result
+
+    def failed(self, _error: ReplicationError) -> None:
+        """Nothing: each task has its own error in the journal."""
+
+    def close(self) -> None:
+        """Release the lock, and close the journal."""
+        self._batch.close()
+        self._journal.close()

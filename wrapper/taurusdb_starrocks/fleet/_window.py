@@ -6,31 +6,23 @@ import asyncio
 import itertools
 import logging
 import os
-import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 
 import attrs
 
-from taurusdb_starrocks import ConfigurationError, Poll, Rebuild, ReplicationError
-from taurusdb_starrocks.durable import (
-    Batch,
-    GuardianError,
-    Journal,
-    JournalError,
-    LeaseExpiredError,
-    Link,
-    batched,
-)
+from taurusdb_starrocks import Poll, Rebuild, ReplicationError
+from taurusdb_starrocks.durable import Batch, Journal, Watch, batched
 from taurusdb_starrocks.fleet._budget import Budget, most_errors
 from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
     CONCURRENCY,
     RATE,
     SETTLE,
+    TIMEOUT,
     Options,
     Result,
     carry_out,
@@ -40,34 +32,34 @@ from taurusdb_starrocks.fleet._verbs import (
 
 logger = logging.getLogger("taurusdb_starrocks.durable")
 
-SHARE = 0.5  # Of the lease that is left when a block begins, at least.
-WARN_AT = 0.2  # Of the lease that is left.
-TICK = 0.5  # Seconds between looks at the lease and the guardian.
-GUARDIAN = "taurusdb_starrocks.fleet._guardian"
+TICK = 0.05  # Seconds between checks that the guardian is done.
+NAMED = 10  # Tasks that an error names.
 
 
 class FleetError(ReplicationError):
-    """Targets of a window could not be paused, so that its block did not begin, or not be resumed.
+    """Targets of a window could not be paused, so its block did not begin, or not be resumed.
 
     Attributes:
-        result: What became of the targets. Those that may still be paused are in the journal, and
-            the guardian goes on with them.
+        result: What became of the targets.
+        may_be_paused: Whether targets may still be paused. Then they are in the journal: the
+            guardian goes on with them, and so does ``durable.recover``.
     """
 
-    def __init__(self, message: str, result: Result) -> None:
+    def __init__(self, message: str, result: Result, *, may_be_paused: bool) -> None:
         super().__init__(message)
         self.result = result
+        self.may_be_paused = may_be_paused
 
 
-class FleetWindow:
-    """An open window, as ``window`` gives it to its block.
+class _Handle:
+    """What the sync and the async window have in common.
 
     Attributes:
         id: ID of the window in the journal.
         result: What became of the targets when they were paused. Those ``found`` paused stay so.
     """
 
-    def __init__(self, batch: Batch, watch: _Watch, result: Result) -> None:
+    def __init__(self, batch: Batch, watch: Watch, result: Result) -> None:
         self.id = batch.id
         self.result = result
         self._batch = batch
@@ -75,149 +67,275 @@ class FleetWindow:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the lease is over; 0 when it is."""
+        """Seconds until the lease ends; 0 when it has ended."""
         return self._batch.left
 
     @property
     def expires(self) -> datetime:
-        """When the lease ends; in UTC, by the clock on the wall as it is now."""
+        """When the lease ends, in UTC."""
         return datetime.now(UTC) + timedelta(seconds=self._batch.left)
 
     def check(self) -> None:
-        """Make sure that the lease is not over.
+        """Make sure that the lease has not ended.
 
         Raises:
-            LeaseExpiredError: It is. The tasks run, or are about to.
+            LeaseExpiredError: It has. The tasks run, or are about to.
         """
-        if self._batch.left <= 0:
-            raise expired("The lease is over: the tasks are resumed, or about to be.")
+        self._batch.check()
+
+    def _extend(self, seconds: float) -> None:
+        self._batch.extend(seconds)
+        self._watch.tell(look=True)
+
+    def _guard(self, process_group: int, grace: float) -> None:
+        self._batch.guard(process_group, grace)
+        self._watch.tell(look=True)
+
+
+class FleetWindow(_Handle):
+    """An open window, as ``window`` gives it to its block."""
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end so many seconds from now. It never ends earlier than it would.
+        """Have the lease end this many seconds from now. It never ends earlier than before.
 
         Raises:
-            LeaseExpiredError: It is over. The tasks run, or are about to.
-            JournalError: It could not be written down, so the lease ends when it would.
+            LeaseExpiredError: It has ended. The tasks run, or are about to.
+            JournalError: It could not be recorded, so the lease ends when it would have.
         """
-        self.check()
-        self._batch.extend(seconds)
-        self._watch.tell(left=self._batch.left)
+        self._extend(seconds)
+
+    def guard(self, process_group: int, *, grace: float = 10.0) -> None:
+        """Have the guardian end a group of child processes before it resumes the tasks.
+
+        When the program is gone, the guardian waits for the group until the lease ends. Then, or
+        when the lease ends first, it sends SIGTERM to the group, and SIGKILL after ``grace``
+        seconds.
+
+        Args:
+            process_group: ID of the group, as of a child that was started with
+                ``process_group=0`` or ``start_new_session=True``.
+            grace: Seconds between the two signals.
+
+        Raises:
+            LeaseExpiredError: The lease has ended. The tasks run, or are about to.
+            JournalError: It could not be recorded.
+        """
+        self._guard(process_group, grace)
 
 
-def expired(message: str) -> LeaseExpiredError:
-    """The error of a lease that is over."""
-    return LeaseExpiredError(message, expired=datetime.now(UTC))
+class AsyncFleetWindow(_Handle):
+    """The same for coroutines, as ``awindow`` gives it to its block."""
+
+    async def extend(self, seconds: float) -> None:
+        """As ``FleetWindow.extend``."""
+        await asyncio.to_thread(self._extend, seconds)
+
+    async def guard(self, process_group: int, *, grace: float = 10.0) -> None:
+        """As ``FleetWindow.guard``."""
+        await asyncio.to_thread(self._guard, process_group, grace)
 
 
-class _Watch:
-    """Keeps a guardian there, and warns before the lease ends."""
+class _Watched:
+    """The window, for the watch that keeps its guardian running."""
+
+    guardian = "taurusdb_starrocks.fleet._guardian"
+    name = "fleet"
+
+    def __init__(self, batch: Batch, targets: Targets, options: Options) -> None:
+        self._batch = batch
+        self._targets = targets
+        self._options = {
+            "settle": options.get("settle", SETTLE),
+            "concurrency": options.get("concurrency", CONCURRENCY),
+            "rate": options.get("rate", RATE),
+            "poll": attrs.asdict(options.get("poll", Poll())),
+        }
+
+    def client(self) -> tuple[Any, bool]:
+        """How the clients are built again, one for each endpoint and project."""
+        documents, lasting = [], True
+        for (endpoint, project_id), client in self._targets.clients.items():
+            rebuild = client.rebuild()
+            lasting = lasting and rebuild.lasting
+            made = Rebuild("taurusdb_starrocks:AsyncClient", rebuild.arguments, rebuild.lasting)
+            documents.append((endpoint, project_id, made.to_document()))
+        return documents, lasting
+
+    def appoint(self, actor: str) -> dict[str, Any]:
+        """Write the guardian into the rows of the batch."""
+        self._batch.guarded_by(actor)
+        return {
+            "journal": str(self._batch.journal.path),
+            "batch": self._batch.id,
+            "left": self._batch.left,
+            "call_timeout": self._targets.call_timeout,
+            "options": self._options,
+        }
+
+    def closed(self) -> bool:
+        """Whether the journal has no task of the batch any more."""
+        return self._batch.closed()
+
+    def left(self) -> float:
+        """Seconds until the lease ends."""
+        return self._batch.left
+
+    def late(self) -> bool:
+        """Whether four fifths of the lease are over."""
+        return self._batch.late
+
+
+class _Window:
+    """A window from its first pause to its last resume."""
 
     def __init__(
         self,
-        batch: Batch,
-        targets: Targets,
+        targets: Source,
+        journal: Journal,
         lease: float,
+        guardian: bool,
+        max_errors: int | str | None,
+        reason: str,
         options: Options,
     ) -> None:
-        self._batch = batch
-        self._targets = targets
+        checked(max_errors, options)
+        self._options = options
+        self._max_errors = max_errors
         self._lease = lease
-        self._over = threading.Event()
-        self._changing = threading.Lock()
-        self._clients = self._built()
-        self._given = {
-            "journal": str(batch.journal.path),
-            "batch": batch.id,
-            "parent": os.getpid(),
-            "call_timeout": targets.call_timeout,
-            "options": {
-                "settle": options.get("settle", SETTLE),
-                "concurrency": options.get("concurrency", CONCURRENCY),
-                "rate": options.get("rate", RATE),
-                "poll": attrs.asdict(options.get("poll", Poll())),
-            },
-        }
-        self._link = self._start()
-        self._thread = threading.Thread(target=self._keep, name="fleet-watch", daemon=True)
-        self._thread.start()
+        self._targets = Targets(
+            targets, options.get("connect", connect), options.get("allow_endpoints", ())
+        )
+        self.batch = Batch(
+            journal,
+            "pause",
+            call_timeout=self._targets.call_timeout,
+            settle=options.get("settle", SETTLE),
+            lease=lease,
+            reason=reason,
+            kind="window",
+        )
+        self._process = os.getpid()
+        try:
+            self.watch = Watch(_Watched(self.batch, self._targets, options), guarded=guardian)
+        except BaseException:
+            self.batch.close()
+            raise
 
-    def _built(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """How the clients are built in the guardian; secrets included."""
-        found = []
-        for (endpoint, project_id), client in self._targets.clients.items():
-            try:
-                rebuild = client.rebuild()
-            except ConfigurationError as error:
-                raise ConfigurationError(
-                    f"{error.message} So there can be no guardian: with guardian=False, only this "
-                    "program and recover() resume the tasks. Nothing was sent."
-                ) from None
-            if not rebuild.lasting and not hasattr(self, "_clients"):
-                logger.warning(
-                    "fleet: the guardian gets a token whose end is unknown (tokens live 24 hours); "
-                    "once it has ended, only this program can resume the tasks"
-                )
-            made = Rebuild("taurusdb_starrocks:AsyncClient", rebuild.arguments, rebuild.lasting)
-            found.append((endpoint, project_id, made.to_document()))
-        return found
+    async def open(self) -> Result:
+        """Start the guardian and pause all, or say why not."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self.watch.start, self._process))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting  # It cannot be stopped, and is told at the end that the window is over.
+            raise
+        finally:
+            self.watch.keep()
+        budget = Budget(most_errors(self._max_errors, len(self._targets)))
+        result = await self._carry_out(self.batch, self._targets, budget)
+        if not result.complete:
+            failed = next(result.outcomes())
+            left = sum(result.counts.values()) - result.counts["confirmed"] - result.counts["found"]
+            raise FleetError(
+                f"{left} of {len(self._targets)} targets could not be paused. The block did not "
+                f"begin, and all are resumed. The first: {failed.target.task_name} of "
+                f"{failed.target.instance_id} is {failed.state}. {failed.error}",
+                result,
+                may_be_paused=False,
+            )
+        if self.batch.short:
+            raise self.batch.expired(
+                f"Pausing took so long that only {self.batch.left:.0f} s of the lease of "
+                f"{self._lease:g} s are left, less than a half. The block did not begin, and the "
+                "tasks are resumed."
+            )
+        self.watch.tell(look=True)
+        return result
 
-    def _start(self) -> Link:
-        actor = uuid.uuid4().hex
-        self._batch.guarded_by(actor)
-        given = {**self._given, "actor": actor, "clients": self._clients, "left": self._batch.left}
-        return Link(given, GUARDIAN)
+    async def close(self) -> None:
+        """Resume what the window has paused. The guardian goes on with what fails.
 
-    def _keep(self) -> None:
-        warned = False
-        while not self._over.wait(TICK):
-            late = self._batch.left <= WARN_AT * self._lease
-            if late and not warned:
-                logger.warning("fleet: %.0f s of the lease are left", self._batch.left)
-            warned = late
-            with self._changing:
-                self._renew()
+        In a forked child, which has a copy of the window, it does nothing.
+        """
+        if os.getpid() != self._process:
+            return
+        self.watch.end()
+        try:
+            result, expired = await self._resume()
+        except BaseException:
+            logger.error("fleet %s was interrupted at its end. %s", self.batch.id, self._who())  # noqa: TRY400  # The error goes on.
+            raise
+        finally:
+            # It ends when nothing is left, and otherwise goes on with that.
+            self.watch.tell(over=True)
+            self.batch.close()
+        if result is not None and not result.complete:
+            raise self._not_resumed(result)
+        if expired:
+            raise self.batch.expired(
+                "The lease ended before the block did, and the tasks were resumed."
+            )
 
-    def _renew(self) -> None:
-        """Start another guardian if it is gone, and hand it credentials that have changed."""
-        clients = self._built()
-        changed, self._clients = clients != self._clients, clients
-        if self._link.ended() and not self._over.is_set():
-            logger.warning("fleet: the guardian is gone, another is started")
-            self._link.close()
-            try:
-                self._link = self._start()
-            except (GuardianError, JournalError):
-                logger.exception("fleet: there is no guardian; another attempt follows")
-        elif changed:
-            self._link.tell({"clients": clients})
+    async def _resume(self) -> tuple[Result | None, bool]:
+        """Resume what is left, and say whether the lease is over: then the guardian is first."""
+        limit = time.monotonic() + self._options.get("timeout", TIMEOUT)
+        while True:
+            expired = self.batch.left <= 0
+            if expired:
+                self.watch.tell(over=True)
+                while not self.watch.ended() and time.monotonic() < limit:  # noqa: ASYNC110  # A process sets no event.
+                    await asyncio.sleep(TICK)
+            result = await self._resume_left()
+            if expired or result is None or result.complete or self.batch.left > 0:
+                return result, expired
 
-    def tell(self, **what: Any) -> None:
-        """Tell the guardian something."""
-        self._link.tell(what)
+    async def _resume_left(self) -> Result | None:
+        """Resume what the batch has; None if that is nothing."""
+        left = (
+            Target(place[2], name, None, place[0], place[1])
+            for place, names in batched(self.batch.journal, self.batch.id)
+            for name in names
+        )
+        first = next(left, None)
+        if first is None:
+            return None
+        found = Targets(itertools.chain([first], left), self._options.get("connect", connect))
+        heir = Batch(
+            self.batch.journal,
+            "resume",
+            call_timeout=found.call_timeout,
+            settle=self._options.get("settle", SETTLE),
+            heir_of=self.batch.id,
+            number=f"{self.batch.id}-closing",
+        )
+        try:
+            return await self._carry_out(heir, found, Budget(None, endless=True))
+        finally:
+            heir.close()
 
-    def stop(self) -> None:
-        """Start no other guardian any more."""
-        self._over.set()
-        with self._changing:  # One that is being started is told what comes next.
-            pass
+    async def _carry_out(self, batch: Batch, targets: Targets, budget: Budget) -> Result:
+        try:
+            return await carry_out(batch, targets, budget, self._options)
+        finally:
+            await targets.aclose()
 
-    def end(self) -> None:
-        """Tell the guardian that the window is over, and wait until it is gone."""
-        self.tell(over=True)
-        self._link.close()
+    def _not_resumed(self, result: Result) -> FleetError:
+        left = list(itertools.islice(result.outcomes(), NAMED + 1))
+        names = ", ".join(outcome.target.task_name for outcome in left[:NAMED])
+        more = " and others" if len(left) > NAMED else ""
+        return FleetError(
+            f"May still be paused: {names}{more}. A task that stays paused longer than the source "
+            f"keeps its binary log cannot catch up. {self._who()} The first error: {left[0].error}",
+            result,
+            may_be_paused=True,
+        )
 
-    def leave(self) -> None:
-        """Tell it the same, and leave it to go on with what does not run."""
-        threading.Thread(target=self.end, name="fleet-guardian", daemon=True).start()
-
-
-class _NoWatch:
-    """Without a guardian."""
-
-    def tell(self, **what: Any) -> None:
-        """Nobody listens."""
-
-    stop = end = leave = tell
+    def _who(self) -> str:
+        """Who resumes what this program did not."""
+        recover = "taurusdb_starrocks.durable.recover(journal)"
+        if self.watch.ended():
+            return f"No guardian resumes what is still paused: run {recover}."
+        return f"The guardian goes on to resume what is still paused, and so does {recover}."
 
 
 @contextmanager
@@ -234,8 +352,8 @@ def window(
     """A block in which all targets are paused, and after which they run, whatever happens.
 
     It is ``durable.window`` for a fleet: one guardian resumes all tasks when the program is gone
-    without having closed the window, and at the end of the lease; ``recover`` does where that was
-    killed too. Tasks that were found paused stay so.
+    without having closed the window, and when the lease ends; ``recover`` does if the guardian was
+    killed too. Tasks that were found paused stay paused.
 
     Args:
         targets: As for ``pause``.
@@ -245,7 +363,7 @@ def window(
         guardian: Whether there is a guardian.
         max_errors: How many targets may fail until no further one is paused. The block does not
             begin unless all are paused.
-        reason: Why the tasks are paused, for whoever reads the journal.
+        reason: Why the tasks are paused, for people who read the journal.
         **options: See ``Options``.
 
     Yields:
@@ -253,119 +371,42 @@ def window(
 
     Raises:
         FleetError: A target could not be paused: the block did not begin, and all were resumed. Or
-            one could not be resumed.
+            one could not be resumed, within ``timeout``.
         LeaseExpiredError: The lease ended before the block did, and the tasks were resumed. Or too
             little of it was left when they were paused: the block did not begin.
         GuardianError: There is no guardian. Nothing was sent.
         ConfigurationError: Targets or arguments are wrong. Nothing was sent.
         JournalError: The journal cannot be written. Nothing was sent.
     """
-    checked(max_errors, options)
-    found = Targets(targets, options.get("connect", connect), options.get("allow_endpoints", ()))
-    batch = Batch(
-        journal,
-        "pause",
-        call_timeout=found.call_timeout,
-        settle=options.get("settle", SETTLE),
-        lease=lease,
-        reason=reason,
-        kind="window",
-    )
+    made = _Window(targets, journal, lease, guardian, max_errors, reason, options)
     try:
-        process = os.getpid()
-        watch: Any = _Watch(batch, found, lease, options) if guardian else _NoWatch()
-        try:
-            yield _opened(batch, found, watch, lease, max_errors, options)
-        finally:
-            if os.getpid() == process:  # A forked child has a copy, which does nothing.
-                _close(batch, watch, options)
+        result = asyncio.run(made.open())
+        yield FleetWindow(made.batch, made.watch, result)
     finally:
-        batch.close()
+        asyncio.run(made.close())
 
 
-def _opened(
-    batch: Batch,
-    found: Targets,
-    watch: _Watch,
+@asynccontextmanager
+async def awindow(
+    targets: Source,
+    *,
+    journal: Journal,
     lease: float,
-    max_errors: int | str | None,
-    options: Options,
-) -> FleetWindow:
-    """Pause all, or say why not."""
-    budget = Budget(most_errors(max_errors, len(found)))
-    result = asyncio.run(_carried_out(batch, found, budget, options))
-    if not result.complete:
-        failed = next(result.outcomes())
-        raise FleetError(
-            f"{sum(result.counts.values()) - result.counts['confirmed'] - result.counts['found']} "
-            f"of {len(found)} targets could not be paused. The block did not begin, and all are "
-            f"resumed. The first: {failed.target.task_name} of {failed.target.instance_id} is "
-            f"{failed.state}. {failed.error}",
-            result,
-        )
-    if batch.left < SHARE * lease:
-        raise expired(
-            f"Pausing took so long that only {batch.left:.0f} s of the lease of {lease:g} s are "
-            "left, less than a half. The block did not begin, and the tasks are resumed."
-        )
-    return FleetWindow(batch, watch, result)
+    guardian: bool = True,
+    max_errors: int | str | None = 0,
+    reason: str = "",
+    **options: Unpack[Options],
+) -> AsyncIterator[AsyncFleetWindow]:
+    """``window`` for coroutines.
 
-
-async def _carried_out(batch: Batch, found: Targets, budget: Budget, options: Options) -> Result:
-    try:
-        return await carry_out(batch, found, budget, options)
-    finally:
-        await found.aclose()
-
-
-def _close(batch: Batch, watch: Any, options: Options) -> None:
-    """Resume what the window has paused; the guardian goes on with what fails."""
-    watch.stop()
-    over = batch.left <= 0
-    result: Result | None = None
-    left = True  # Whether there may be something to resume for the guardian.
-    try:
-        if over:
-            watch.end()  # It is resuming them.
-        result = _resumed(batch, options)
-        left = result is not None and not result.complete
-    finally:
-        if left:
-            watch.leave()
-        elif not over:
-            watch.end()
-    if result is not None and left:
-        first = [outcome.target.task_name for outcome in itertools.islice(result.outcomes(), 10)]
-        raise FleetError(
-            f"May still be paused: {', '.join(first)}"
-            f"{' and others' if len(first) == 10 else ''}. A task that stays paused longer than "
-            "the source keeps its binary log cannot catch up. The guardian goes on, and so does "
-            "taurusdb_starrocks.durable.recover(journal).",
-            result,
-        )
-    if over:
-        raise expired("The lease ended before the block did, and the tasks were resumed.")
-
-
-def _resumed(batch: Batch, options: Options) -> Result | None:
-    """Resume what the batch has; None if that is nothing."""
-    left = (
-        Target(place[2], name, None, place[0], place[1])
-        for place, names in batched(batch.journal, batch.id)
-        for name in names
-    )
-    first = next(left, None)
-    if first is None:
-        return None
-    found = Targets(itertools.chain([first], left), options.get("connect", connect))
-    heir = Batch(
-        batch.journal,
-        "resume",
-        call_timeout=found.call_timeout,
-        settle=options.get("settle", SETTLE),
-        heir_of=batch.id,
+    When its task is cancelled, the tasks are resumed before the cancellation goes on. Another
+    cancellation ends that: the guardian then resumes the rest.
+    """
+    made = await asyncio.to_thread(
+        _Window, targets, journal, lease, guardian, max_errors, reason, options
     )
     try:
-        return asyncio.run(_carried_out(heir, found, Budget(None, endless=True), options))
+        result = await made.open()
+        yield AsyncFleetWindow(made.batch, made.watch, result)
     finally:
-        heir.close()
+        await made.close()

@@ -86,7 +86,7 @@ def test_statuses_of_shells(
         (("orders_sync", "--all", "--max", "1m", "--", "true"), "Name tasks, or give --all."),
         (
             ("no_such_task", "--max", "1m", "--", "true"),
-            "lists no synchronization task no_such_task",
+            "has no synchronization task no_such_task",
         ),
         (("orders_sync", "--max", "1m", "--prompt", "--", "true"), "Interrupted."),
         (("orders_sync", "--max", "1m", "--region", "nowhere", "--", "true"), "Unknown region"),

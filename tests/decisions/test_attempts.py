@@ -160,7 +160,9 @@ def test_the_service_says_how_long(asked: float) -> None:
 @pytest.mark.parametrize("attempts", [0, -1, 1.0, True, "3"])
 def test_attempts_that_cannot_be(attempts: Any) -> None:
     """They are a whole number from 1."""
-    with pytest.raises(ConfigurationError, match=r"^attempts must be a number from 1, not "):
+    with pytest.raises(
+        ConfigurationError, match=r"^attempts must be an integer of at least 1, not "
+    ):
         RetryPolicy(attempts=attempts)
 
 
@@ -168,7 +170,7 @@ def test_attempts_that_cannot_be(attempts: Any) -> None:
 @pytest.mark.parametrize("value", [-0.1, math.inf, math.nan, True, "1", None])
 def test_times_that_cannot_be(name: str, value: Any) -> None:
     """They are numbers from 0, and 0 is one."""
-    with pytest.raises(ConfigurationError, match=f"^{name} must be a number from 0, not "):
+    with pytest.raises(ConfigurationError, match=f"^{name} must be a number of at least 0, not "):
         RetryPolicy(**{name: value})
     assert getattr(RetryPolicy(**{name: 0}), name) == 0
     assert getattr(RetryPolicy(**{name: 2.5}), name) == 2.5
@@ -245,7 +247,7 @@ def test_a_request_that_was_not_answered() -> None:
     error = Bench(kept).come_to()
     assert type(error) is NotSentError
     assert error.message == (
-        "the connection was refused. The request did not leave: it is safe to repeat."
+        "the connection was refused. The request was not sent: it is safe to repeat."
     )
     assert error.lasting
     assert error.__cause__ is kept
@@ -385,7 +387,7 @@ class Always(RetryPolicy):
 @pytest.mark.parametrize("first", [lost(), reply(500)], ids=str)
 @pytest.mark.parametrize("last", [unsent(), reply(429), reply(400, OWN | {"request_id": "r"})])
 def test_doubt_stays(first: Any, last: Any) -> None:
-    """Once an attempt at a change ended unknown, so does the call."""
+    """If the outcome of one attempt at a change is unknown, so is the outcome of the call."""
     error = Bench(first, last, last, policy=Always()).come_to()
     assert type(error) is OutcomeUnknownError
     assert not error.harmless
@@ -399,7 +401,8 @@ def test_the_words_of_doubt() -> None:
     """They name the last unknown attempt and the last one."""
     error = Bench(reply(500), lost(), reply(400), policy=Always()).come_to()
     assert error.message == (
-        "An earlier attempt ended unknown (the connection was reset), and the last one failed: No. "
+        "The outcome of an earlier attempt is unknown (the connection was reset), and the last "
+        "attempt failed: No. "
         "The task may have changed: read its stage before you repeat it."
     )
 

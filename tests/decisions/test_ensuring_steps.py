@@ -137,7 +137,7 @@ def test_the_timeout() -> None:
     error = caught.value
     assert error.message == (
         "The task orders is not paused after 42.0 s, last seen in stage 'Incremental'. The job may "
-        "still bring it there: read its stage before you do anything that depends on it."
+        "still finish: check its stage before you do anything that depends on it."
     )
     assert (error.instance_id, error.task_name) == (INSTANCE, "orders")
     assert error.task is not None
@@ -281,12 +281,12 @@ def test_a_task_that_failed(stage: str, status: str, says: str) -> None:
         pause(world, ["events", "orders"])
     assert world.log == ["list"]
     assert caught.value.message == (
-        f"The task orders {says} and will not be paused by itself: see to it on the instance."
+        f"The task orders {says} and will not be paused on its own: check the task on the instance."
     )
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "orders")
     assert caught.value.task.stage_text == stage
     world.scripts["resume orders"] = [lambda: "accepted"]
-    with pytest.raises(TaskFailedError, match="will not be running by itself"):
+    with pytest.raises(TaskFailedError, match="will not be running on its own"):
         resume(world, ["orders"])
     assert world.log == ["list", ("resume", "orders"), 5.0, "list"]
 
@@ -304,7 +304,7 @@ def test_one_task() -> None:
     task = drive(find(INSTANCE, "events"), world.perform)
     assert (task.name, task.stage) == ("events", Stage.PAUSED)
     assert world.deadlines["list"] == [None]
-    with pytest.raises(NotFoundError, match="lists no synchronization task none") as caught:
+    with pytest.raises(NotFoundError, match="has no synchronization task none") as caught:
         drive(find(INSTANCE, "none"), world.perform)
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "none")
 
@@ -333,7 +333,7 @@ def test_a_task_that_is_absent() -> None:
     with pytest.raises(NotFoundError) as caught:
         pause(world, ["orders", "none", "nil"])
     assert world.changes == []
-    assert f"Instance {INSTANCE} lists no synchronization task none, nil." in caught.value.message
+    assert f"Instance {INSTANCE} has no synchronization task none, nil." in caught.value.message
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "none")
     assert caught.value.status == 200
 
@@ -347,7 +347,7 @@ def test_a_task_that_vanishes() -> None:
     world.becomes(30.0, "orders", "Paused")
     assert wait(world, PAUSE).stage is Stage.PAUSED
     world = World(events="Full")
-    with pytest.raises(NotFoundError, match="lists no synchronization task orders"):
+    with pytest.raises(NotFoundError, match="has no synchronization task orders"):
         wait(world, PAUSE)
     assert world.sleeps == [5.0, 10.0]
 

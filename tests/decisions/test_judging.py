@@ -91,18 +91,18 @@ UNUSABLE = [
     (reply(200, b'{"job_id": "\xff"}'), "200 has no JSON object"),
     (reply(200, b"[" * 100_000), "200 has no JSON object"),
     (reply(200, {"job_id": "a"}, content_type="text/html"), "200 has no JSON object"),
-    (reply(201, {"job_id": "a"}), "201 is not one of the service's own"),
-    (reply(204), "204 is not one of the service's own"),
-    (reply(299, {"job_id": "a"}), "299 is not one of the service's own"),
-    (reply(300), "300 is a redirect, which is never followed; check the endpoint"),
-    (reply(399), "399 is a redirect, which is never followed; check the endpoint"),
-    (reply(500), "500 is not one of the service's own"),
-    (reply(599), "599 is not one of the service's own"),
-    (reply(600, OWN), "600 is not one of the service's own: DBS.108000 It is broken"),
-    (reply(199, OWN), "199 is not one of the service's own: DBS.108000 It is broken"),
-    (reply(502, GATEWAY), "502 is not one of the service's own: APIGW.0301 It is broken"),
-    (reply(500, {"error_code": "APIG.1"}), "500 is not one of the service's own: APIG.1"),
-    (reply(500, {"error_msg": "Oh. "}), "500 is not one of the service's own:  Oh"),
+    (reply(201, {"job_id": "a"}), "201 does not come from the service"),
+    (reply(204), "204 does not come from the service"),
+    (reply(299, {"job_id": "a"}), "299 does not come from the service"),
+    (reply(300), "300 is a redirect, and redirects are not followed; check the endpoint"),
+    (reply(399), "399 is a redirect, and redirects are not followed; check the endpoint"),
+    (reply(500), "500 does not come from the service"),
+    (reply(599), "599 does not come from the service"),
+    (reply(600, OWN), "600 does not come from the service: DBS.108000 It is broken"),
+    (reply(199, OWN), "199 does not come from the service: DBS.108000 It is broken"),
+    (reply(502, GATEWAY), "502 does not come from the service: APIGW.0301 It is broken"),
+    (reply(500, {"error_code": "APIG.1"}), "500 does not come from the service: APIG.1"),
+    (reply(500, {"error_msg": "Oh. "}), "500 does not come from the service:  Oh"),
     (Reply(200, {}, b"", "is too long"), "200 has a body that is too long"),
 ]
 
@@ -206,8 +206,8 @@ def test_a_call_that_the_service_does_not_have(status: int, operation: Any, sinc
     error = judged(reply(status, GATEWAY | {"request_id": "r"}), operation)
     assert type(error) is UnsupportedOperationError
     assert error.message == (
-        f"It is broken. This service does not have the call {operation.name}: it follows an older "
-        f"contract than {since}, or it is another service. What it does have goes on working."
+        f"It is broken. This service does not have the call {operation.name}: it implements a "
+        f"contract older than {since}, or it is another service. Its other calls keep working."
     )
     assert (error.status, error.code, error.request_id) == (status, "APIGW.0301", "r")
     assert judged(reply(status), operation).message.startswith(f"{NO_REASON} This service")

@@ -228,7 +228,7 @@ def test_a_total_that_is_never_reached() -> None:
     assert reading.names == names_of(4)
     assert reading.error is not None
     assert str(reading.error).startswith(
-        "The list of tasks could not be read as a whole: 4 of 5 tasks were seen. "
+        "The list of tasks could not be read completely: 4 of 5 tasks were seen. "
     )
     assert reading.error.harmless
     # By records, by pages as long as the first, by records, by pages as long as may be, and again.

@@ -74,10 +74,10 @@ def test_zero() -> None:
     """Only the first poll may come at once."""
     assert Poll(first=0).first == 0
     for name in ("interval", "longest"):
-        with pytest.raises(ConfigurationError, match=f"^Poll.{name} must be .* above 0"):
+        with pytest.raises(ConfigurationError, match=f"^Poll.{name} must be .* more than 0"):
             Poll(**{name: 0})
     for name in ("timeout", "settle"):
-        with pytest.raises(ConfigurationError, match=f"^{name} must be .* above 0"):
+        with pytest.raises(ConfigurationError, match=f"^{name} must be .* more than 0"):
             Patience(**{name: 0})
 
 

@@ -220,8 +220,8 @@ def test_time_that_is_over_while_resuming() -> None:
     assert caught.value.block_error is None
     assert caught.value.message == (
         "May still be paused: events. A task that stays paused longer than the source keeps its "
-        "binary log cannot catch up. Read its stage, and resume it by hand, once more if a pause "
-        "that is under way stops it afterwards: "
+        "binary log cannot catch up. Check the stage and resume the task yourself, again if a "
+        "pause that is still in progress stops it later: "
         f"client.ensure_running('{INSTANCE}', 'events')"
     )
     cause = caught.value.__cause__
@@ -404,8 +404,8 @@ def test_a_pause_that_never_comes_is_named() -> None:
     cause = caught.value.__cause__
     assert isinstance(cause, WaitTimeoutError)
     assert cause.message == (
-        "A pause of the task orders was requested and not seen to take effect within 60.0 s, last "
-        "seen in stage 'Incremental'. It may still come."
+        "A pause of the task orders was requested, but polls did not show it within 60.0 s, last "
+        "seen in stage 'Incremental'. It may still take effect."
     )
     assert (cause.instance_id, cause.task_name) == (INSTANCE, "orders")
 

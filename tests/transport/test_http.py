@@ -124,7 +124,7 @@ MALFORMED = "is not HTTP: its status line or a header is malformed"
         (CHUNKED + b"0\r\n" + b"X-A: b\r\n" * 20_000,
          "its headers are too long"),
         (CHUNKED + b"1;" + b"x" * 200_000, "its headers are too long"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 21, "informational responses without end"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 21, "too many informational responses"),
     ],
 )  # fmt: skip
 def test_no_response(data: bytes, words: str) -> None:
@@ -202,10 +202,10 @@ LARGE = gzip.compress(bytes(LARGEST_BODY + 1), mtime=0)
         ("gzip\r\nContent-Encoding: gzip", gzip.compress(PACKED, mtime=0),
          "has the unknown encoding 'gzip, gzip'"),
         ("gzip", DOCUMENT, "cannot be decoded"),
-        ("gzip", PACKED[:-1], "ends before its encoding does"),
+        ("gzip", PACKED[:-1], "ends before the end of its encoding"),
         ("gzip", PACKED[:-4] + b"wxyz", "cannot be decoded"),
-        ("deflate", zlib.compress(DOCUMENT)[:-1], "ends before its encoding does"),
-        ("gzip", PACKED + b"more", "goes on after its encoding has ended"),
+        ("deflate", zlib.compress(DOCUMENT)[:-1], "ends before the end of its encoding"),
+        ("gzip", PACKED + b"more", "has data after the end of its encoding"),
         ("gzip", LARGE, "is larger than 1048576 bytes"),
     ],
 )  # fmt: skip

@@ -139,7 +139,7 @@ def test_proxy_that_cannot_be_used(address: str, words: str) -> None:
     """The variable is named and the reason given, but neither address nor password shown."""
     proxies = Proxies({"HTTPS_PROXY": address})
     assert str(proxies.to(Origin("http", "s", 80)).first) == "http://s"
-    with pytest.raises(ConfigurationError, match="that the environment names") as caught:
+    with pytest.raises(ConfigurationError, match="The proxy from the environment") as caught:
         proxies.to(Origin("https", "s", 443))
     assert "(HTTPS_PROXY) cannot be used: " in str(caught.value)
     assert words in str(caught.value)

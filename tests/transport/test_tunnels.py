@@ -92,7 +92,7 @@ def test_refused_tunnel_is_not_sent(
         (b"HTTP/1.1 200 Conn", "closed the connection before a complete response"),
         (b"220 mail.example ESMTP\r\n\r\n", "is not HTTP: its status line or a header"),
         (ESTABLISHED + b"x", "sent more than the response to CONNECT"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 21, "informational responses without end"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 21, "too many informational responses"),
     ],
     ids=["nothing", "half", "mail", "more", "informational"],
 )

@@ -144,6 +144,6 @@ def test_only_coroutine_functions_have_async_windows(
 ) -> None:
     """Anything else is refused when it is decorated."""
     client = AsyncClient(**settings)
-    with pytest.raises(ConfigurationError, match="coroutine functions only"):
+    with pytest.raises(ConfigurationError, match="only coroutine functions"):
         client.paused(INSTANCE, "orders_sync")(function)
     assert service.asked == []

@@ -58,7 +58,7 @@ def test_defaults_that_cannot_be(open_client: Any, settings: dict[str, Any]) -> 
 def test_task_and_its_absence(client: Any) -> None:
     """One task by its name, or the error that it is not there."""
     assert client.task(INSTANCE, "archive_sync").stage is Stage.PAUSED
-    with pytest.raises(NotFoundError, match="lists no synchronization task no_such_task") as caught:
+    with pytest.raises(NotFoundError, match="has no synchronization task no_such_task") as caught:
         client.task(INSTANCE, "no_such_task")
     assert (caught.value.instance_id, caught.value.task_name) == (INSTANCE, "no_such_task")
 

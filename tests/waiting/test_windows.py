@@ -79,7 +79,7 @@ def test_a_window_is_for_one_block(client: Any, service: Service) -> None:
     with window:
         pass
     service.asked.clear()
-    with pytest.raises(ConfigurationError, match="one block"), window:
+    with pytest.raises(ConfigurationError, match="used only once"), window:
         pytest.fail("the block must not begin")
     assert service.asked == []
 
@@ -98,7 +98,7 @@ def test_what_was_paused_before_is_told(
         assert {task.stage for task in tasks} == {Stage.PAUSED}
     (warning,) = messages(caplog, logging.WARNING)
     assert "archive_sync" in warning
-    assert "leaves them so" in warning
+    assert "leaves them paused" in warning
     assert "orders_sync" not in warning
     assert service.stages["archive_sync"] == "Paused"
 
@@ -113,7 +113,7 @@ def test_the_night_after_a_bad_night_is_told(
     with client.paused(INSTANCE, "orders_sync"):
         pass
     assert service.stages["orders_sync"] == "Paused"
-    assert any("found paused already" in text for text in messages(caplog, logging.WARNING))
+    assert any("were already paused" in text for text in messages(caplog, logging.WARNING))
     with client.paused(INSTANCE, "orders_sync", already_paused="resume"):
         assert service.stages["orders_sync"] == "Paused"
     assert service.stages["orders_sync"] == "Incremental"
@@ -233,7 +233,7 @@ def test_a_resume_that_is_refused_because_it_runs(client: Any, service: Service)
 
 
 def test_a_resume_that_fails(client: Any, service: Service) -> None:
-    """The error names the task, shows the line to run by hand, and says why."""
+    """The error names the task, shows the code that resumes it, and says why."""
     with pytest.raises(
         NotResumedError, match=r"client\.ensure_running\('9ac.*in17', 'orders_sync'\)"
     ) as caught:  # Read as written.
@@ -404,7 +404,7 @@ def test_a_pause_that_never_shows_is_named(
     assert 0.2 <= time.monotonic() - started < 2
     assert isinstance(caught.value.block_error, error)
     assert isinstance(caught.value.__cause__, WaitTimeoutError)
-    assert "It may still come" in str(caught.value.__cause__)
+    assert "It may still take effect" in str(caught.value.__cause__)
 
 
 def test_a_pause_without_a_response_that_never_shows(client: Any, service: Service) -> None:

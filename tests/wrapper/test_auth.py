@@ -500,7 +500,7 @@ def test_refused_login_is_remembered(make: Maker, status: int) -> None:
     client = make(auth=iam.auth(), transport=iam.wire)
     for attempts in (1, 0):
         with pytest.raises(
-            AuthenticationError, match=r"login at iam\.example\.com was refused"
+            AuthenticationError, match=r"login at iam\.example\.com was rejected"
         ) as it:
             client.pause()
         assert (it.value.status, it.value.request_id) == (status, "r")
@@ -785,7 +785,7 @@ def test_projects_that_are_no_list(projects: Any) -> None:
 def test_project_with_an_impossible_id(project_id: Any) -> None:
     """An ID that no project can have is not handed on."""
     wire = Wire(httpx.Response(200, json={"projects": [{"id": project_id}]}))
-    with pytest.raises(OutcomeUnknownError, match="ID that no project can have"):
+    with pytest.raises(OutcomeUnknownError, match="returned an invalid project ID"):
         find(wire)
 
 

@@ -76,10 +76,10 @@ BROKEN = [
     ("br", JOB, "has the unknown encoding 'br'"),
     ("gzip, gzip", gzip.compress(gzip.compress(JOB)), "has the unknown encoding"),
     ("gzip", JOB, "cannot be decoded"),
-    ("gzip", gzip.compress(JOB)[:-1], "ends before its encoding does"),
+    ("gzip", gzip.compress(JOB)[:-1], "ends before the end of its encoding"),
     ("gzip", gzip.compress(JOB)[:-4] + b"wxyz", "cannot be decoded"),
-    ("deflate", zlib.compress(JOB)[:-1], "ends before its encoding does"),
-    ("gzip", gzip.compress(JOB) + b"more", "goes on after its encoding has ended"),
+    ("deflate", zlib.compress(JOB)[:-1], "ends before the end of its encoding"),
+    ("gzip", gzip.compress(JOB) + b"more", "has data after the end of its encoding"),
     ("gzip", gzip.compress(padded(MEGABYTE + 1)), "is larger than 1048576 bytes"),
     ("gzip", b"", "has no JSON object"),
 ]
@@ -187,7 +187,7 @@ except OutcomeUnknownError as error:
     [
         ("plain", 64, "is larger than"),
         ("bomb", 200, "is larger than"),
-        ("tail", 64, "goes on after"),
+        ("tail", 64, "has data after"),
     ],
 )
 def test_memory_stays_flat(kind: str, body: str, size: int, words: str) -> None:
@@ -400,7 +400,7 @@ def test_proxy_that_cannot_be_used(make: Maker, address: str) -> None:
     """A proxy of a kind that is not supported is a ConfigurationError that does not show it."""
     environ = {"HTTPS_PROXY": address.replace("127.0.0.1", "user:hunter2@127.0.0.1")}
     client = make(endpoint="https://127.0.0.1:1", environ=environ)
-    with pytest.raises(ConfigurationError, match="proxy that the environment names") as caught:
+    with pytest.raises(ConfigurationError, match="The proxy from the environment") as caught:
         client.pause()
     assert "hunter2" not in str(caught.value)
 

@@ -123,9 +123,11 @@ def test_two_parts_of_a_login_that_are_missing(make: Maker) -> None:
 
 @pytest.mark.parametrize("kept", KEYS)
 def test_half_an_access_key(make: Maker, kept: str) -> None:
-    """Half an access key says which half is missing, and is not passed over."""
+    """An incomplete access key is an error that says which half is missing."""
     (missing,) = set(KEYS) - {kept}
-    with pytest.raises(ConfigurationError, match=f"Half an access key: {missing} is missing"):
+    with pytest.raises(
+        ConfigurationError, match=f"The access key is incomplete: {missing} is missing"
+    ):
         make(auth=None, environ={kept: "x"})
 
 

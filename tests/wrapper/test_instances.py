@@ -117,7 +117,9 @@ def test_service_of_an_older_contract(make: Maker, contract: str, lacking: set[s
             if name not in lacking:
                 assert call(client)
                 continue
-            with pytest.raises(UnsupportedOperationError, match="follows an older contract") as e:
+            with pytest.raises(
+                UnsupportedOperationError, match="implements a contract older than"
+            ) as e:
                 call(client)
             assert (e.value.status, e.value.code, e.value.attempts) == (404, "APIGW.0101", 1)
             assert e.value.request_id

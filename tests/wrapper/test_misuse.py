@@ -51,7 +51,7 @@ def test_options_of_a_wait(make: Maker, verb: str, options: dict[str, Any]) -> N
 def test_unknown_option_is_named(make: Maker) -> None:
     """With those that there are."""
     options = "timeout, poll, settle, progress, accepted, recorder"
-    words = rf"^Unknown: intervall\. Waiting takes {options}\.$"
+    words = rf"^Unknown argument: intervall\. The arguments for waiting are {options}\.$"
     with pytest.raises(ConfigurationError, match=words):
         make().do("ensure_paused", INSTANCE, TASK, intervall=5)
 
@@ -75,12 +75,15 @@ def test_what_to_do_about_paused_tasks(make: Maker, mode: Any) -> None:
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ({"first": "x"}, "Poll.first must be a number of seconds from 0 and up to 1000000"),
-        ({"first": -1}, "Poll.first must be a number of seconds from 0 and up to 1000000"),
-        ({"first": math.inf}, "Poll.first must be a number of seconds from 0 and up to 1000000"),
-        ({"interval": math.nan}, "Poll.interval must be a number of seconds above 0"),
-        ({"interval": 0}, "Poll.interval must be a number of seconds above 0"),
-        ({"longest": 0}, "Poll.longest must be a number of seconds above 0"),
+        ({"first": "x"}, "Poll.first must be a number of seconds, at least 0 and at most 1000000"),
+        ({"first": -1}, "Poll.first must be a number of seconds, at least 0 and at most 1000000"),
+        (
+            {"first": math.inf},
+            "Poll.first must be a number of seconds, at least 0 and at most 1000000",
+        ),
+        ({"interval": math.nan}, "Poll.interval must be a number of seconds, more than 0"),
+        ({"interval": 0}, "Poll.interval must be a number of seconds, more than 0"),
+        ({"longest": 0}, "Poll.longest must be a number of seconds, more than 0"),
         ({"interval": 20, "longest": 10}, "Poll.interval must not be longer than Poll.longest"),
     ],
     ids=str,
@@ -172,11 +175,11 @@ def test_an_async_client_in_a_second_loop() -> None:
 
 
 def test_an_async_client_without_a_loop() -> None:
-    """A coroutine that something else than asyncio runs, or nothing, is told so."""
+    """The error says that asyncio does not run."""
     wire = Wire()
     client = AsyncClient(**{**SETTINGS, "auth": TokenAuth(TOKEN), "transport": wire})
     call = client.pause(INSTANCE, TASK)
-    with pytest.raises(ConfigurationError, match="needs an event loop of asyncio"):
+    with pytest.raises(ConfigurationError, match="needs an asyncio event loop"):
         call.send(None)
     assert wire.sent == []
 

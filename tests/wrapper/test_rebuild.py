@@ -111,7 +111,7 @@ def test_a_token_is_replaced() -> None:
     with pytest.raises(ConfigurationError, match="not shown"):
         auth.replace("bad\ntoken")
     assert auth.headers(REQUEST) == {"X-Auth-Token": "second"}
-    with pytest.raises(ConfigurationError, match="call a function"):
+    with pytest.raises(ConfigurationError, match="comes from a function"):
         TokenAuth(lambda: "token").replace("other")
 
 
@@ -157,7 +157,7 @@ def test_a_retry_policy_of_ones_own_is_left_out() -> None:
     [
         ({"ssl_context": ssl.create_default_context()}, "ssl_context="),
         ({"transport": httpx.MockTransport(lambda _: httpx.Response(200))}, "transport="),
-        ({"auth": TokenAuth(lambda: "token")}, "TokenAuth cannot be built in another process"),
+        ({"auth": TokenAuth(lambda: "token")}, "TokenAuth cannot be created in another process"),
     ],
 )
 def test_a_client_that_cannot_be(settings: dict[str, Any], words: str) -> None:

@@ -111,7 +111,7 @@ def test_redirect_is_an_unknown_outcome_and_not_followed(
     wire = Wire(
         httpx.Response(status, headers={"Location": location.encode()}, json={"job_id": "j"})
     )
-    with pytest.raises(OutcomeUnknownError, match="is a redirect, which is never followed"):
+    with pytest.raises(OutcomeUnknownError, match="is a redirect, and redirects are not followed"):
         make(transport=wire).pause()
     assert len(wire.sent) == 1
 

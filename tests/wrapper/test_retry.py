@@ -306,9 +306,11 @@ CERTAIN = [
 @pytest.mark.parametrize("first", UNKNOWN, ids=label)
 @pytest.mark.parametrize("last", CERTAIN, ids=label)
 def test_doubt_stays(make: Maker, first: Any, last: Any) -> None:
-    """Once an attempt at a change ended unknown, so does the call, whatever came later."""
+    """If the outcome of one attempt at a change is unknown, so is the outcome of the call."""
     client = make(transport=Wire(first, last), retry=Eager(attempts=2))
-    with pytest.raises(OutcomeUnknownError, match="An earlier attempt ended unknown") as caught:
+    with pytest.raises(
+        OutcomeUnknownError, match="The outcome of an earlier attempt is unknown"
+    ) as caught:
         client.pause()
     assert not caught.value.harmless
     assert caught.value.attempts == 2

@@ -88,7 +88,7 @@ __all__ = [
     "spec",
 ]
 
-# Imported when they are first used: a program pays for what it uses, a command at every start.
+# Imported on first use, so that importing the package is fast.
 _LATER = {
     "AccessKeyAuth": "_credentials.access_key",
     "AlreadyPausedError": "_errors",

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class AsyncClient(Verbs):
-    """The same verbs for coroutines of one event loop of asyncio, which may share it."""
+    """The methods of ``Client`` as coroutines. All coroutines of one asyncio loop can share it."""
 
     def _connect(self, plan: Plan) -> AuthenticatedClient:
         from taurusdb_starrocks import _generated  # noqa: PLC0415  # As in Verbs.
@@ -168,12 +168,12 @@ class AsyncClient(Verbs):
     ) -> AsyncWindow[Any]:
         """As ``Client.paused``, for ``async with``.
 
-        What cancels the block does not cancel the resuming, which then takes ``settle`` seconds at
-        most. A further ``cancel()`` of the task ends it with a ``NotResumedError``.
+        If the block is cancelled, the tasks are still resumed, but for at most ``settle`` seconds.
+        Another ``cancel()`` of the asyncio task stops this with a ``NotResumedError``.
 
-        In the main thread, Ctrl-C is such a cancellation too while the window opens, closes or
-        waits, under ``asyncio.run`` and where Python's own handler for SIGINT is installed. At the
-        end, ``KeyboardInterrupt`` or ``NotResumedError`` is raised; the latter is logged as well.
+        In the main thread, Ctrl-C acts as a cancellation while the window opens, closes or waits.
+        This requires ``asyncio.run`` or Python's default handler for SIGINT. At the end,
+        ``KeyboardInterrupt`` or ``NotResumedError`` is raised; ``NotResumedError`` is also logged.
         """
         make = self._pausing(instance_id, task_name, already_paused, options)
         return AsyncWindow(make, self._perform, single=isinstance(task_name, str))
@@ -191,7 +191,7 @@ class AsyncClient(Verbs):
             return read(await call.asyncio_detailed(**arguments))
 
     async def aclose(self) -> None:
-        """Close the connections. A later call is a ``ConfigurationError``."""
+        """Close the connections. Later calls raise ``ConfigurationError``."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Client(Verbs):
-    """Pauses and resumes synchronization tasks. May be shared by threads, and used after a fork."""
+    """Pauses and resumes synchronization tasks. Threads can share it, and it works after a fork."""
 
     def _connect(self, plan: Plan) -> AuthenticatedClient:
         from taurusdb_starrocks import _generated  # noqa: PLC0415  # As in Verbs.
@@ -59,7 +59,7 @@ class Client(Verbs):
         return self._run(self._changing(PAUSE, instance_id, task_name))
 
     def resume(self, instance_id: str, task_name: str) -> Job:
-        """Request that one paused synchronization task continues; return the accepted job.
+        """Request that one paused synchronization task resumes; return the accepted job.
 
         It has the arguments and errors of ``pause``. Use ``ensure_running`` to wait until the task
         runs.
@@ -77,11 +77,11 @@ class Client(Verbs):
     ) -> list[Task]: ...
 
     def ensure_paused(self, instance_id: str, task_name: Names, **options: Unpack[Waiting]) -> Any:
-        """Pause tasks that are not paused yet and wait until all are; return them as last seen.
+        """Pause tasks and wait until all are paused; return them as shown by the last poll.
 
-        It is safe to repeat: a task that is paused is left alone. A request whose response was
-        lost, or that was refused with 400, is settled by polling: for ``settle`` seconds it is
-        repeated whenever two polls show that nothing happened, and then its error is raised.
+        It is safe to repeat: tasks that are already paused are not paused again. If the response to
+        a request was lost, or was a 400, the client polls to find out what happened. It repeats the
+        request whenever two polls show no change. After ``settle`` seconds it raises the error.
 
         Args:
             instance_id: StarRocks instance.
@@ -90,11 +90,11 @@ class Client(Verbs):
 
         Raises:
             ConfigurationError: An argument is malformed. Nothing was sent.
-            WaitTimeoutError: A task was not seen paused in time. It may still become so.
-            TaskFailedError: A task is or turned abnormal, or was cancelled.
-            NotFoundError: The instance does not exist, or lists no such task.
-            OutcomeUnknownError: A request's response was lost and could not be settled in time.
-            ServiceError: The service refused. Tasks that were named before may be paused.
+            WaitTimeoutError: A task was not paused in time. It may still become paused.
+            TaskFailedError: A task is abnormal or was cancelled.
+            NotFoundError: The instance or one of the tasks does not exist.
+            OutcomeUnknownError: A response was lost, and the polls did not show the result in time.
+            ServiceError: The service refused. Tasks that come earlier in the list may be paused.
         """
         return self._run(self._ensuring(convergence.ensure_paused, instance_id, task_name, options))
 
@@ -126,25 +126,25 @@ class Client(Verbs):
         earlier: Earlier | None = None,
         **options: Unpack[Waiting],
     ) -> Any:
-        """Resume tasks and wait until all run; return them as last seen.
+        """Resume tasks and wait until all run; return them as shown by the last poll.
 
-        It is safe to repeat, and it always sends a request: that a task runs proves nothing while
-        a pause may be under way. It ends when each request was accepted and the task seen running,
-        or refused and the task seen running twice. It cannot know of a pause that was requested
-        elsewhere, or earlier, and has not taken effect: such a task may still become paused
-        afterwards.
+        It is safe to repeat. It always sends a request, because a task that runs may have a pause
+        in progress. It returns when, for each task, the request was accepted and a poll shows the
+        task running, or the request was refused and two polls show it running. It does not know
+        about a pause that was requested elsewhere or earlier and has not taken effect: such a task
+        can still become paused afterwards.
 
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several; for several, the result is a list in the same order.
-            earlier: What is known of the requests of somebody who is gone and whose tasks these
-                are. They are then resumed as a window does it: the others too when one fails, and
-                again what failed in a way that may pass.
+            earlier: What is known about the earlier requests of a program that has ended, whose
+                tasks you take over. The tasks are then resumed as at the end of a window: if one
+                fails, the others are still resumed, and temporary failures are retried.
             **options: How to wait, see ``Waiting``.
 
         Raises:
             ReplicationError: As for ``ensure_paused``. The tasks may still be paused.
-            NotResumedError: With ``earlier``, in place of these; it names the tasks.
+            NotResumedError: With ``earlier``, instead of these errors. It names the tasks.
         """
         if earlier is None:
             steps = self._ensuring(convergence.ensure_running, instance_id, task_name, options)
@@ -155,16 +155,17 @@ class Client(Verbs):
     def tasks(self, instance_id: str) -> Iterator[Task]:
         """An iterator over all synchronization tasks of an instance, each once.
 
-        It reads a page when the tasks of the one before are used up: nothing is sent before the
-        first is taken, and errors come from taking the next. A task that the service shows in two
-        ways that contradict each other has the stage ``UNKNOWN``.
+        It requests a page only when you need its first task: nothing is sent before you take the
+        first task, and errors are raised when you take the next one. If the service lists a task
+        twice with contradicting data, its stage is ``UNKNOWN``.
 
         Raises:
             ConfigurationError: The instance ID is malformed. Nothing was sent.
             ServiceError: The service refused; ``code`` says why.
             NotSentError: The service was not reached.
-            OutcomeUnknownError: No usable response came, or the list could not be read as a whole:
-                it does not end, or shows fewer tasks than it counts. What it shows was given.
+            OutcomeUnknownError: There was no usable response, or the list could not be read
+                completely: it does not end, or it has fewer tasks than its total. You have already
+                received the tasks that it does have.
         """
         return self._all(instance_id, self._listing(instance_id))
 
@@ -179,10 +180,10 @@ class Client(Verbs):
                 step = following(reading, page)
 
     def task(self, instance_id: str, task_name: str) -> Task:
-        """One synchronization task as it is now.
+        """The current state of one synchronization task.
 
         Raises:
-            NotFoundError: The instance does not exist, or lists no such task.
+            NotFoundError: The instance or the task does not exist.
             ReplicationError: As for ``tasks``.
         """
         return self._run(self._finding(instance_id, task_name))
@@ -197,36 +198,36 @@ class Client(Verbs):
             instance_id: TaurusDB instance (36 characters, ends in ``in07``).
 
         Raises:
-            UnsupportedOperationError: The service follows a contract older than 1.2.
+            UnsupportedOperationError: The service implements a contract older than 1.2.
             NotFoundError: The TaurusDB instance does not exist.
-            ReplicationError: As for ``tasks``. Nothing changes by reading.
+            ReplicationError: As for ``tasks``. Reading changes nothing.
         """
         return self._run(self._reading_instances(instance_id))
 
     def configuration(self, instance_id: str, task_name: str) -> Configuration:
         """The configuration of a synchronization task, and its last schema error.
 
-        Before a long pause, read ``binlog_retention_seconds``: a task must not be paused longer.
-        After tables of the source were changed, ``last_error_of_alter_table`` says whether the
-        change could not be synchronized; see also ``Task.needs_repair``.
+        Before a long pause, read ``binlog_retention_seconds``: do not pause a task for longer.
+        After you change tables of the source, ``last_error_of_alter_table`` says whether the change
+        could not be synchronized. See also ``Task.needs_repair``.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``).
             task_name: The task.
 
         Raises:
-            UnsupportedOperationError: The service follows a contract older than 1.2.
+            UnsupportedOperationError: The service implements a contract older than 1.2.
             NotFoundError: The instance or the task does not exist.
-            ReplicationError: As for ``tasks``. Nothing changes by reading.
+            ReplicationError: As for ``tasks``. Reading changes nothing.
         """
         return self._run(self._reading_configuration(instance_id, task_name))
 
     def wait_until_paused(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
     ) -> Task:
-        """Poll until a task is paused; return it as last seen. Changes nothing.
+        """Poll until a task is paused; return it as shown by the last poll. Changes nothing.
 
-        A poll that fails in a way that may pass does not end the wait.
+        A poll that fails temporarily does not end the wait.
 
         Args:
             instance_id: StarRocks instance.
@@ -235,10 +236,10 @@ class Client(Verbs):
 
         Raises:
             ConfigurationError: An argument is malformed. Nothing was sent.
-            WaitTimeoutError: It was not seen so in time; ``task`` is how it was last seen.
-            TaskFailedError: The task turned abnormal or was cancelled.
-            NotFoundError: The task is not in the list, in two polls one after the other.
-            ServiceError: A poll was refused in a way that does not pass.
+            WaitTimeoutError: The task was not paused in time. ``task`` is its last known state.
+            TaskFailedError: The task is abnormal or was cancelled.
+            NotFoundError: Two polls in a row did not list the task.
+            ServiceError: The service refused a poll, and the error is not temporary.
         """
         return self._run(self._reaching(PAUSE, instance_id, task_name, options))
 
@@ -279,39 +280,42 @@ class Client(Verbs):
         already_paused: AlreadyPaused = "keep",
         **options: Unpack[Waiting],
     ) -> Window[Any]:
-        """A block in which tasks are paused, and after which they run again.
+        """Pause tasks for the length of a ``with`` block, and resume them afterwards.
 
-        The block begins once every task is seen paused; ``as`` gives the task as it was seen (for
-        several names, a list). Whatever ends the block, an exception or Ctrl-C included, the tasks
-        are resumed and waited for until they run. If one of several cannot be paused, the others
-        are resumed and the block never begins. A task whose pause was requested and never seen may
-        be paused late, so it proves nothing that it runs: it is resumed once it is seen paused, and
-        otherwise after half of ``settle`` seconds, and is named when they are over.
+        The block starts when a poll shows every task paused. ``as`` gives that task (for several
+        names, a list). However the block ends, even with an exception or Ctrl-C, the client resumes
+        the tasks and waits until they run. If one of several tasks cannot be paused, the client
+        resumes the others and the block does not start. If a pause was requested but no poll showed
+        it, it may still take effect, even if the task runs now. The client resumes such a task as
+        soon as a poll shows it paused, or else after half of ``settle`` seconds. If it is still not
+        certain after ``settle`` seconds that the task runs, the error names it.
 
-        Ctrl-C while the tasks are being resumed does not stop that, but bounds it to ``settle``
-        seconds; a second one ends it. In the main thread, where Python's own handler for SIGINT is
-        installed, it is held back in the instants between the window's first and last step and the
-        block. Elsewhere, an exception that a signal handler raises in just these instants leaves
-        the tasks paused; they are then named in the log when the interpreter exits. A handler that
-        calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
+        Ctrl-C while the tasks are being resumed does not stop this, but limits it to ``settle``
+        seconds. A second Ctrl-C stops it. In the main thread, with Python's default handler for
+        SIGINT, a Ctrl-C that comes just before or just after the block is delayed until it is safe.
+        In other cases, if a signal handler raises an exception at exactly such a moment, the tasks
+        stay paused, and the log names them when the interpreter exits. A handler that calls
+        ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
 
-        Nothing resumes the tasks when the process is killed (SIGKILL, SIGTERM or SIGHUP without a
-        handler, loss of power): read their stages then. ``taurusdb_starrocks.durable.window`` is a
-        window whose tasks are resumed in these cases too.
+        If the process is killed (SIGKILL, SIGTERM or SIGHUP without a handler, power loss), nothing
+        resumes the tasks: check their stages. ``taurusdb_starrocks.durable.window`` resumes the
+        tasks in these cases too.
 
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several.
-            already_paused: What to do about tasks that are found paused: ``keep`` leaves them
+            already_paused: What to do with tasks that are already paused: ``keep`` leaves them
                 paused afterwards, ``resume`` resumes them with the others, ``error`` does not open
-                the window. They are logged as a warning, and in the window's ``found_paused``.
-            **options: How to wait, see ``Waiting``: once for pausing all, and again for resuming.
+                the window. They are logged as a warning and listed in ``found_paused``.
+            **options: How to wait, see ``Waiting``. The limits apply once to pausing all tasks and
+                once to resuming them.
 
         Raises:
-            ReplicationError: As for ``ensure_paused``; the block did not begin, and the tasks run.
-            AlreadyPausedError: ``already_paused`` is ``error``, and one was. Nothing changed.
-            NotResumedError: The window is over and tasks may still be paused; the error names
-                them, and has what ended the block as its ``block_error``.
+            ReplicationError: As for ``ensure_paused``. The block did not start, and the tasks run.
+            AlreadyPausedError: ``already_paused`` is ``error``, and a task was already paused.
+                Nothing changed.
+            NotResumedError: The window has ended and tasks may still be paused. The error names
+                them, and its ``block_error`` is the exception that ended the block.
         """
         make = self._pausing(instance_id, task_name, already_paused, options)
         return Window(make, self._perform, single=isinstance(task_name, str))
@@ -329,7 +333,7 @@ class Client(Verbs):
             return read(call.sync_detailed(**arguments))
 
     def close(self) -> None:
-        """Close the connections. A later call is a ``ConfigurationError``."""
+        """Close the connections. Later calls raise ``ConfigurationError``."""
         self._http.close()
 
     def __enter__(self) -> Self:

@@ -1,13 +1,13 @@
-"""What can go wrong, told apart only where a caller would act differently.
+"""The errors of this package. There is a class for each case that a caller handles differently.
 
 ReplicationError                   catch this for everything
 ├── ConfigurationError             before any I/O (also a ValueError)
-├── NotSentError                   the request never left; safe to repeat
-├── OutcomeUnknownError            it left and no usable response came; the task may have changed
-├── WaitTimeoutError               the task did not get there in time (also a TimeoutError)
-├── TaskFailedError                the task turned abnormal or was cancelled
-├── AlreadyPausedError             a window did not open, because tasks were paused before it
-├── NotResumedError                tasks that were paused may still be: resume them by hand
+├── NotSentError                   the request was not sent; safe to repeat
+├── OutcomeUnknownError            sent, but no usable response; the task may have changed
+├── WaitTimeoutError               the task did not reach the stage in time (also a TimeoutError)
+├── TaskFailedError                the task became abnormal or was cancelled
+├── AlreadyPausedError             a window did not open, because tasks were already paused
+├── NotResumedError                tasks may still be paused: resume them yourself
 └── ServiceError                   status, code, message, request_id, retry_after
     ├── BadRequestError            400
     │   └── NotFoundError          404, or a 400 whose code says so
@@ -15,8 +15,8 @@ ReplicationError                   catch this for everything
     ├── PermissionDeniedError      403
     ├── ConflictError              409
     ├── RateLimitError             429
-    ├── UnsupportedOperationError  the service does not have this call
-    └── ServerError                5xx with a response of the service's own
+    ├── UnsupportedOperationError  the service does not support this call
+    └── ServerError                5xx with a response from the service itself
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def _rebuild(
 
 
 class ReplicationError(Exception):
-    """Everything that this package raises on purpose.
+    """Base class of all errors that this package raises.
 
     Attributes:
-        operation: The call that failed, like ``pause`` or ``list``; None before there was one.
-        host: Host that it went to, or None.
-        instance_id: Instance that it was about, or None.
-        task_name: Task that it was about, or None.
+        operation: The call that failed, like ``pause`` or ``list``; None before any call.
+        host: Host of the call, or None.
+        instance_id: Instance of the call, or None.
+        task_name: Task of the call, or None.
         attempts: Number of attempts to send the request; 0 before any I/O.
-        elapsed: Seconds from the start of the call to its end, waiting included.
+        elapsed: Duration of the call in seconds, including waits.
         request_id: ID of the request at the service, if a response had one.
     """
 
@@ -88,11 +88,11 @@ class ConfigurationError(ReplicationError, ValueError):
 class NotSentError(ReplicationError):
     """The request did not reach the service. Safe to repeat.
 
-    There was no connection to the service, or no token in time.
+    The client could not connect to the service, or could not get a token in time.
 
     Attributes:
-        lasting: Whether another attempt would fail in the same way, as with a certificate that is
-            not trusted. Such a request is not retried.
+        lasting: Whether another attempt would fail in the same way, for example because a
+            certificate is not trusted. Such a request is not retried.
     """
 
     def __init__(self, message: str, *, lasting: bool = False) -> None:
@@ -101,15 +101,15 @@ class NotSentError(ReplicationError):
 
 
 class OutcomeUnknownError(ReplicationError):
-    """The request left and no usable response came: **the task may have changed**.
+    """The request was sent, but there was no usable response: **the task may have changed**.
 
-    Read the task's stage before you repeat it, or call ``ensure_paused`` or ``ensure_running``,
-    which do: a second pause of a task that is pausing may be refused.
+    Read the task's stage before you repeat the request: the service may refuse a second pause of
+    a task that is pausing. ``ensure_paused`` and ``ensure_running`` do this for you.
 
     Attributes:
         status: HTTP status of the response, or None when there was none.
         code: Error code in the response, or None.
-        harmless: Whether the request only reads, so that nothing can have changed.
+        harmless: Whether the request only reads, so that it cannot have changed anything.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class OutcomeUnknownError(ReplicationError):
 
 
 class WaitTimeoutError(ReplicationError, TimeoutError):
-    """The task did not reach the stage in time. The job may still bring it there.
+    """The task did not reach the stage in time. It may still reach it later.
 
     Attributes:
-        task: The task as it was last seen, or None if no poll succeeded.
+        task: The task in the last successful poll, or None if no poll succeeded.
     """
 
     def __init__(self, message: str, *, task: Task | None = None) -> None:
@@ -145,10 +145,10 @@ class WaitTimeoutError(ReplicationError, TimeoutError):
 
 
 class TaskFailedError(ReplicationError):
-    """The task turned abnormal or was cancelled, so it will not reach the stage by itself.
+    """The task became abnormal or was cancelled, so it will not reach the stage on its own.
 
     Attributes:
-        task: The task as it was last seen.
+        task: The task in the last poll.
     """
 
     def __init__(self, message: str, *, task: Task) -> None:
@@ -157,18 +157,19 @@ class TaskFailedError(ReplicationError):
 
 
 class AlreadyPausedError(ReplicationError):
-    """A window with ``already_paused="error"`` found tasks paused and did not open.
+    """A window with ``already_paused="error"`` did not open, because tasks were already paused.
 
-    Nothing changed. Somebody else may have paused them, or an earlier window that was never closed.
+    Nothing changed. Someone else may have paused the tasks, or an earlier window was never closed.
 
     Attributes:
         instance_id: Instance of the tasks.
-        task_names: The tasks that were paused already.
+        task_names: The tasks that were already paused.
     """
 
     def __init__(self, instance_id: str, task_names: Sequence[str]) -> None:
         super().__init__(
-            f"Paused already, so the window did not open: {', '.join(task_names)}. Nothing changed."
+            "The window did not open, because tasks are already paused: "
+            f"{', '.join(task_names)}. Nothing changed."
         )
         self.args = (instance_id, tuple(task_names))
         self.instance_id = instance_id
@@ -177,17 +178,18 @@ class AlreadyPausedError(ReplicationError):
 
 
 class NotResumedError(ReplicationError):
-    """Tasks that a window paused **may still be paused**: resume them by hand.
+    """Tasks that a window paused **may still be paused**: resume them yourself.
 
-    It takes the place of whatever ended the window, an interrupt or a cancellation included, so
-    that nobody who handles that misses the tasks. Its ``__cause__`` says what went wrong with the
-    first of them.
+    This error replaces the exception that ended the window, even an interrupt or a cancellation,
+    so that code that handles those exceptions does not miss the tasks. Its ``__cause__`` is the
+    error of the first task.
 
     Attributes:
         instance_id: Instance of the tasks.
-        task_names: The tasks that are not known to run again.
-        block_error: What ended the block, or kept it from beginning; None if it ended normally.
-            Raise it once the tasks are taken care of, if it is an interrupt or a cancellation.
+        task_names: The tasks that may still be paused.
+        block_error: The exception that ended the block or kept it from starting; None if the block
+            ended normally. If it is an interrupt or a cancellation, raise it after you have
+            resumed the tasks.
     """
 
     block_error: BaseException | None = None
@@ -198,20 +200,22 @@ class NotResumedError(ReplicationError):
         self.task_names = tuple(task_names)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What ended the block is the program's own, and may not pickle.
+        # The exception that ended the block belongs to the program and may not pickle.
         state = {name: value for name, value in self.__dict__.items() if name != "block_error"}
         return _rebuild, (type(self), self.args, state)
 
 
 class ServiceError(ReplicationError):
-    """The service, or the gateway in front of it, refused. Nothing changed, if not said otherwise.
+    """The service, or the gateway in front of it, refused the request.
+
+    Nothing changed, unless the subclass says otherwise.
 
     Attributes:
         status: HTTP status.
-        code: The service's own code, like ``DBS.200022``, or None.
-        message: What the service says, in the client's language; free of secrets.
+        code: The service's error code, like ``DBS.200022``, or None.
+        message: The service's error message, in the client's language, without secrets.
         retry_after: Seconds after which the service accepts the next request, or None.
-        harmless: Whether nothing can have changed by the request.
+        harmless: Whether the request cannot have changed anything.
     """
 
     def __init__(
@@ -231,13 +235,13 @@ class ServiceError(ReplicationError):
         self.harmless = harmless
 
     def _headline(self) -> str:
-        # What a good list lacks is not found either, and 200 would only puzzle.
+        # A task that is missing from a list has status 200, which would confuse readers.
         status = str(self.status) if self.status >= 400 else None
         return " ".join(part for part in (status, self.code, self.message) if part)
 
 
 class BadRequestError(ServiceError):
-    """400: the service finds the request wrong, or the state of the task does not allow it."""
+    """400: the request is invalid, or the state of the task does not allow it."""
 
 
 class NotFoundError(BadRequestError):
@@ -245,13 +249,14 @@ class NotFoundError(BadRequestError):
 
 
 class AuthenticationError(ServiceError):
-    """401: the credentials are wrong, expired, or of another project or region."""
+    """401: the credentials are wrong or expired, or belong to another project or region."""
 
 
 class PermissionDeniedError(ServiceError):
-    """403: the user may not do this, or the instance is absent; the service does not tell which.
+    """403: the user lacks the permission, or the instance does not exist.
 
-    The permission is ``gaussdbformysql:htapInstance:modifyDataSync`` to pause and resume, and
+    The service does not say which. The permission is
+    ``gaussdbformysql:htapInstance:modifyDataSync`` to pause and resume, and
     ``gaussdbformysql:htapInstance:getReplication`` to list tasks.
     """
 
@@ -261,21 +266,21 @@ class ConflictError(ServiceError):
 
 
 class RateLimitError(ServiceError):
-    """429: too many requests. Wait ``retry_after`` seconds, if it is given."""
+    """429: too many requests. Wait ``retry_after`` seconds if it is set."""
 
 
 class UnsupportedOperationError(ServiceError):
-    """The service does not have this call: it follows an older contract. Nothing changed.
+    """The service implements an older contract, which does not have this call. Nothing changed.
 
-    Contract 1.0 has ``pause`` and ``resume``; 1.1 added the list of tasks, which every verb that
-    waits and a window need; 1.2 added ``instances`` and ``configuration``. Whatever the service
-    does have goes on working.
+    Contract 1.0 has ``pause`` and ``resume``. 1.1 added the list of tasks, which windows and all
+    methods that wait need. 1.2 added ``instances`` and ``configuration``. The calls that the
+    service has keep working.
     """
 
 
 class ServerError(ServiceError):
-    """5xx with a response of the service's own: **the task may have changed**, if it was a change.
+    """5xx with a response from the service itself: after a change, **the task may have changed**.
 
-    Only a 503 with ``retry_after`` says that nothing was done; ``harmless`` is then true, as it is
+    Only a 503 with ``retry_after`` means that nothing changed. ``harmless`` is then true, as it is
     for a request that only reads.
     """

@@ -1,4 +1,4 @@
-"""The one module that touches generated code: each step of ours as one of its calls."""
+"""The only module that uses generated code. It turns each step into a call of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from taurusdb_starrocks._tasks import Job
 
 __all__ = ["AuthenticatedClient", "call", "connected"]
 
-# The generated module that has an operation.
+# The generated module of each operation.
 MODULES: dict[str, Any] = {
     PAUSE.name: pause_star_rocks_data_replication,
     RESUME.name: resume_star_rocks_data_replication,
@@ -43,16 +43,16 @@ MODULES: dict[str, Any] = {
 
 @attrs.define
 class ConnectedClient(AuthenticatedClient):
-    """The low-level client of a ``Client``: it has that one's credentials, endpoint and limits.
+    """The low-level client of a ``Client``, with its credentials, endpoint and limits.
 
     Attributes:
-        cookies_sent: Those that this copy sends.
+        cookies_sent: The cookies that this copy sends.
     """
 
     cookies_sent: Mapping[str, str] = attrs.field(factory=dict, kw_only=True, repr=False)
 
     def with_headers(self, headers: dict[str, str]) -> ConnectedClient:
-        """One with further headers, on the same connections; this one stays as it is."""
+        """A copy with additional headers that uses the same connections."""
         for name, value in headers.items():
             _rules.secret(f"The header {name!r}", value)
         copy = ConnectedClient(base_url="", token="", cookies_sent=self.cookies_sent)
@@ -63,7 +63,7 @@ class ConnectedClient(AuthenticatedClient):
         return copy
 
     def with_cookies(self, cookies: dict[str, str]) -> ConnectedClient:
-        """One that sends cookies, on the same connections; this one stays as it is."""
+        """A copy that sends cookies and uses the same connections."""
         cookies = {**self.cookies_sent, **cookies}
         copy = self.with_headers(
             {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
@@ -72,10 +72,10 @@ class ConnectedClient(AuthenticatedClient):
         return copy
 
     def with_timeout(self, timeout: httpx.Timeout) -> ConnectedClient:
-        """Refused: the limits are those of the ``Client``."""
+        """Not supported: the limits are those of the ``Client``."""
         raise ConfigurationError(
-            "client.api has the limits of its client: make another with timeout=, connect_timeout= "
-            f"or read_timeout=, in place of {timeout!r}."
+            "client.api uses the limits of its client. Create a client with timeout=, "
+            f"connect_timeout= or read_timeout= instead of {timeout!r}."
         )
 
     def get_httpx_client(self) -> httpx.Client:
@@ -94,14 +94,14 @@ class ConnectedClient(AuthenticatedClient):
 
 
 def connected() -> ConnectedClient:
-    """A low-level client without a base URL and a token: it works with an HTTP client of ours."""
+    """A low-level client without a base URL and a token. Our HTTP client adds both."""
     return ConnectedClient(base_url="", token="")
 
 
 def call(
     step: Change | Read | ReadPage, api: AuthenticatedClient, project_id: str, language: str
 ) -> tuple[Any, Mapping[str, Any], Callable[[Any], Any]]:
-    """The generated module that has a step, its arguments, and what reads its response."""
+    """The generated module for a step, the arguments, and the function that reads the response."""
     arguments = {
         "client": api,
         "project_id": project_id,
@@ -120,7 +120,7 @@ def call(
 
 
 def _job(reply: Response[Any]) -> Job:
-    # A response without a usable job_id has been judged an error.
+    # A response without a usable job_id has already raised an error.
     assert isinstance(reply.parsed, WireJob)
     assert isinstance(reply.parsed.job_id, str)
     return Job(id=printable(reply.parsed.job_id), request_id=reply.headers.get("X-Request-Id"))
@@ -133,8 +133,7 @@ def _page(reply: Response[Any]) -> tuple[object, list[dict[str, Any]]]:
 
 
 def _document(reply: Response[Any]) -> Any:
-    # From the body itself: generated models cannot give back what is of another type than the
-    # contract says.
+    # Parse the body itself: generated models lose values whose type is not that of the contract.
     return json.loads(reply.content)
 
 

@@ -1,6 +1,6 @@
-"""StarRocks instances, and the configuration of a synchronization task, read leniently.
+"""StarRocks instances, and the configuration of a synchronization task, parsed leniently.
 
-Any field may be missing, null or of another type than the vendor's table says.
+Any field can be missing, null, or of another type than in the vendor's table.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import attrs
 
 from taurusdb_starrocks._tasks import flag, text
 
-# MySQL's parameter for how long the binary log is kept, and the largest value it can have.
+# MySQL's parameter for the retention of the binary log, and its largest value.
 RETENTION = "binlog_expire_logs_seconds"
 LONGEST_RETENTION = 4_294_967_295
-# What is kept of a message of the service.
+# Longest message of the service that is kept.
 LONGEST_MESSAGE = 2000
 
 
@@ -25,12 +25,12 @@ class Instance:
     """A StarRocks or ClickHouse instance that replicates from a TaurusDB instance.
 
     Attributes:
-        id: ID of the instance. That of a StarRocks instance ends in ``in17``: it is the
-            ``instance_id`` of every other call.
+        id: ID of the instance. For a StarRocks instance it ends in ``in17``; pass it as
+            ``instance_id`` to all other calls.
         name: Name of the instance, if given.
         engine_name: ``star-rocks`` for StarRocks, if given.
         engine_version: Version of the engine, if given.
-        status: ``normal`` when the instance can be used; empty if not given.
+        status: ``normal`` if the instance can be used; empty if not given.
         frozen: Whether the instance is frozen, or None if the service does not say.
     """
 
@@ -43,26 +43,26 @@ class Instance:
 
     @property
     def is_starrocks(self) -> bool:
-        """Whether its tasks can be paused and resumed: it is a StarRocks instance."""
+        """Whether it is a StarRocks instance, whose tasks can be paused and resumed."""
         return self.id.endswith("in17")
 
 
 @attrs.frozen
 class Configuration:
-    """How a synchronization task is configured, and what became of it.
+    """The configuration of a synchronization task, and its last schema error.
 
     Attributes:
-        source_instance_id: TaurusDB instance that is replicated, if given. Its binary log feeds
-            the task.
-        source_database: Database of the TaurusDB instance that is copied, if given.
-        target_database: Database of the StarRocks instance that holds the copy, if given.
-        binlog_retention_seconds: How long the source keeps its binary log, in seconds: a task that
-            stays paused longer cannot catch up. None if the service does not say, or says 0, by
-            which no expiry is known. Do not assume a default in its place.
+        source_instance_id: ID of the source TaurusDB instance, if given. The task reads its
+            binary log.
+        source_database: Source database, in the TaurusDB instance, if given.
+        target_database: Target database, in the StarRocks instance, if given.
+        binlog_retention_seconds: How long the source keeps its binary log, in seconds. A task that
+            stays paused longer cannot catch up. None if the service does not say, or says 0,
+            which does not tell when the log expires. Do not assume a default instead.
         tables_changed: Whether the tables of the task have changed, or None if the service does not
             say.
         last_error_of_alter_table: Why the last ``ALTER TABLE`` of the source could not be
-            synchronized; empty if there is no such error.
+            synchronized; empty if there was no such error.
     """
 
     source_instance_id: str | None
@@ -74,7 +74,7 @@ class Configuration:
 
 
 def read_instances(document: Mapping[str, Any]) -> list[Instance]:
-    """The instances in a response, each once, without those that have no ID."""
+    """Parse the instances in a response. Duplicates and instances without an ID are left out."""
     found: dict[str, Instance] = {}
     for entry in _list(document.get("instances")):
         own = entry if isinstance(entry, dict) else {}
@@ -94,7 +94,7 @@ def read_instances(document: Mapping[str, Any]) -> list[Instance]:
 
 
 def read_configuration(document: Mapping[str, Any]) -> Configuration:
-    """The configuration in a response."""
+    """Parse the configuration in a response."""
     database = document.get("database_info")
     database = database if isinstance(database, dict) else {}
     error = document.get("last_error_of_alter_table")
@@ -109,7 +109,7 @@ def read_configuration(document: Mapping[str, Any]) -> Configuration:
 
 
 def _retention(parameters: Sequence[Any]) -> int | None:
-    """How long the binary log is kept; None where it is not said, or said in two ways."""
+    """Retention of the binary log in seconds; None if it is missing or contradictory."""
     said = {
         _seconds(parameter.get("value"))
         for parameter in parameters
@@ -131,10 +131,10 @@ def _list(value: object) -> Sequence[Any]:
 
 
 def advice(instance_id: str) -> str:
-    """What to do about an instance that was not found: nothing, if its ID may be right."""
+    """A hint for an instance that was not found; empty if its ID can be right."""
     if not instance_id.endswith("in07"):
         return ""
     return (
-        " An ID that ends in in07 is that of a TaurusDB instance: "
+        " An ID that ends in in07 belongs to a TaurusDB instance: "
         f"client.instances({instance_id!r}) lists its StarRocks instances."
     )

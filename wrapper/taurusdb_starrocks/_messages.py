@@ -1,4 +1,4 @@
-"""An HTTP request and its response, as every layer of this package passes them on."""
+"""An HTTP request and its response, as used by all layers of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Origin(NamedTuple):
-    """Where requests go: ``scheme`` is ``https`` or ``http``, ``host`` has no brackets."""
+    """The origin of a URL. ``scheme`` is ``https`` or ``http``; ``host`` has no brackets."""
 
     scheme: str
     host: str
@@ -18,13 +18,13 @@ class Origin(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and, unless it is the scheme's own, port: the value of a ``Host`` header."""
+        """The value of a ``Host`` header: the host, and the port if it is not the default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == {"https": 443, "http": 80}[self.scheme] else self.netloc
 
     @property
     def netloc(self) -> str:
-        """Host and port, always both: what a proxy is asked to connect to."""
+        """Host and port, always both, as in a CONNECT request to a proxy."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -33,14 +33,14 @@ class Origin(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One HTTP request, complete but for ``Host`` and ``Content-Length``.
+    """One HTTP request, complete except for ``Host`` and ``Content-Length``.
 
     Attributes:
-        method: In capitals.
-        origin: Where it goes.
-        target: Path and query, percent-encoded, as they are sent.
-        headers: Values by name. No name occurs in two spellings.
-        body: As it is sent.
+        method: HTTP method in upper case.
+        origin: Scheme, host and port.
+        target: Path and query, percent-encoded, as sent.
+        headers: Values by name. Names that differ only in case do not occur.
+        body: The body, as sent.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Request(NamedTuple):
     body: bytes = b""
 
     def __repr__(self) -> str:
-        # Headers and body hold secrets.
+        # Headers and body contain secrets.
         return f"Request({self.method} {self.origin}{self.target})"
 
     @property
@@ -59,21 +59,21 @@ class Request(NamedTuple):
         return self.target.partition("?")[0]
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
-        """The same request with further headers."""
+        """The same request with additional headers."""
         return Request(
             self.method, self.origin, self.target, {**self.headers, **headers}, self.body
         )
 
 
 class Reply(NamedTuple):
-    """One HTTP response, read whole.
+    """One complete HTTP response.
 
     Attributes:
         status: HTTP status.
-        headers: Values by name in lower case; where a name occurs twice, joined by a comma.
-        body: Decoded; empty if it could not be read.
-        unread: Why the body could not be read, as the end of a sentence that begins "a body that";
-            None if it was.
+        headers: Values by lowercase name. Repeated headers are joined by a comma.
+        body: The decoded body; empty if it could not be read.
+        unread: Why the body could not be read, as the end of a sentence that starts with "a body
+            that"; None if it was read.
     """
 
     status: int
@@ -85,13 +85,14 @@ class Reply(NamedTuple):
         return f"Reply({self.status})"  # As above.
 
 
-class Unanswered(Exception):  # noqa: N818  # It is a result that the next layer turns into an error.
-    """A request got no response that could be read.
+class Unanswered(Exception):  # noqa: N818  # Not an error yet: the next layer raises one.
+    """A request got no readable response.
 
     Attributes:
-        what: What happened, in words that hold nothing of the request.
-        sent: Whether a byte of the request may have left.
-        lasting: Whether it would fail in the same way again, as an untrusted certificate does.
+        what: What happened, in words that contain nothing from the request.
+        sent: Whether any byte of the request may have been sent.
+        lasting: Whether it would fail in the same way again, for example because a certificate
+            is not trusted.
     """
 
     def __init__(self, what: str, *, sent: bool, lasting: bool = False) -> None:

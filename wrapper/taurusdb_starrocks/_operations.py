@@ -1,7 +1,7 @@
-"""The calls that exist, one row each, and the one place where a request is recognized as one.
+"""The table of calls, and the only place that recognizes which call a request is.
 
-Whatever needs to know what a request is about (retries, verdicts, errors, log lines, spans) reads
-it from the ``Call`` that is made here. Another call is another row.
+Code that needs to know the call of a request (retries, verdicts, errors, log lines, spans) reads
+it from the ``Call`` that is created here. To add a call, add a row.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from taurusdb_starrocks._tasks import Stage, Task
 
 Document = Mapping[str, Any]
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# Far more entries, and tables of a task, than any response has; what has more is not read.
+# Far more entries than any real response has. A longer list is not read.
 MOST_ENTRIES = 1000
 MOST_TABLES = 10_000
 
 
 class Goal(NamedTuple):
-    """Where a change brings a task.
+    """The state that a change brings a task to.
 
     Attributes:
-        name: How a message says it: "the task is not paused".
-        stages: The stages that show it.
-        healthy: Whether a task that the service calls abnormal is not there yet.
+        name: Name of the state in messages: "the task is not paused".
+        stages: The stages that mean this state.
+        healthy: Whether an abnormal task does not count as being in this state.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Goal(NamedTuple):
     healthy: bool = False
 
     def reached(self, task: Task) -> bool:
-        """Whether a task is there."""
+        """Whether a task is in this state."""
         return task.stage in self.stages and not (self.healthy and task.abnormal)
 
 
@@ -53,13 +53,13 @@ def _lacks_job(document: Document) -> str | None:
 
 
 def _lacks_entries(name: str) -> Callable[[Document], str | None]:
-    """For a response that is a list: whether it is one, even where it is empty."""
+    """A check for responses with a list: what is wrong with the list, if anything."""
 
     def lacks(document: Document) -> str | None:
         entries = document.get(name)
         if isinstance(entries, list):
             if not all(isinstance(entry, dict) for entry in entries):
-                return f"has {name} that are no objects"
+                return f"has {name} that are not objects"
             if not entries and _is_error(document):
                 return f"has an error in place of {name}"
             return _too_long(document)
@@ -67,7 +67,7 @@ def _lacks_entries(name: str) -> Callable[[Document], str | None]:
             return f"has no list of {name}"
         if _is_error(document):
             return f"has an error in place of {name}"
-        # An empty list is there, or null, or counted.
+        # An empty list is present, null, or has a total.
         empty = name in document or document.get("total_count") in {0, "0"}
         return None if empty else f"has no {name}"
 
@@ -85,7 +85,7 @@ def _is_error(document: Document) -> bool:
 
 
 def _too_long(document: Document) -> str | None:
-    """That a list in the document is longer than any can be, if one is: it is not read."""
+    """Check that no list in the document is too long to be read."""
     database = document.get("database_info")
     for part in (document, database if isinstance(database, dict) else {}):
         for name, value in part.items():
@@ -96,17 +96,17 @@ def _too_long(document: Document) -> str | None:
 
 
 class Operation(NamedTuple):
-    """One call of the service, or of the IAM in front of it.
+    """One call of the service or of IAM.
 
     Attributes:
-        name: How errors and log lines name it.
+        name: Name of the call in errors and log lines.
         method: HTTP method.
         template: Path with its parameters in braces, as in the contract.
-        changes: Whether it may change something. What does not is safe to repeat.
-        lacks: Says what a successful response's document lacks to be usable; None if nothing.
-        status: HTTP status of its success.
-        goal: Where it brings a task, for a change of a task.
-        since: The contract that it came with, where a service may follow an older one.
+        changes: Whether it can change something. A call that cannot is safe to repeat.
+        lacks: Returns what a successful response's document lacks to be usable, or None.
+        status: HTTP status of success.
+        goal: The state that it brings a task to, if it changes a task.
+        since: The contract version that introduced it, if a service may implement an older one.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Operation(NamedTuple):
 
     @property
     def verified_goal(self) -> Goal:
-        """The goal of an operation that has one."""
+        """The goal of an operation that changes a task."""
         assert self.goal is not None
         return self.goal
 
@@ -156,10 +156,10 @@ _BY_PATH = [(operation, _pattern(operation.template)) for operation in OPERATION
 
 
 def recognize(method: str, path: str) -> tuple[Operation, str | None]:
-    """The operation that a request is, and the instance it is about.
+    """The operation and the instance of a request.
 
-    What is none of the known operations, and can only come through ``Client.api``, is an operation
-    by the name of its method.
+    A request that is not a known operation can come only through ``Client.api``. Its operation is
+    named after its HTTP method.
     """
     for operation, pattern in _BY_PATH:
         if operation.method == method and (match := pattern.fullmatch(path)):
@@ -169,18 +169,18 @@ def recognize(method: str, path: str) -> tuple[Operation, str | None]:
 
 @attrs.define
 class Call:
-    """What is known of a call under way. Times are readings of the monotonic clock, in seconds.
+    """The state of a call in progress. Times are readings of the monotonic clock, in seconds.
 
     Attributes:
-        operation: What it is.
-        host: Where it goes.
-        instance_id: Instance it is about, if any.
-        task_name: Task it is about, if any.
-        started: When it began.
-        deadline: When it must be over.
-        attempts: How often its request was sent or tried to be sent.
-        logins: The same of the logins on the way.
-        secrets: What was sent that no message may repeat.
+        operation: The operation.
+        host: The host of the request.
+        instance_id: The instance, if any.
+        task_name: The task, if any.
+        started: When the call started.
+        deadline: When the call must end.
+        attempts: How many times the client sent the request or tried to.
+        logins: The same for logins within the call.
+        secrets: Secrets that were sent and that no message may repeat.
     """
 
     operation: Operation

@@ -1,4 +1,4 @@
-"""The ID of a region's project, requested from IAM when somebody wants it to be."""
+"""Look up the ID of a region's project at IAM."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def find_project_id(
     environ: Mapping[str, str] | None = None,
     **options: Any,
 ) -> str:
-    """The ID of the caller's project in a region, as IAM knows it.
+    """Look up the ID of your project in a region at IAM.
 
-    It takes one request to IAM, and a login before it where the credentials need one. Call it once,
-    when a program starts, and pass the result to the clients.
+    This takes one request to IAM, after a login if the credentials need one. Call it once when
+    your program starts, and pass the result to the clients.
 
     Args:
-        region: Region, like ``ap-southeast-3``. The project of a region has its name.
-        auth: The credentials, as for ``Client``; not given, they are looked for in the same places.
-        iam_endpoint: IAM host, in place of the region's.
-        environ: Environment variables, in place of the process's own.
-        **options: ``timeout``, ``ssl_context`` and the like, as for ``Client``.
+        region: Region, like ``ap-southeast-3``. The project of a region has the region's name.
+        auth: Credentials, as for ``Client``. The default is to look in the same places.
+        iam_endpoint: IAM endpoint to use instead of the region's.
+        environ: Environment variables to use instead of those of the process.
+        **options: ``timeout``, ``ssl_context`` and so on, as for ``Client``.
 
     Raises:
-        NotFoundError: IAM has no such project, or several.
-        ReplicationError: As for ``Client.pause``; nothing changed in any case.
+        NotFoundError: IAM has no such project, or more than one.
+        ReplicationError: As for ``Client.pause``. Nothing changes in any case.
     """
     environ = os.environ if environ is None else environ
     auth = chain.find(environ, region).auth if auth is None else auth
@@ -63,5 +63,5 @@ def find_project_id(
         return _rules.project_id(projects[0].get("id"))
     except ConfigurationError as error:
         raise OutcomeUnknownError(
-            "IAM gave the project an ID that no project can have", status=200, harmless=True
+            "IAM returned an invalid project ID", status=200, harmless=True
         ) from error

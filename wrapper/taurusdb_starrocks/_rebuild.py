@@ -1,4 +1,4 @@
-"""How an object is built again in another process, from nothing but text."""
+"""Create an object again in another process, from text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from taurusdb_starrocks._errors import ConfigurationError
 
 @attrs.frozen
 class Rebuild:
-    """How to build an object again in another process. It may hold secrets, and shows none.
+    """Instructions to create an object in another process. May contain secrets; never shows them.
 
     Attributes:
-        factory: What to call, as ``package.module:name``.
-        arguments: Its keyword arguments: what JSON can hold, or a ``Rebuild``.
-        lasting: Whether it works for as long as this object does: not with a token that ends.
+        factory: The callable, as ``package.module:name``.
+        arguments: Its keyword arguments: JSON values or other ``Rebuild`` objects.
+        lasting: Whether the new object works as long as the original one. False if it has a token
+            that expires.
     """
 
     factory: str
@@ -26,10 +27,10 @@ class Rebuild:
     lasting: bool = True
 
     def build(self) -> Any:
-        """The object.
+        """Create the object.
 
         Raises:
-            ConfigurationError: There is no such factory.
+            ConfigurationError: The factory does not exist.
         """
         module, _, name = self.factory.partition(":")
         try:
@@ -46,7 +47,7 @@ class Rebuild:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The same as a JSON document, secrets included: for a pipe, and for nothing else."""
+        """The instructions as a JSON document with all secrets. Send it only through a pipe."""
         arguments = {
             name: {"rebuild": value.to_document()} if isinstance(value, Rebuild) else {"is": value}
             for name, value in self.arguments.items()
@@ -55,7 +56,7 @@ class Rebuild:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Rebuild:
-        """What ``to_document`` was called on."""
+        """Read the instructions from the document of ``to_document``."""
         arguments = {
             name: cls.from_document(value["rebuild"]) if "rebuild" in value else value["is"]
             for name, value in document["arguments"].items()

@@ -1,4 +1,4 @@
-"""Text that came over the wire, made fit to be shown: bounded, printable, and free of secrets."""
+"""Make received text safe to show: limited in length, printable, and without secrets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-# Headers of a request whose values a response must not carry into a message.
+# Request headers whose values must not appear in a message, even if a response repeats them.
 SECRET_HEADERS = frozenset(
     {"x-auth-token", "x-subject-token", "x-security-token", "authorization", "cookie"}
 )
-# The shortest piece of a secret that is hidden, and the shortest secret that is hidden whole.
+# The shortest part of a secret that is hidden, and the shortest secret that is hidden completely.
 PIECE = 8
 SHORTEST = 4
-# How many of its first and last characters tell that a secret is there at all.
+# Number of first and last characters that show that a secret is present.
 EDGE = 24
 LONGEST_MESSAGE = 500
 LONGEST_ID = 128
 HIDDEN = "[hidden]"
-# Written in one way only: printable ASCII without quotes, backslashes and blanks.
+# Characters with only one spelling: printable ASCII without quotes, backslashes and spaces.
 PLAIN = re.compile(r"[!#-\[\]-~]*")
 
 
 def secrets(headers: Mapping[str, str]) -> list[str]:
-    """What a request's headers hold that nobody may see: tokens and the parts of a signature."""
+    """The secrets in the headers of a request: tokens and the parts of a signature."""
     found = []
     for name, value in headers.items():
         if name.lower() not in SECRET_HEADERS:
@@ -34,15 +34,15 @@ def secrets(headers: Mapping[str, str]) -> list[str]:
         found.append(value)
         if name.lower() == "authorization":
             _scheme, _, credentials = value.partition(" ")
-            # Whatever another scheme than ours sends is secret as a whole.
+            # With any other authentication scheme, the whole value is a secret.
             found += re.findall(r"(?:Access|Signature)=([^,\s]+)", credentials) or [credentials]
     return found
 
 
 def _written(secret: str) -> set[str]:
-    """The ways in which a secret can stand in a text: as it is, escaped, or with blanks joined.
+    """The ways in which a text can contain a secret: unchanged, escaped, or with spaces joined.
 
-    A text can hold JSON that holds JSON, so what is escaped may be so twice.
+    A text can contain JSON that contains JSON, so a secret can be escaped twice.
     """
     if PLAIN.fullmatch(secret):
         return {secret}
@@ -59,27 +59,27 @@ def _in_unicode(text: str) -> str:
 
 
 def clean(text: str, hidden: Iterable[str], longest: int = LONGEST_MESSAGE) -> str:
-    """The text without any of the secrets, nor any longer piece of one, nor control characters.
+    """Remove secrets, long parts of secrets and control characters from a text.
 
-    ``error_msg`` of ``APIGW.0301`` can repeat parts of the request, cut anywhere.
+    The ``error_msg`` of ``APIGW.0301`` can repeat parts of the request, cut off anywhere.
     """
     return _Cleaner(hidden).clean(text, longest)
 
 
 class _Cleaner:
-    """Cleans texts of the same secrets.
+    """Removes the same secrets from one or many texts.
 
     Args:
         hidden: The secrets.
-        many: Whether there are many texts. The pieces are then noted first, which takes longer
-            than to search for those of one text and bounds what the others take.
+        many: Whether there are many texts. The parts of the secrets are then indexed first. That
+            takes longer than searching one text, but limits the time for each further text.
     """
 
     def __init__(self, hidden: Iterable[str], *, many: bool = False) -> None:
         whole = {form for secret in hidden for form in _written(secret) if len(form) >= SHORTEST}
         self._whole = sorted(whole, key=len, reverse=True)
-        # What follows ``SDK-HMAC-SHA256`` has names in it that are no secrets; its parts stand for
-        # it.
+        # The value after ``SDK-HMAC-SHA256`` contains names that are not secret. Its secret parts
+        # are listed separately.
         self._long = [
             form for form in self._whole if "SignedHeaders=" not in form and len(form) >= PIECE
         ]
@@ -107,11 +107,11 @@ class _Cleaner:
         )
 
     def _held(self, text: str) -> list[bool]:
-        """Where in the text a piece of a secret begins."""
+        """Where in the text a part of a secret starts."""
         pieces = [text[at : at + PIECE] for at in range(len(text) - PIECE + 1)]
         if self._pieces is not None:
             return [piece in self._pieces for piece in pieces]
-        # Whatever piece they share contains one of these: the usual case ends here.
+        # Any part that they share contains one of these. Usually the search ends here.
         half = PIECE // 2
         halves = [text[at : at + half] for at in range(0, len(text) - half + 1, half)]
         if not any(part in form for form in self._long for part in halves):
@@ -120,7 +120,7 @@ class _Cleaner:
 
 
 def printable(text: str) -> str:
-    """The text with a blank for each character that a terminal would act on."""
+    """Replace each character that a terminal would interpret by a space."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
@@ -129,21 +129,21 @@ def printable(text: str) -> str:
 def mentions(text: str, hidden: Iterable[str]) -> bool:
     """Whether a long text repeats a secret, or the first or last characters of one.
 
-    Quick enough for every response; what it finds is then cleaned piece by piece.
+    This is fast enough for every response. Only texts that it finds are cleaned in detail.
     """
     forms = {form for secret in hidden for form in _written(secret) if len(form) >= SHORTEST}
     return any(form[:EDGE] in text or form[-EDGE:] in text for form in forms)
 
 
 class Cleaned(dict[str, Any]):
-    """A JSON object that was cleaned: the body that it came in is not to be shown."""
+    """A JSON object from which secrets were removed. Do not show the original body."""
 
 
 def clean_document(value: Any, hidden: Iterable[str]) -> Any:
-    """A JSON document with every text in it cleaned.
+    """Remove secrets from all strings of a JSON document.
 
     Raises:
-        RecursionError: It is nested too deep.
+        RecursionError: The document is nested too deeply.
     """
     return _cleaned(value, _Cleaner(hidden, many=True))
 

@@ -1,4 +1,4 @@
-"""What a client is set up with: from arguments and the environment, and where each was found."""
+"""The settings of a client, from arguments and the environment, and where each was found."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
 
 
 class Settings(NamedTuple):
-    """Where a client sends its requests, and on whose behalf.
+    """Endpoint, project and credentials of a client.
 
     Attributes:
-        endpoint: Where the service is.
-        project_id: Project of the instances.
+        endpoint: Base URL of the service.
+        project_id: ID of the project of the instances.
         auth: The credentials.
         sources: Where each of them was found: the name of an argument or a variable, or a file.
     """
@@ -45,10 +45,10 @@ def resolve(
     auth: Credentials | None,
     environ: Mapping[str, str] | None,
 ) -> Settings:
-    """The settings: an argument first, then the environment, then what stands beside credentials.
+    """The settings: from arguments, then the environment, then the source of the credentials.
 
     Raises:
-        ConfigurationError: One is missing or malformed.
+        ConfigurationError: A setting is missing or malformed.
     """
     environ = os.environ if environ is None else environ
     place, region, place_source = _place(region, endpoint, environ)
@@ -69,8 +69,8 @@ def resolve(
             project_id, sources["project_id"] = auth.project_id, "the credentials"
         if project_id is None:
             raise ConfigurationError(
-                f"No project. Pass project_id= or set {chain.PROJECT}; find_project_id() looks it "
-                "up."
+                f"No project ID. Pass project_id= or set {chain.PROJECT}"
+                "; find_project_id() looks it up."
             )
     return Settings(place, _rules.project_id(project_id), auth, sources)
 
@@ -95,10 +95,12 @@ def _place(
 
 def _check_auth(auth: object) -> None:
     if not isinstance(auth, Credentials | None):
-        raise ConfigurationError("auth must be credentials like TokenAuth(…), not a bare value.")
+        raise ConfigurationError(
+            "auth must be a credentials object like TokenAuth(…), not a plain value."
+        )
 
 
-def plan(  # The arguments are those of the clients, and described there.
+def plan(  # The clients have the same arguments and describe them.
     endpoint: Endpoint,
     auth: Credentials,
     *,
@@ -112,7 +114,7 @@ def plan(  # The arguments are those of the clients, and described there.
     transport: Transport | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Plan:
-    """What a client's transport is built from, checked.
+    """The checked settings of a client's transport.
 
     Raises:
         ConfigurationError: An argument is malformed.
@@ -127,7 +129,7 @@ def plan(  # The arguments are those of the clients, and described there.
             raise ConfigurationError("ssl_context must be an ssl.SSLContext.")
     if type(max_connections) is not int or max_connections < 1:
         raise ConfigurationError(
-            f"max_connections must be a number from 1, not {max_connections!r}."
+            f"max_connections must be an integer of at least 1, not {max_connections!r}."
         )
     return Plan(
         endpoint=endpoint,

@@ -1,10 +1,10 @@
-"""SIGINT, held back where a ``KeyboardInterrupt`` would leave something half done.
+"""Delay SIGINT where a ``KeyboardInterrupt`` would leave work half done.
 
-It can come at any instruction. In the main thread, where Python's own handler is installed or that
-of ``asyncio.run``, it is replaced for a while. The handler here calls the one that it replaces. If
-that raises ``KeyboardInterrupt`` in the middle of a guarded method, or of an event loop that would
-lose a callback by it, then the method's object, or a window of that loop, raises the interrupt when
-it can be dealt with.
+A SIGINT can arrive at any instruction. In the main thread, if the handler of Python or of
+``asyncio.run`` is installed, this module replaces it temporarily. The new handler calls the
+replaced one. If that one raises ``KeyboardInterrupt`` inside a guarded method, or inside an event
+loop that would lose a callback, the interrupt is passed to the object of the method or to a window
+of the loop, which raises it later, when it is safe.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _guarded: set[CodeType] = set()
 
 
 class Listener(Protocol):
-    """Somebody who may take an interrupt that comes in the middle of an event loop."""
+    """Something that can take an interrupt that arrives inside an event loop."""
 
     def takes(self) -> bool:
-        """Take it, and return True; or leave it to be raised."""
+        """Take the interrupt and return True; or return False, so that it is raised."""
 
 
 def guarded(method: F) -> F:
-    """A method whose object has a ``signaled()``, which is called in place of raising."""
+    """Mark a method whose object has a ``signaled()``, which is called instead of raising."""
     _guarded.add(method.__code__)
     return method
 
@@ -55,7 +55,7 @@ def _taken(frame: FrameType | None) -> bool:
 
 
 def _runner() -> type[Any] | None:
-    """The class behind ``asyncio.run``, if anybody has loaded it."""
+    """The class behind ``asyncio.run``, if asyncio has been imported."""
     return getattr(sys.modules.get("asyncio"), "Runner", None)
 
 
@@ -66,7 +66,7 @@ def _is_of_asyncio(installed: object) -> bool:
 
 
 def _asyncio_runs() -> bool:
-    """Whether this is called from within ``asyncio.run``, and not while that ends."""
+    """Whether this is called inside ``asyncio.run``, and not while it ends."""
     runner, frame = _runner(), inspect.currentframe()
     while runner is not None and frame is not None:
         if frame.f_code is runner.run.__code__:
@@ -76,7 +76,7 @@ def _asyncio_runs() -> bool:
 
 
 class _Handler:
-    """Which handler is installed: the one here while somebody holds SIGINT back."""
+    """Installs the handler of this module while SIGINT is delayed."""
 
     def __init__(self) -> None:
         self._holders = 0
@@ -84,11 +84,11 @@ class _Handler:
         self.listeners: list[Listener] = []
 
     def hold(self, listener: Listener | None = None) -> bool:
-        """Install the one here, if that is possible; return whether it was.
+        """Install the handler if that is possible; return whether it was.
 
         Args:
-            listener: A window of an event loop. For it, the handler of ``asyncio.run`` may be
-                replaced too: the first SIGINT is then a cancellation, as without it.
+            listener: A window in an event loop. The handler of ``asyncio.run`` can then be
+                replaced too. As usual, the first SIGINT is a cancellation.
         """
         installed = signal.getsignal(signal.SIGINT)
         replaceable = installed is signal.default_int_handler
@@ -108,15 +108,15 @@ class _Handler:
         return True
 
     def release(self, listener: Listener | None = None) -> None:
-        """Restore what was replaced after the last ``hold`` that was possible."""
+        """Restore the replaced handler when no one delays SIGINT any more."""
         if listener is not None:
             self.listeners.remove(listener)
         self._holders -= 1
         if self._holders or signal.getsignal(signal.SIGINT) is not _handle:
             return
-        # When asyncio.run has ended, its handler serves nobody.
+        # When asyncio.run has ended, its handler has no effect.
         gone = _is_of_asyncio(self.replaced) and not _asyncio_runs()
-        with suppress(ValueError):  # As above; the handler that stays does the same.
+        with suppress(ValueError):  # As above. The handler that stays behaves in the same way.
             signal.signal(signal.SIGINT, signal.default_int_handler if gone else self.replaced)
 
 

@@ -1,13 +1,13 @@
-"""The contract itself, as it is installed."""
+"""The installed OpenAPI contract."""
 
 from __future__ import annotations
 
 
 def spec() -> str:
-    """The text of ``openapi.yaml``, the contract that all of this package follows.
+    """The text of ``openapi.yaml``, the OpenAPI contract of the calls.
 
-    Feed it to any OpenAPI tool, for example to fuzz a stand-in of your own.
+    Use it with any OpenAPI tool, for example to fuzz your own mock server.
     """
-    from importlib.resources import files  # noqa: PLC0415  # It takes longer than all the rest.
+    from importlib.resources import files  # noqa: PLC0415  # Slow to import.
 
     return files("taurusdb_starrocks").joinpath("openapi.yaml").read_text(encoding="utf-8")

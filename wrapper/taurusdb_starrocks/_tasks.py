@@ -1,7 +1,7 @@
-"""Jobs, and synchronization tasks as the service lists them, read leniently.
+"""Jobs, and synchronization tasks as the service lists them, parsed leniently.
 
-The vendor's table declares every field a string and its own example has numbers and nulls;
-stages are lower-case on the page and capitalised on the wire; others may come.
+The vendor's table declares every field as a string, but its example has numbers and nulls.
+Stages are lowercase on the page and capitalized on the wire. Other values are possible.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import attrs
 
 from taurusdb_starrocks._redaction import printable
 
-# What is kept of a text. Names have 128 characters at most, stages far fewer.
+# Longest string that is kept. Names have at most 128 characters, stages far fewer.
 LONGEST_TEXT = 256
 
 
 class Stage(enum.Enum):
-    """Where a synchronization task is."""
+    """The stage of a synchronization task."""
 
     WAIT = "wait"
     FULL = "full"
@@ -28,21 +28,21 @@ class Stage(enum.Enum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
-    """A stage that is not on the vendor's page; ``Task.stage_text`` has its words."""
+    """A stage that is not on the vendor's page. ``Task.stage_text`` has the original text."""
 
     @property
     def running(self) -> bool:
-        """Whether data is being carried over: ``FULL`` or ``INCREMENTAL``."""
+        """Whether data is being replicated: ``FULL`` or ``INCREMENTAL``."""
         return self in {Stage.FULL, Stage.INCREMENTAL}
 
 
 @attrs.frozen
 class Job:
-    """A job of the service that pauses or resumes a task. It is accepted, but maybe not done yet.
+    """A job that pauses or resumes a task. It is accepted, but may not be finished.
 
     Attributes:
         id: ID of the job, printable.
-        request_id: ID of the request, for the vendor's support; None if the response had none.
+        request_id: ID of the request, for the vendor's support. None if the response had no ID.
     """
 
     id: str
@@ -53,19 +53,19 @@ class Job:
 class Task:
     """A synchronization task, as the service listed it.
 
-    Unprintable characters in texts are replaced by blanks, and texts are cut after 256 characters.
+    Unprintable characters in strings are replaced by spaces, and strings are cut to 256 characters.
 
     Attributes:
         name: Name of the task.
-        stage: Stage of the task. Upper and lower case are not distinguished.
+        stage: Stage of the task, parsed without regard to case.
         stage_text: The stage as the service wrote it.
         status: ``Yes`` if the task is normal, ``No`` if it is not. Other values occur.
-        source_database: Database of the TaurusDB instance that is copied, if given.
-        target_database: Database of the StarRocks instance that holds the copy, if given.
+        source_database: Source database, in the TaurusDB instance, if given.
+        target_database: Target database, in the StarRocks instance, if given.
         percentage: Progress of the stage from 0 to 100, if given.
-        needs_repair: Whether the service says that the task needs a repair, as after a schema
-            change that could not be synchronized; None if it does not say.
-        main_task: Whether it is a main task. False for a task that repairs another one; None if the
+        needs_repair: Whether the task needs a repair, for example after a schema change that could
+            not be synchronized. None if the service does not say.
+        main_task: True for a main task, False for a task that repairs another one. None if the
             service does not say.
     """
 
@@ -81,12 +81,12 @@ class Task:
 
     @property
     def abnormal(self) -> bool:
-        """Whether the service says that something is wrong with the task."""
+        """Whether the service reports a problem with the task."""
         return self.status.strip().casefold() == "no"
 
 
 def read(name: str, entry: Mapping[str, Any]) -> Task:
-    """The task of a name that an entry of the list describes."""
+    """Parse an entry of the list."""
     stage = text(entry.get("stage")) or ""
     try:
         known = Stage(stage.strip().casefold())
@@ -106,12 +106,12 @@ def read(name: str, entry: Mapping[str, Any]) -> Task:
 
 
 def text(value: object, longest: int = LONGEST_TEXT) -> str | None:
-    """The value if it is a text: printable, and cut where it is too long to be one of these."""
+    """The value if it is a string, made printable and cut to the longest length."""
     return printable(value[:longest]) if isinstance(value, str) else None
 
 
 def flag(value: object) -> bool | None:
-    """The value if it is a boolean, or a text for one; on the wire it is the latter."""
+    """The value if it is a boolean or the string for one. The live service sends strings."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value[:LONGEST_TEXT].strip().casefold())
     return value if isinstance(value, bool) else None

@@ -1,6 +1,6 @@
-"""What the verbs of both clients do, as steps that either can perform.
+"""The methods of both clients, as steps that either client can perform.
 
-Arguments are checked when the steps are made, before anything is sent.
+Arguments are checked when the steps are created, before anything is sent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Names = str | list[str] | tuple[str, ...]
 
 
 class Verbs(ABC):
-    """What both clients are made of.
+    """Base class of both clients.
 
     Args:
         region: Region of the instance, like ``ap-southeast-3``. Without it,
@@ -49,7 +49,7 @@ class Verbs(ABC):
         project_id: Project in that region. Without it, ``HUAWEICLOUD_SDK_PROJECT_ID`` is used.
         auth: Credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or your own
             ``Credentials``. Without them, the environment and the profile file of the official
-            client are used, never the network.
+            client are used. The client never looks for credentials on the network.
         language: Language of the service's messages.
         timeout: Longest time of a call in seconds, including all attempts and the waits between.
         connect_timeout: Longest time to connect, in seconds.
@@ -60,13 +60,13 @@ class Verbs(ABC):
             wait.
         settle: Longest time, in seconds, to find out what happened to a request whose response was
             lost; the default of all methods that wait.
-        max_connections: Most connections at the same time. Further calls wait in order, within
+        max_connections: Maximum number of open connections. Further calls wait in order, within
             their ``timeout``.
-        ssl_context: TLS settings, for a private CA or a client certificate. The default verifies
-            against certifi's list.
+        ssl_context: TLS settings, for a private CA or a client certificate. The default trusts
+            the certificate authorities of certifi.
         trust_env: Whether to use the proxies of the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
-            It is read once, when the client is created.
-        transport: An httpx transport that is used instead of the network, like
+            They are read once, when the client is created.
+        transport: An httpx transport to use instead of the network, like
             ``httpx.MockTransport``. For tests.
         environ: Environment variables to use instead of those of the process.
 
@@ -124,7 +124,7 @@ class Verbs(ABC):
     def _connect(self, plan: Plan) -> AuthenticatedClient:
         """Connect the low-level client.
 
-        What generated code and httpx need is imported here: that takes longer than all the rest.
+        Generated code and httpx are imported here, because importing them is slow.
         """
 
     def __repr__(self) -> str:
@@ -141,40 +141,40 @@ class Verbs(ABC):
 
     @property
     def project_id(self) -> str:
-        """Project of the instances."""
+        """ID of the project of the instances."""
         return self._settings.project_id
 
     @property
     def timeout(self) -> float:
-        """Longest time of a call in seconds: no request of one leaves after it."""
+        """Longest time of a call, in seconds. A call sends no request after it."""
         return self._plan.timeout
 
     @property
     def settle(self) -> float:
-        """The default of every verb that waits, in seconds."""
+        """The default ``settle`` of all methods that wait, in seconds."""
         return self._patience.settle
 
     def rebuild(self) -> Rebuild:
-        """How a ``Client`` with these settings is built in another process.
+        """Instructions to create a ``Client`` with these settings in another process.
 
-        It holds the secrets of the credentials, for a pipe to that process. A retry policy of your
-        own is left out.
+        They contain the secrets of the credentials, so send them only through a pipe to that
+        process. A retry policy of your own is left out.
 
         Raises:
-            ConfigurationError: The credentials say no way, or there is an ``ssl_context`` or a
-                ``transport``, which cannot be had there.
+            ConfigurationError: The credentials cannot be created again, or the client has an
+                ``ssl_context`` or a ``transport``, which another process cannot get.
         """
         plan, patience = self._plan, self._patience
         for name in ("ssl_context", "transport"):
             if getattr(plan, name) is not None:
                 raise ConfigurationError(
-                    f"A client with {name}= cannot be built in another process."
+                    f"A client with {name}= cannot be created in another process."
                 )
         auth = plan.auth.rebuild()
         if auth is None:
             raise ConfigurationError(
-                f"{type(plan.auth).__name__} cannot be built in another process: give it a "
-                "rebuild() that says how, or use a password, an access key or a plain token."
+                f"{type(plan.auth).__name__} cannot be created in another process: add a rebuild() "
+                "method to it, or use a password, an access key or a plain token."
             )
         policy = Rebuild("taurusdb_starrocks:RetryPolicy", attrs.asdict(plan.retry))
         own = {"retry": policy} if type(plan.retry) is RetryPolicy else {}
@@ -206,7 +206,7 @@ class Verbs(ABC):
     def api(self) -> AuthenticatedClient:
         """The low-level client: pass it to the functions of ``taurusdb_starrocks_api``.
 
-        They then have this client's credentials, endpoint and limits, and raise its errors.
+        They then use this client's credentials, endpoint and limits, and raise its errors.
         """
         return self._api
 
@@ -214,7 +214,8 @@ class Verbs(ABC):
     def sources(self) -> Mapping[str, str]:
         """Where ``endpoint``, ``project_id`` and ``auth`` were found.
 
-        Each is the name of an argument or a variable, or a file; no value is shown.
+        Each value is the name of an argument, an environment variable or a file. Secrets are not
+        shown.
         """
         return dict(self._settings.sources)
 
@@ -224,7 +225,7 @@ class Verbs(ABC):
             _rules.task_name(name)
 
     def _names(self, instance_id: str, task_name: Names) -> list[str]:
-        """The tasks that a verb is about, each once."""
+        """The names of the tasks of a call, without duplicates."""
         several = isinstance(task_name, Iterable) and not isinstance(task_name, (str, bytes))
         names: list[Any] = list(task_name) if several else [task_name]
         if not names:
@@ -238,7 +239,7 @@ class Verbs(ABC):
         except TypeError:
             unknown = sorted(options.keys() - Waiting.__annotations__.keys())
             raise ConfigurationError(
-                f"Unknown: {', '.join(unknown)}. Waiting takes "
+                f"Unknown argument: {', '.join(unknown)}. The arguments for waiting are "
                 f"{', '.join(Waiting.__annotations__)}."
             ) from None
 
@@ -297,7 +298,7 @@ class Verbs(ABC):
         patience = self._waiting(options)
         if not isinstance(patience.recorder, WindowRecorder | None):
             raise ConfigurationError("recorder must have the methods of a WindowRecorder.")
-        # A window is for one use; as a decorator, what is returned here is used many times.
+        # A window is used once. A decorated function needs a new one for each call.
         return partial(
             WindowSteps,
             instance_id,
@@ -314,6 +315,6 @@ class Verbs(ABC):
 
 
 def _picked(steps: Steps[dict[str, Task]], names: Sequence[str], *, single: bool) -> Steps[Any]:
-    """The task that was asked for, or the list of those that were."""
+    """The requested task, or the list of requested tasks."""
     seen = yield from steps
     return seen[names[0]] if single else [seen[name] for name in names]

@@ -1,3 +1,3 @@
-"""The version, for the package, its `User-Agent` and what builds the package; nowhere else."""
+"""The version of the package. The `User-Agent` and the build read it from here."""
 
 __version__ = "0.1.0"

@@ -1,12 +1,12 @@
 """Windows: blocks of code during which tasks are paused.
 
-What a window does is decided in ``_decisions/window.py``. Here it is tied to a ``with`` statement,
-so that nothing between its first and its last step is lost:
+``_decisions/window.py`` decides the steps of a window. This module runs them in a ``with``
+statement and makes sure that no step is lost:
 
-- A ``KeyboardInterrupt`` can come at any instruction, also between the end of the block and the
-  first instruction that would resume the tasks. It is held back in just those places.
-- A process forked inside a window has a copy of it. The copy does nothing.
-- A window that is still open when the interpreter exits says so, with the names of its tasks.
+- A ``KeyboardInterrupt`` can be raised at any instruction, even between the end of the block and
+  the first instruction that resumes the tasks. In these places it is delayed.
+- A process forked inside a window has a copy of the window. The copy does nothing.
+- If a window is still open when the interpreter exits, it logs the names of its tasks.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Seen = TypeVar("Seen", covariant=True)  # noqa: PLC0105  # A Task, or a list of 
 
 
 class _Window(Generic[Seen]):
-    """What both kinds of windows are: the steps of one window, in one process."""
+    """Base class of both kinds of windows: the steps of one window, in one process."""
 
-    _holds = False  # Whether it holds SIGINT back.
-    _held = False  # Whether one is held back.
-    _loses_errors = False  # Whether one more interrupt can take the place of what it raises.
+    _holds = False  # Whether the window delays SIGINT.
+    _held = False  # Whether a SIGINT is waiting to be raised.
+    _loses_errors = False  # Whether another interrupt can replace the error that it raises.
 
     def __init__(self, make: Callable[[], WindowSteps], perform: Any, *, single: bool) -> None:
         self._make = make
@@ -52,27 +52,27 @@ class _Window(Generic[Seen]):
 
     @property
     def found_paused(self) -> tuple[str, ...]:
-        """Names of the tasks that were paused before the window opened; known inside."""
+        """Names of the tasks that were already paused when the window opened."""
         return self._steps.found_paused
 
     def _begin(self) -> None:
         if self._process:
-            raise ConfigurationError("A window is for one block: make another for the next.")
+            raise ConfigurationError("A window can be used only once: create a new one.")
         self._process = os.getpid()
         _watch_exit()
         _open.add(self)
 
     @property
     def _unfinished(self) -> bool:
-        """Whether it is to be closed; never in a forked process."""
+        """Whether the window still has to be closed; false in a forked process."""
         return self._process == os.getpid() and self._steps.unfinished
 
     def _warn(self) -> None:
         if self.found_paused:
             logger.warning(
-                "window on instance=%s found paused already, and %s: %s",
+                "window on instance=%s: these tasks were already paused, and the window %s: %s",
                 self._steps.instance_id,
-                "leaves them so" if self._steps.keeps else "resumes them when it closes",
+                "leaves them paused" if self._steps.keeps else "resumes them when it closes",
                 ", ".join(self.found_paused),
             )
 
@@ -81,12 +81,12 @@ class _Window(Generic[Seen]):
 
     def _came_to(self, failure: BaseException, block_error: BaseException | None) -> BaseException:
         told = isinstance(failure, ReplicationError) and not isinstance(failure, NotResumedError)
-        if block_error is not None and told:  # All tasks run: it takes no error's place.
+        if block_error is not None and told:  # All tasks run: do not replace the error.
             block_error.add_note(str(failure))
             return block_error
         failure = with_block_error(failure, block_error)
         if isinstance(failure, NotResumedError):
-            # Nobody may see what is raised after these.
+            # After these, the exception that is raised may not be seen by anyone.
             if isinstance(failure.block_error, GeneratorExit):
                 logger.critical("window abandoned: %s", failure)
             elif self._loses_errors and not isinstance(failure.block_error, Exception | None):
@@ -99,12 +99,12 @@ class _Window(Generic[Seen]):
             raise KeyboardInterrupt
 
     def _end(self) -> None:
-        # An exception raised by a signal handler can end the closing before its first step.
+        # A signal handler's exception can end the closing before its first step.
         if not self._steps.unfinished:
             _open.discard(self)
 
     def name_left(self) -> None:
-        """Log the tasks that it leaves paused, if any."""
+        """Log the tasks that the window leaves paused, if any."""
         if self._unfinished and self._steps.touched:
             logger.critical("window still open at exit: %s", self._steps.left_open())
 
@@ -114,7 +114,7 @@ _open: set[_Window[Any]] = set()
 
 @cache
 def _watch_exit() -> None:
-    """Have the windows that are open at exit name their tasks; once in a process."""
+    """Log the tasks of windows that are open at exit; registered once per process."""
     atexit.register(_name_left)
 
 
@@ -124,13 +124,13 @@ def _name_left() -> None:
 
 
 class Window(_Window[Seen]):
-    """A block in which tasks are paused, made by ``Client.paused``.
+    """A block during which tasks are paused, created by ``Client.paused``.
 
-    Use it in a ``with`` statement, once, or as a decorator of a function, which then is the block
-    each time it is called.
+    Use it once in a ``with`` statement, or as a decorator. Each call of a decorated function is
+    then one window.
     """
 
-    _performing = False  # Whether a step is being performed, which an interrupt may end.
+    _performing = False  # Whether a step is being performed, which an interrupt can end.
 
     @_sigint.guarded
     def __enter__(self) -> Seen:
@@ -156,10 +156,10 @@ class Window(_Window[Seen]):
             raise failure
 
     def _close(self, error: BaseException | None) -> BaseException | None:
-        """Resume the tasks; return what is to be raised in place of what ended the block.
+        """Resume the tasks; return the exception to raise instead of the block's, if any.
 
-        After the signal is released, nothing is called that could let another one take the place
-        of a ``NotResumedError``.
+        After SIGINT is no longer delayed, nothing is called here that would let another interrupt
+        replace a ``NotResumedError``.
         """
         early, self._held = self._held, False
         ordinary = error is None or isinstance(error, Exception)
@@ -183,7 +183,7 @@ class Window(_Window[Seen]):
         return failure
 
     def _careful(self, step: Any) -> Any:
-        """Perform a step; an interrupt that comes meanwhile is one of the step."""
+        """Perform a step. An interrupt during the step is raised from the step."""
         try:
             self._performing = True
             self._deliver()
@@ -198,12 +198,12 @@ class Window(_Window[Seen]):
         self._held = True
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        """A function whose every call is a block of a window of its own."""
+        """Wrap a function so that each call runs in a new window."""
         call = getattr(type(function), "__call__", None)  # noqa: B004  # Of an object's class.
         if any(kind(one) for kind in _DEFERRED for one in (function, call)):
             raise ConfigurationError(
                 "A window cannot decorate a coroutine or generator function: calling it returns "
-                "before its body runs. Put a with statement into the body."
+                "before its body runs. Put a with statement into the body instead."
             )
 
         @wraps(function)
@@ -215,20 +215,20 @@ class Window(_Window[Seen]):
 
 
 class AsyncWindow(_Window[Seen]):
-    """A block in which tasks are paused, made by ``AsyncClient.paused``.
+    """A block during which tasks are paused, created by ``AsyncClient.paused``.
 
-    Use it in an ``async with`` statement, once, or as a decorator of a coroutine function.
+    Use it once in an ``async with`` statement, or as a decorator of a coroutine function.
     """
 
     _loop: asyncio.AbstractEventLoop
     _task: asyncio.Task[Any]
     _loses_errors = True
-    _busy = False  # Whether it is opening or closing.
-    _cancellations = 0  # How many times its task was cancelled in place of a KeyboardInterrupt.
+    _busy = False  # Whether the window is opening or closing.
+    _cancellations = 0  # How often its task was cancelled instead of raising KeyboardInterrupt.
 
     @_sigint.guarded
     async def __aenter__(self) -> Seen:
-        import asyncio  # noqa: PLC0415  # Whoever has only threads does not pay for it.
+        import asyncio  # noqa: PLC0415  # Programs that use only threads need not load it.
 
         self._begin()
         self._loop = asyncio.get_running_loop()
@@ -258,7 +258,7 @@ class AsyncWindow(_Window[Seen]):
             raise failure
 
     async def _close(self, error: BaseException | None) -> BaseException | None:
-        """Resume the tasks; return what is to be raised in place of what ended the block."""
+        """Resume the tasks; return the exception to raise instead of the block's, if any."""
         self._busy = True
         early, self._held = self._held, False
         ordinary = error is None or isinstance(error, Exception)
@@ -285,7 +285,7 @@ class AsyncWindow(_Window[Seen]):
         return failure
 
     def _interrupt_of(self, failure: BaseException | None) -> BaseException:
-        """What is raised after a Ctrl-C that asyncio did not turn into a cancellation."""
+        """The exception to raise after a Ctrl-C that asyncio did not turn into a cancellation."""
         for _ in range(self._cancellations):
             self._task.uncancel()
         return failure if isinstance(failure, Exception) else KeyboardInterrupt()
@@ -301,9 +301,9 @@ class AsyncWindow(_Window[Seen]):
             self._loop.call_soon_threadsafe(self._cancel)
 
     def takes(self) -> bool:
-        """Take an interrupt that would be raised in the event loop itself, or while this waits.
+        """Take an interrupt that would be raised in the event loop or while the window waits.
 
-        Raised there, it can cost the loop a callback, for which a task would then wait for ever.
+        If it were raised there, the loop could lose a callback, and a task would wait forever.
         """
         import asyncio  # noqa: PLC0415  # As above.
 
@@ -314,18 +314,18 @@ class AsyncWindow(_Window[Seen]):
         return True
 
     def _cancel(self) -> None:
-        """Cancel the task that the window is in, unless the interrupt was dealt with meanwhile."""
+        """Cancel the asyncio task of the window, unless the interrupt has been handled already."""
         if self._held:
             self._held = False
             self._cancellations += 1
             self._task.cancel()
 
     def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-        """A coroutine function whose every call is a block of a window of its own."""
+        """Wrap a coroutine function so that each call runs in a new window."""
         if not inspect.iscoroutinefunction(function):
             raise ConfigurationError(
-                "A window of an AsyncClient can decorate coroutine functions only. Put an async "
-                "with statement into the body."
+                "A window of an AsyncClient can decorate only coroutine functions. Put an async "
+                "with statement into the body instead."
             )
 
         @wraps(function)
@@ -345,27 +345,27 @@ _DEFERRED = (
 
 
 def _complete(result: T) -> T:
-    """What a function returned, unless it has not run yet: not every such function shows it."""
+    """Return a function's result. Raise if the body has not run: some functions hide that."""
     if inspect.iscoroutine(result):
         result.close()
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise ConfigurationError(
-            "The decorated function returned something that has not run yet, and would run after "
-            "the window. Put a with statement into its body."
+            "The decorated function returned something that has not run yet and would run after "
+            "the window. Put a with statement into its body instead."
         )
     return result
 
 
 def _shielded() -> Any:
-    """Keeps a cancelled scope of AnyIO from cancelling every single ``await`` of the closing.
+    """Keep a cancelled AnyIO scope from cancelling each ``await`` while the window closes.
 
-    Only a program that has loaded AnyIO can be inside such a scope.
+    A program can be inside such a scope only if it has loaded AnyIO.
     """
     if "anyio" not in sys.modules:
         return nullcontext()
     import asyncio  # noqa: PLC0415  # Only coroutines come here.
 
-    import anyio  # noqa: PLC0415  # As this says.
+    import anyio  # noqa: PLC0415  # Only if the program has loaded it.
 
     try:
         return anyio.CancelScope(shield=True) if asyncio.current_task() else nullcontext()

@@ -1,4 +1,4 @@
-"""What a request is authenticated with: a file for each kind, and one that finds them."""
+"""Credentials: one file for each kind, and one that finds them."""
 
 from taurusdb_starrocks._credentials.credentials import Credentials, Login
 from taurusdb_starrocks._credentials.token import TokenAuth

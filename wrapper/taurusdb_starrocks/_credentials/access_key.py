@@ -17,16 +17,18 @@ from taurusdb_starrocks._rebuild import Rebuild
 class AccessKeyAuth(Credentials):
     """A request signature with an access key (SDK-HMAC-SHA256).
 
-    A 401 is never tried again: five wrong signatures in a row lock the key for five minutes.
+    The client does not retry after a 401, because five wrong signatures in a row lock the key for
+    five minutes.
 
     Args:
         access_key: Access key (AK).
         secret_key: Secret key (SK). It never leaves this machine.
-        security_token: Token that belongs to a temporary access key.
-        clock: Seconds since the epoch; the service refuses more than 15 minutes of difference.
+        security_token: Security token of a temporary access key.
+        clock: Returns seconds since the epoch. The service rejects a difference of more than 15
+            minutes.
 
     Raises:
-        ConfigurationError: One of the three is empty, not ASCII or holds a line break.
+        ConfigurationError: One of the three is empty, not ASCII, or contains a line break.
     """
 
     @_rules.discreet
@@ -49,7 +51,7 @@ class AccessKeyAuth(Credentials):
         return "AccessKeyAuth(…)"
 
     def rebuild(self) -> Rebuild | None:
-        """With the key; the token of a temporary one ends."""
+        """Use the same key. The token of a temporary key expires."""
         if type(self) is not AccessKeyAuth or self._clock is not time.time:
             return None
         return Rebuild(
@@ -63,7 +65,7 @@ class AccessKeyAuth(Credentials):
         )
 
     def headers(self, request: Request, /) -> Mapping[str, str]:
-        """The headers of a signed request, dated now."""
+        """The headers of a request signed now."""
         headers = {
             "X-Sdk-Date": datetime.fromtimestamp(self._clock(), UTC).strftime("%Y%m%dT%H%M%SZ")
         }

@@ -1,4 +1,4 @@
-"""A token that a login buys: kept, shared by all calls, and renewed before it ends."""
+"""A token that a login returns: cached, shared by all calls, and renewed before it expires."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from taurusdb_starrocks._errors import (
 from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Document
 
-# Statuses by which a login is refused for good; after any other it may succeed next time.
+# Statuses that reject a login permanently. After any other status the next login may succeed.
 REFUSALS = frozenset({400, 401, 403, 404})
 
 
 @attrs.frozen
 class Token:
-    """A token, and how long it lives in seconds; None when nothing tells."""
+    """A token and its lifetime in seconds; None if unknown."""
 
     value: str = attrs.field(repr=False)
     life: float | None
 
 
 class Latch:
-    """Opened once; threads wait for it, and coroutines are called back."""
+    """An event that is set once. Threads wait for it; coroutines get a callback."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -44,7 +44,7 @@ class Latch:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Let everybody go on."""
+        """Wake all waiting threads and coroutines."""
         with self._lock:
             self._event.set()
             callbacks, self._callbacks = self._callbacks, []
@@ -52,11 +52,11 @@ class Latch:
             callback()
 
     def wait(self, seconds: float) -> bool:
-        """Block until it is open; False when the time passed first."""
+        """Block until it is open; return False after a timeout."""
         return self._event.wait(seconds)
 
     def then(self, callback: Callable[[], object]) -> None:
-        """Have a callback called once it is open, in whichever thread opens it."""
+        """Call a function when it is open, in the thread that opens it."""
         with self._lock:
             if not self._event.is_set():
                 self._callbacks.append(callback)
@@ -65,16 +65,16 @@ class Latch:
 
 
 class BoughtToken(Credentials):
-    """Credentials that buy a token with a login and keep it.
+    """Credentials that get a token with a login and cache it.
 
-    A subclass says how: ``order`` is the login, ``receive`` reads the token from its response. The
-    token is renewed shortly before it ends, and once after a 401. Concurrent calls share one login,
-    be they of threads or of event loops. A login that is refused for good is an
-    ``AuthenticationError`` on every later call as well, without another request: too many of them
-    lock the user out.
+    A subclass defines ``order``, the login request, and ``receive``, which reads the token from the
+    response. The token is renewed shortly before it expires, and once after a 401. Concurrent calls
+    of threads and event loops share one login. If a login is rejected permanently, all later calls
+    raise the ``AuthenticationError`` again without another request, because too many failed logins
+    lock the user.
 
     Args:
-        clock: Seconds since the epoch.
+        clock: Returns seconds since the epoch.
     """
 
     renewable = True
@@ -87,31 +87,31 @@ class BoughtToken(Credentials):
         self._begin()
 
     def _begin(self) -> None:
-        # After a fork, a lock or a login of another thread would never end in the child.
+        # In the child after a fork, another thread's lock or login would never end.
         self._lock = threading.Lock()
-        self._login: Latch | None = None  # The one under way.
-        self._process = os.getpid()  # Last: other threads of the child go by it.
+        self._login: Latch | None = None  # The login in progress.
+        self._process = os.getpid()  # Last, because other threads of the child check it.
 
     @abstractmethod
     def order(self) -> tuple[Request, list[str]]:
-        """The login, and the secrets in its body."""
+        """The login request, and the secrets in its body."""
 
     @abstractmethod
     def receive(self, reply: Reply, document: Document, now: float) -> Token:
-        """The token that a login brought.
+        """Read the token from the response to a login.
 
         Raises:
-            ReplicationError: There is none that can be used.
+            ReplicationError: The response has no usable token.
         """
 
     def headers(self, _request: Request, /) -> Mapping[str, str]:
-        """The header of the token that there is."""
+        """The header with the current token."""
         return {"X-Auth-Token": self._token}
 
     def authenticate(
         self, request: Request, rejected: Mapping[str, str] | None, login: Login, /
     ) -> Generator[Any, Any, Mapping[str, str] | None]:
-        """The token's header, with a login before it where one is due."""
+        """The header with the token, after a login if one is needed."""
         if self._process != os.getpid():
             self._begin()
         while True:
@@ -129,15 +129,15 @@ class BoughtToken(Credentials):
                 headers = self.headers(request)
                 return None if headers == rejected else headers
             if not (yield Wait(latch)):
-                raise NotSentError("Another call's login took too long. Nothing was sent.")
+                raise NotSentError("The login of another call took too long. Nothing was sent.")
 
     def _buy(self, login: Login, mine: Latch) -> Generator[Any, Any, None]:
         try:
-            began = self._clock()  # Its life begins before its response arrives.
+            began = self._clock()  # The lifetime starts before the response arrives.
             reply, document = yield from _explained(login, *self.order())
             token = self.receive(reply, document, self._clock())
-            # Shortly before it ends: five minutes, or a tenth of a short life. A token that says
-            # nothing usable of its end is good until it is refused.
+            # Renew five minutes before it expires, or after 90 % of a short lifetime. A token
+            # without a usable expiry time is used until it is rejected.
             life = token.life if token.life is not None and token.life > 0 else float("inf")
             self._renew_at = began + life - min(300.0, life / 10)
             self._token = token.value
@@ -153,21 +153,21 @@ class BoughtToken(Credentials):
 def _explained(
     login: Login, request: Request, hidden: list[str]
 ) -> Generator[Any, Any, tuple[Reply, Document]]:
-    """Log in; what that fails with says that it was the login."""
+    """Log in. Errors say that the login failed."""
     host = f"The login at {request.origin.authority}"
     try:
         return (yield from login(request, hidden))
     except ServiceError as error:
         if error.status in REFUSALS:
             raise AuthenticationError(
-                f"{host} was refused: {error.message.rstrip('.')}. Nothing else was sent.",
+                f"{host} was rejected: {error.message.rstrip('.')}. Nothing else was sent.",
                 status=error.status,
                 code=error.code,
                 request_id=error.request_id,
             ) from error
         raise NotSentError(
-            f"{host} failed: {error.status} {error.message.rstrip('.')}. Nothing else was sent: "
-            "it is safe to repeat."
+            f"{host} failed: {error.status} {error.message.rstrip('.')}. Nothing else was sent. "
+            "The call is safe to repeat."
         ) from error
     except ReplicationError as error:
         raise NotSentError(

@@ -1,4 +1,4 @@
-"""Where credentials are found when none are given: in a fixed order and never on the network."""
+"""Find credentials when none are passed: in a fixed order, and never on the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from taurusdb_starrocks._credentials.iam import IamPasswordAuth
 from taurusdb_starrocks._credentials.token import TokenAuth
 from taurusdb_starrocks._errors import ConfigurationError
 
-# Every name of a variable that credentials and project are read from.
+# All environment variables with credentials or the project.
 TOKEN = "TAURUSDB_STARROCKS_AUTH_TOKEN"  # noqa: S105  # The name of a variable.
 ACCESS_KEY = "HUAWEICLOUD_SDK_AK"
 SECRET_KEY = "HUAWEICLOUD_SDK_SK"  # noqa: S105  # As above.
@@ -33,13 +33,13 @@ PROFILE_SECTION = "basic"
 
 
 class Found(NamedTuple):
-    """Credentials from the surroundings, and the project that stands beside them.
+    """Credentials that were found, and the project from the same source.
 
     Attributes:
-        auth: The credentials; None if there are none.
-        source: Where they were found: the names of variables, or a file.
-        project_id: The project, if one was given or found.
-        project_source: Where it was found.
+        auth: The credentials, or None.
+        source: Where they were found: names of variables, or a file.
+        project_id: The project, if one was passed or found.
+        project_source: Where the project was found.
     """
 
     auth: Credentials | None
@@ -51,15 +51,15 @@ class Found(NamedTuple):
 def find(
     environ: Mapping[str, str], region: str | None = None, project_id: str | None = None
 ) -> Found:
-    """The first credentials: our token, the official client's, OpenStack's, the profile's.
+    """Find credentials: this package's token, the official client's keys, OpenStack's, the profile.
 
     Args:
         environ: Environment variables.
-        region: Region of the client, for the scope of a login that names no project.
-        project_id: Project of the client, if it is given.
+        region: Region of the client, for the scope of a login without a project.
+        project_id: Project of the client, if it was passed.
 
     Raises:
-        ConfigurationError: What was found is incomplete or malformed.
+        ConfigurationError: The first credentials found are incomplete or malformed.
     """
     found, found_source = project(environ, project_id)
     for auth, source in (
@@ -80,19 +80,19 @@ def find(
 
 
 def project(environ: Mapping[str, str], project_id: str | None) -> tuple[str | None, str]:
-    """The project that is given or set, and where."""
+    """The project that was passed or set, and where."""
     if project_id:
         return project_id, "project_id="
     return environ.get(PROJECT) or None, PROJECT
 
 
 def nothing_found(environ: Mapping[str, str]) -> ConfigurationError:
-    """The error that lists where credentials were looked for."""
+    """The error that lists where the client looked for credentials."""
     return ConfigurationError(
-        "No credentials. Pass auth=, for example TokenAuth(…), or set one of these, looked for in "
-        f"this order: {TOKEN}; {ACCESS_KEY} and {SECRET_KEY}; {OS_URL}, {OS_USER}, {OS_PASSWORD} "
+        "No credentials. Pass auth=, for example TokenAuth(…), or set one of these (checked in "
+        f"this order): {TOKEN}; {ACCESS_KEY} and {SECRET_KEY}; {OS_URL}, {OS_USER}, {OS_PASSWORD} "
         f"and {OS_ACCOUNT}; ak and sk under [{PROFILE_SECTION}] in {_profile_path(environ)} (or "
-        f"where {PROFILE} points)."
+        f"in the file that {PROFILE} names)."
     )
 
 
@@ -122,7 +122,7 @@ def _pair(
         return None
     if not access_key or not secret_key:
         missing = secret_name if access_key else access_name
-        raise ConfigurationError(f"Half an access key: {missing} is missing.")
+        raise ConfigurationError(f"The access key is incomplete: {missing} is missing.")
     return AccessKeyAuth(access_key, secret_key, security_token or None)
 
 
@@ -166,13 +166,13 @@ def _profile(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        _rules.warn(f"{path} holds keys and others can read it: chmod 600 it.")
+        _rules.warn(f"{path} contains keys and other users can read it. Run chmod 600 on it.")
     import configparser  # noqa: PLC0415  # Only a profile needs it.
 
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        # Its own text quotes the line, which may hold a key.
+        # The parser's message shows the line, which may contain a key.
         raise ConfigurationError(f"{path} is not an INI file: {type(error).__name__}.") from None
     return parser[PROFILE_SECTION] if parser.has_section(PROFILE_SECTION) else {}

@@ -10,23 +10,24 @@ from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Document
 from taurusdb_starrocks._rebuild import Rebuild
 
-# Sends a login as a part of the call; given the request and the secrets in its body.
+# Sends a login within the call. Takes the request and the secrets in its body.
 Login = Callable[[Request, list[str]], Generator[Any, Any, tuple[Reply, Document]]]
 
 
 class Credentials(ABC):
-    """What a request is authenticated with. Subclass it for a kind of your own.
+    """Base class of credentials. Subclass it for your own kind of credentials.
 
-    A subclass gives the ``headers`` of each attempt, as it is sent. They are never shown: no
-    message, log line or pickle of this package repeats the values of ``X-Auth-Token``,
-    ``X-Security-Token``, ``Authorization`` or ``Cookie``. Whatever ``headers`` raises ends the call
-    before anything is sent: a ``ReplicationError`` as it is, anything else as a ``NotSentError``.
+    A subclass returns the ``headers`` of each attempt when it is sent. They are never shown: no
+    message, log line or pickle of this package contains the values of ``X-Auth-Token``,
+    ``X-Security-Token``, ``Authorization`` or ``Cookie``. If ``headers`` raises, the call ends
+    before anything is sent: a ``ReplicationError`` is raised unchanged, any other exception as a
+    ``NotSentError``.
 
     Attributes:
-        renewable: Whether other headers may succeed after a 401. They are then asked for once
-            more, and sent if they differ.
-        project_id: The project that they are for, if they are for one: that of a ``Client`` which
-            is given no other.
+        renewable: Whether new headers can succeed after a 401. If so, ``headers`` is called once
+            more, and the result is sent if it differs.
+        project_id: The project that the credentials are for, if they are for one. A ``Client``
+            without a project uses it.
     """
 
     renewable: bool = False
@@ -36,35 +37,36 @@ class Credentials(ABC):
     def headers(self, request: Request, /) -> Mapping[str, str]:
         """The headers that authenticate one attempt.
 
-        It must be quick, and safe for threads: coroutines and threads share the object.
+        It must be fast and thread-safe: coroutines and threads share the object.
 
         Args:
-            request: The attempt, complete but for these headers, ``Host`` and ``Content-Length``.
+            request: The request, complete except for these headers, ``Host`` and
+                ``Content-Length``.
         """
 
     def rebuild(self) -> Rebuild | None:
-        """How these credentials are built again in a second process; None if they cannot be.
+        """Instructions to create these credentials in another process, or None if impossible.
 
-        The guardian of a durable window needs it. What is returned goes through a pipe, and nowhere
-        else. A subclass whose headers change by themselves may return others each time.
+        The guardian process of a durable window needs them. They are sent only through a pipe. A
+        subclass whose headers change over time can return different instructions each time.
         """
         return None
 
     def authenticate(
         self, request: Request, rejected: Mapping[str, str] | None, _login: Login, /
     ) -> Generator[Any, Any, Mapping[str, str] | None]:
-        """The headers of an attempt, as steps, for what must be obtained first.
+        """The headers of an attempt, as steps, for credentials that need a login first.
 
         Args:
-            request: The attempt.
+            request: The request.
             rejected: The headers that a 401 has just rejected, if any.
-            _login: Sends a login as a part of the call, for kinds that need one.
+            _login: Sends a login within the call, for credentials that need one.
 
         Returns:
-            The headers; None when there are no others than those rejected.
+            The headers, or None if there are no others than the rejected ones.
         """
         if rejected is not None and not self.renewable:
             return None
         headers = self.headers(request)
         return None if headers == rejected else headers
-        yield  # A generator, though this kind takes no steps.
+        yield  # Makes this a generator, although it has no steps.

@@ -1,4 +1,4 @@
-"""A token from IAM, bought with a user's password."""
+"""A token from IAM, with a user's password."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from taurusdb_starrocks._rebuild import Rebuild
 
 
 class IamPasswordAuth(IamToken):
-    """A token from IAM, obtained on first use with a user's password and kept.
+    """Logs in at IAM with a user's password on first use, and caches the token.
 
-    It is renewed shortly before it expires, and once after a 401. Concurrent calls share one
-    login. A login that IAM refuses is an ``AuthenticationError`` on every later call as well,
-    without another request to IAM; make a new object to try again. Threads and event loops may
-    share it.
+    The token is renewed shortly before it expires, and once after a 401. Concurrent calls share
+    one login. If IAM rejects the login, all later calls raise the ``AuthenticationError`` again
+    without another request to IAM; create a new object to try again. Threads and event loops can
+    share the object.
 
     Args:
         user: Name of the IAM user.
-        password: Its password.
-        account: Name of the account (IAM's word: domain) that the user belongs to.
-        project_id: Project the token is for. By ID works on the vendor's IAM and on any Keystone.
-            A ``Client`` that is given no project takes this one.
-        region: Region whose project the token is for, when no project is given; also names the
-            IAM host.
-        iam_endpoint: IAM host, in place of the region's.
-        clock: Seconds since the epoch.
+        password: Password of the user.
+        account: Name of the account of the user. IAM calls it "domain".
+        project_id: ID of the project that the token is for. It works with the vendor's IAM and any
+            Keystone. A ``Client`` without a project uses this one.
+        region: Region of the IAM endpoint. Without ``project_id``, the token is for the project of
+            this region.
+        iam_endpoint: IAM endpoint to use instead of the region's.
+        clock: Returns seconds since the epoch.
 
     Raises:
-        ConfigurationError: Neither project nor region is given, or one is malformed.
+        ConfigurationError: Project and region are both missing, or one is malformed.
     """
 
     @_rules.discreet
@@ -57,7 +57,7 @@ class IamPasswordAuth(IamToken):
         return f"IamPasswordAuth(user={self._user!r}, account={self._account!r}, …)"
 
     def rebuild(self) -> Rebuild | None:
-        """With the password, which buys another token there."""
+        """Use the password. The other process gets its own token."""
         if type(self) is not IamPasswordAuth or self._clock is not time.time:
             return None
         return Rebuild(

@@ -1,4 +1,4 @@
-"""A token of IAM for one project, whatever it is bought with."""
+"""An IAM token for one project, for any kind of login."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from taurusdb_starrocks._operations import LOGIN, Document
 
 
 class IamToken(BoughtToken):
-    """A token of IAM for one project. A subclass gives the identity to log in with.
+    """An IAM token for one project. A subclass provides the identity for the login.
 
     Args:
-        project_id: Project the token is for.
-        region: Region whose project the token is for, when no project is given; also names the
-            IAM host.
-        iam_endpoint: IAM host, in place of the region's.
-        clock: Seconds since the epoch.
+        project_id: ID of the project that the token is for.
+        region: Region of the IAM endpoint. Without ``project_id``, the token is for the project of
+            this region.
+        iam_endpoint: IAM endpoint to use instead of the region's.
+        clock: Returns seconds since the epoch.
 
     Raises:
-        ConfigurationError: Neither project nor region is given, or one is malformed.
+        ConfigurationError: Project and region are both missing, or one is malformed.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class IamToken(BoughtToken):
         )
 
     def _login_with(self, method: str, identity: Mapping[str, object]) -> Request:
-        """The login with an identity, for one project."""
+        """The login request with an identity, for one project."""
         project: dict[str, object] = {"id": self.project_id}
         if self.project_id is None:
-            # The vendor's page shows the name alone. OpenStack's Keystone wants the project's
-            # domain beside a name: there, give the ID.
+            # The vendor's page has only the name. OpenStack's Keystone requires the project's
+            # domain with a name: with Keystone, pass the ID.
             project = {"name": self._region}
         document = {
             "auth": {
@@ -73,12 +73,12 @@ class IamToken(BoughtToken):
         )
 
     def receive(self, reply: Reply, document: Document, now: float) -> Token:
-        """The token in a header, and its life by the clock of the IAM."""
+        """The token from the response header, and its lifetime by IAM's clock."""
         token = _token(reply, document, now)
         if token is None:
             raise NotSentError(
-                f"The login at {self._base.origin.authority} brought no usable token. Nothing else "
-                "was sent."
+                f"The login at {self._base.origin.authority} returned no usable token. Nothing "
+                "else was sent."
             )
         return token
 
@@ -88,13 +88,13 @@ def _token(reply: Reply, document: Document, now: float) -> Token | None:
         value = _rules.secret("token", reply.headers.get("x-subject-token"))
         described = document["token"]
         life = _seconds(described["expires_at"]) - _issued(reply, described, now)
-    except (ValueError, LookupError, TypeError, OverflowError):  # They quote what is wrong.
+    except (ValueError, LookupError, TypeError, OverflowError):  # Their messages contain the value.
         return None
     return Token(value, life)
 
 
 def _issued(reply: Reply, described: Mapping[str, Any], now: float) -> float:
-    """When the IAM issued a token by its own clock; ours may be wrong by days."""
+    """When IAM issued a token, by IAM's clock. The local clock may be wrong by days."""
     try:
         return _seconds(described["issued_at"])
     except (ValueError, LookupError, TypeError, OverflowError):

@@ -1,6 +1,6 @@
-"""SDK-HMAC-SHA256: what is signed of a request, and the signature.
+"""SDK-HMAC-SHA256 request signatures.
 
-From the vendor's guide to request signing; proved against its official signer by tests/peers.
+From the vendor's guide to request signing. tests/peers compares it with the official signer.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def sign(
 
     Args:
         secret_key: Secret key.
-        method: HTTP method in capitals.
-        target: Path and query as they are sent.
+        method: HTTP method in upper case.
+        target: Path and query, as sent.
         headers: Name and value of each header to sign.
-        body: Body as it is sent.
+        body: Body, as sent.
         date: Value of ``X-Sdk-Date``, which must be among the headers.
     """
     path, _, query = target.partition("?")
@@ -50,7 +50,7 @@ def sign(
 
 
 def _canonical_path(path: str) -> str:
-    # Decoded as a whole, as the official signer does: to it, an encoded slash parts segments too.
+    # Decode the whole path, like the official signer: it treats an encoded slash as a separator.
     encoded = quote(unquote(path), safe="/-_.~")
     return encoded if encoded.endswith("/") else f"{encoded}/"
 

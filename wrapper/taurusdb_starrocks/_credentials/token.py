@@ -1,4 +1,4 @@
-"""A token that somebody else obtained."""
+"""A token that you provide."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from taurusdb_starrocks._rebuild import Rebuild
 
 
 class TokenAuth(Credentials):
-    """An IAM token that somebody else obtained.
+    """An IAM token that you provide.
 
     Args:
-        token: The token, or a callable that returns the one to use now. A callable is called for
-            each attempt, and once more after a 401; it must be quick, and safe for threads. What
-            it raises becomes a ``NotSentError`` with the original as its ``__cause__``.
+        token: The token, or a function that returns the current token. The function is called for
+            each attempt, and once more after a 401. It must be fast and thread-safe. If it raises,
+            the call raises ``NotSentError`` with the original exception as its ``__cause__``.
 
     Raises:
-        ConfigurationError: The token is empty, not ASCII or holds a line break. It is not shown.
+        ConfigurationError: The token is empty, not ASCII, or contains a line break. The error
+            does not show it.
     """
 
     @_rules.discreet
@@ -33,22 +34,22 @@ class TokenAuth(Credentials):
 
     @_rules.discreet
     def replace(self, token: str) -> None:
-        """Use another token from the next attempt on, as when the first one ends.
+        """Use another token from the next attempt on, for example before the first one expires.
 
         Raises:
-            ConfigurationError: The token is malformed, or a callable gives the tokens.
+            ConfigurationError: The token is malformed, or a function provides the tokens.
         """
         if callable(self._token):
-            raise ConfigurationError("These credentials call a function for each token.")
+            raise ConfigurationError("The token comes from a function and cannot be replaced.")
         self._token = _rules.secret("token", token)
 
     def rebuild(self) -> Rebuild | None:
-        """With the token itself; a function cannot be had in another process."""
+        """Use the token itself. A function is not available in another process."""
         if callable(self._token) or type(self) is not TokenAuth:
             return None
         return Rebuild("taurusdb_starrocks:TokenAuth", {"token": self._token}, lasting=False)
 
     def headers(self, _request: Request, /) -> Mapping[str, str]:
-        """The token's header."""
+        """The header with the token."""
         given = self._token
         return {"X-Auth-Token": _rules.secret("token", given()) if callable(given) else given}

@@ -1,5 +1,5 @@
-"""What is decided, and by nothing but arguments: no network, no clock, no chance of its own.
+"""Pure decision logic: it depends only on arguments, not on the network, a clock or randomness.
 
-What takes several steps is a generator that says what to do next and is told how it went, so that
-it is written once, both clients perform it, and a test drives it with ``next`` and ``send``.
+A process with several steps is a generator. It yields the next step and receives the result. So it
+is written once for both clients, and a test drives it with ``next`` and ``send``.
 """

@@ -1,4 +1,4 @@
-"""Bringing tasks of one instance to where they should be, and knowing that they are there."""
+"""Bring tasks of one instance to a goal (paused or running), and verify that they reached it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from taurusdb_starrocks._errors import NotResumedError, ReplicationError, WaitTi
 from taurusdb_starrocks._operations import PAUSE, RESUME, RUNNING, Operation
 from taurusdb_starrocks._tasks import Job, Stage, Task
 
-# How many polls must show no change before a request is repeated, and how many must show a task
-# running before a refusal to resume it is taken for "it runs already".
+# Number of polls without a change before a request is repeated. Also the number of polls that must
+# show a task running before a rejected resume is taken as "it was already running".
 POLLS_UNTIL_LOST = 2
 
 
 class Convergence:
-    """Brings tasks to where an operation's goal is.
+    """Brings tasks to the goal of an operation.
 
     Args:
         operation: ``PAUSE`` or ``RESUME``.
         instance_id: Instance of the tasks.
         names: The tasks.
-        patience: How long to wait for all of them together.
-        chances: Where time and chance come from.
-        stubborn: Whether to go on with the other tasks when one fails, and to repeat a request
-            that failed in a way that may pass until the time is over.
-        unseen: Tasks whose pause was requested and never seen. That they run proves nothing until
-            they were seen paused, because the pause may come later. They have ``settle`` seconds,
-            of which the first half is left to the pause: a resume might hide that it came.
-        late: Until when a second pause of a task may come, so that it proves nothing that the task
-            runs; for half of the time at most.
-        earlier: What is known of the requests of somebody who is gone.
+        patience: How long to wait for all tasks together.
+        chances: Source of time and randomness.
+        stubborn: Whether to continue with the other tasks if one fails, and to repeat requests
+            that fail temporarily until the time is over.
+        unseen: Tasks whose pause was requested but not seen. Until they are seen paused, a poll
+            that shows them running proves nothing, because the pause may still take effect. They
+            have ``settle`` seconds. In the first half no resume is sent, because it could hide
+            the pause.
+        late: Until when a second pause of a task may take effect. Until then, a poll that shows
+            the task running proves nothing. At most half of the time.
+        earlier: What is known about the requests of a program that has ended.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class Convergence:
         self._began = chances.clock()
         self.deadline = self._began + patience.timeout
         self._unseen = {*unseen, *earlier.pauses}
-        # When these are resumed without having been seen paused.
+        # When these tasks are resumed even if they were not seen paused.
         self._blind = self._began + min(patience.timeout, patience.settle) / 2
-        # Until when an earlier pause may arrive, and until when no request is sent after one.
+        # Until when an earlier pause may arrive, and until when no request is sent after it.
         self._arriving = {name: self._began + left for name, left in earlier.pauses.items()}
         self._quiet = {name: self._began + left for name, left in earlier.unknown.items()}
         half = self._began + patience.timeout / 2
@@ -79,25 +80,29 @@ class Convergence:
         self.pending = dict.fromkeys(names)
         self.seen: dict[str, Task] = {}
         self.reached: set[str] = set()
-        # When requests were sent that may have changed a task, by task.
+        # Send times of requests that may have changed a task, by task.
         self.sent: dict[str, list[float]] = {name: [] for name in names}
-        self.failed: dict[str, ReplicationError] = {}  # Filled by the stubborn; others raise.
+        self.failed: dict[
+            str, ReplicationError
+        ] = {}  # Used only if stubborn; otherwise errors are raised.
         self._outcomes = dict.fromkeys(names, Outcome())
         for name in earlier.accepted:
             self._outcomes[name] = Outcome("accepted", self._began)
-        self._there = set(self._unseen)  # Tasks that were at the goal when they were last seen.
-        self._missed: set[str] = set()  # Tasks that the last poll did not show.
+        self._there = set(
+            self._unseen
+        )  # Tasks that were at the goal in the last poll that showed them.
+        self._missed: set[str] = set()  # Tasks that are missing from the last poll.
 
     @property
     def left(self) -> list[str]:
-        """The tasks that are not known to be at the goal."""
+        """The tasks that have not been confirmed at the goal."""
         return [*self.failed, *self.pending]
 
     def skip(self, before: Mapping[str, Task]) -> None:
-        """Leave alone the tasks that are at the goal already.
+        """Skip the tasks that are already at the goal.
 
         Raises:
-            TaskFailedError: Another one will not get there by itself. Nothing was sent.
+            TaskFailedError: Another task cannot reach it on its own. Nothing was sent.
         """
         self.seen.update(before)
         for name, task in before.items():
@@ -107,11 +112,11 @@ class Convergence:
                 raise failure(self._instance_id, task, self._goal)
 
     def hurry(self) -> None:
-        """Take no longer than ``settle`` seconds from now."""
+        """Limit the remaining time to ``settle`` seconds from now."""
         self.deadline = min(self.deadline, self._chances.clock() + self._patience.settle)
 
     def request_all(self) -> Steps[None]:
-        """Send a request for each task that needs one and for which none was accepted."""
+        """Send a request for each task that needs one and has no accepted request."""
         yield from self._request_each(
             [
                 name
@@ -123,10 +128,10 @@ class Convergence:
         )
 
     def wait(self) -> Steps[dict[str, Task]]:
-        """Poll until every task is there, and return them as last seen.
+        """Poll until all tasks are at the goal, and return them as shown by the last poll.
 
         Raises:
-            ReplicationError: One did not get there, cannot, or a poll was refused for good.
+            ReplicationError: A task did not or cannot reach it, or a poll was rejected permanently.
         """
         pause = self._patience.poll.first
         while self.pending:
@@ -143,7 +148,7 @@ class Convergence:
         return self.seen
 
     def _request_each(self, names: Sequence[str]) -> Steps[None]:
-        """Send requests; of the stubborn, each gets its share of the time that is left."""
+        """Send requests. If stubborn, each request gets its share of the remaining time."""
         for number, name in enumerate(names):
             now = self._chances.clock()
             left = self._limit(name) - now
@@ -154,7 +159,7 @@ class Convergence:
                 self._give_up(name)
 
     def _request(self, name: str, deadline: float) -> Steps[None]:
-        """Send one request. One without a usable response is left to the polls to settle."""
+        """Send one request. Without a usable response, the polls find out what happened."""
         before, sent = self._outcomes[name], self.sent[name]
         earlier = len(sent)
         try:
@@ -164,7 +169,7 @@ class Convergence:
                 del sent[earlier:]
             after = before.failed(error, self._chances.clock())
             self._outcomes[name] = after
-            # What changed nothing is raised, unless something before it is to be settled.
+            # Raise an error that changed nothing, unless an earlier request is still uncertain.
             settling = self._stubborn or before.open or bool(sent)
             if after.state == "lost" and not (settling and isinstance(error, PASSING)):
                 self._fail(name, error)
@@ -174,13 +179,13 @@ class Convergence:
                 self._patience.accepted(name, job)
 
     def _change(self, name: str, deadline: float) -> Steps[Job]:
-        """Send one request, and have it recorded before it is sent and after its response."""
+        """Perform a request. Record it before it is sent and after its response."""
         change = Change(self._operation, self._instance_id, name, deadline)
         recorder = self._patience.recorder
         if recorder is not None:
             yield Record(recorder.sending, (self._operation.name, name))
-        # Noted before it is sent, because an interrupt may come instead of the response; and not
-        # earlier, because what was never sent must not be waited for.
+        # Record the time just before sending: an interrupt may come instead of the response. Not
+        # earlier, because a request that was never sent must not be waited for.
         self.sent[name].append(self._chances.clock())
         if recorder is None:
             unrecorded: Job = yield change
@@ -194,7 +199,7 @@ class Convergence:
         return job
 
     def _poll(self, pause: float) -> Steps[float]:
-        """Poll once; return how long to wait until the next time."""
+        """Poll once; return the seconds until the next poll."""
         poll, before = self._patience.poll, set(self.reached)
         try:
             found = yield from read(self._instance_id, self.pending, self._polls_until())
@@ -209,7 +214,7 @@ class Convergence:
                 self._look_at(found[name])
             elif name in self._missed:
                 self._fail(name, absent(self._instance_id, [name]))
-            else:  # A list that changes while it is read may leave a task out once.
+            else:  # If the list changes while it is read, a task can be missing once.
                 self._missed.add(name)
         arrived = sorted(self.reached - before)
         if arrived and self._patience.recorder is not None:
@@ -227,16 +232,16 @@ class Convergence:
         elif failed(task):
             self._fail(name, failure(self._instance_id, task, self._goal))
         elif task.stage is Stage.PAUSED and name in self._there:
-            # A pause came late, maybe after a resume that was accepted before it.
+            # A pause took effect late, maybe after a resume that was accepted earlier.
             self._there.discard(name)
             self._unseen.discard(name)
             self._outcomes[name] = Outcome("lost", self._chances.clock(), polls=POLLS_UNTIL_LOST)
 
     def _proves(self, name: str, outcome: Outcome) -> bool:
-        """Whether it proves that a task stays at its goal that it was seen there.
+        """Whether a poll that shows a task at its goal proves that it stays there.
 
-        A task that runs may have a pause under way, and a list may lag behind: it proves nothing
-        until a request to resume it was accepted, or was refused while it kept running.
+        A running task may have a pause in progress, and the list may be out of date. The poll
+        proves nothing until a resume was accepted, or was rejected while the task kept running.
         """
         now = self._chances.clock()
         if self._may_show(name) or now < max(self._late.get(name, 0.0), self._quiet.get(name, 0.0)):
@@ -246,7 +251,7 @@ class Convergence:
         return outcome.state == "refused" and outcome.polls >= POLLS_UNTIL_LOST
 
     def _needs_request(self, name: str, outcome: Outcome) -> bool:
-        """Whether the polls show that a request had no effect, or none was sent for long enough."""
+        """Whether polls show that a request had no effect, or none was sent for long enough."""
         now = self._chances.clock()
         if now < self._quiet.get(name, 0.0):
             return False
@@ -261,35 +266,35 @@ class Convergence:
         return outcome.open
 
     def _may_show(self, name: str) -> bool:
-        """Whether a pause that was never seen may still take effect."""
+        """Whether a pause that no poll showed may still take effect."""
         if name not in self._arriving:
             return name in self._unseen
         over = self._arriving[name] + self._patience.settle
         return name in self._unseen and self._chances.clock() < over
 
     def _blind_at(self, name: str) -> float:
-        """When a task is resumed without having been seen paused."""
+        """When a task is resumed even if it was not seen paused."""
         if name not in self._arriving:
             return self._blind
         half = self._arriving[name] + self._patience.settle / 2
         return max(half, self._quiet.get(name, 0.0))
 
     def _left_alone(self, name: str) -> bool:
-        """Whether no request was sent yet for a task whose pause may still show."""
+        """Whether the task's pause may still take effect and no resume has been sent."""
         return name in self._unseen and self._outcomes[name].state == "none"
 
     def _polls_until(self) -> float:
-        """Until when a poll may take: it must not keep such a task from being resumed."""
+        """Latest end of a poll, so that it does not delay the resume of such a task."""
         waiting = [self._blind_at(name) for name in self.pending if self._left_alone(name)]
         return min([*waiting, self.deadline])
 
     def _next(self, name: str) -> float:
-        """When there is something to do about a task, whatever the polls show."""
+        """The next time at which a task needs an action, independent of polls."""
         limit = self._limit(name)
         return min(self._blind_at(name), limit) if self._left_alone(name) else limit
 
     def _limit(self, name: str) -> float:
-        """When a task is given up."""
+        """When to give up on a task."""
         outcome = self._outcomes[name]
         if name in self._unseen and name not in self._arriving:
             return min(self.deadline, self._began + self._patience.settle)
@@ -303,7 +308,7 @@ class Convergence:
         error = self._outcomes[name].error
         if name in self._unseen or now >= self.deadline:
             error = self._overdue(name, f"{now - self._began:.1f} s")
-        assert error is not None  # Only what failed has a limit before the deadline.
+        assert error is not None  # Only failed requests have a limit before the deadline.
         self._fail(name, error)
 
     def _fail(self, name: str, error: ReplicationError) -> None:
@@ -316,11 +321,11 @@ class Convergence:
         task = self.seen.get(name)
         last = f"last seen in stage {task.stage_text!r}" if task else "and no poll succeeded"
         error = WaitTimeoutError(
-            f"A pause of the task {name} was requested and not seen to take effect within "
-            f"{waited}, {last}. It may still come."
+            f"A pause of the task {name} was requested, but polls did not show it within "
+            f"{waited}, {last}. It may still take effect."
             if name in self._unseen
             else f"The task {name} is not {self._goal.name} after {waited}, {last}. The job may "
-            "still bring it there: read its stage before you do anything that depends on it.",
+            f"still finish: check its stage before you do anything that depends on it.",
             task=task,
         )
         error.__cause__ = self._outcomes[name].error
@@ -330,7 +335,7 @@ class Convergence:
 def ensure_paused(
     instance_id: str, names: Sequence[str], patience: Patience, chances: Chances
 ) -> Steps[dict[str, Task]]:
-    """Pause the tasks that are not paused yet, and wait until all are."""
+    """Pause the tasks that are not paused yet, and wait until all are paused."""
     effort = Convergence(PAUSE, instance_id, names, patience, chances)
     before = yield from find_all(instance_id, names, patience, chances, effort.deadline)
     effort.skip(before)
@@ -341,7 +346,7 @@ def ensure_paused(
 def ensure_running(
     instance_id: str, names: Sequence[str], patience: Patience, chances: Chances
 ) -> Steps[dict[str, Task]]:
-    """Resume the tasks, whatever they are, and wait until all run."""
+    """Resume all tasks, whatever their stage, and wait until all run."""
     effort = Convergence(RESUME, instance_id, names, patience, chances)
     yield from effort.request_all()
     return (yield from effort.wait())
@@ -350,7 +355,7 @@ def ensure_running(
 def take_over(
     instance_id: str, names: Sequence[str], patience: Patience, chances: Chances, earlier: Earlier
 ) -> Steps[dict[str, Task]]:
-    """Resume tasks that somebody paused who is gone, and wait until all run."""
+    """Resume tasks that were paused by a program that has ended, and wait until all run."""
     effort = Convergence(
         RESUME, instance_id, names, patience, chances, stubborn=True, earlier=earlier
     )
@@ -363,12 +368,12 @@ def take_over(
 
 
 def not_resumed(instance_id: str, names: Sequence[str]) -> NotResumedError:
-    """The error of tasks that may have been left paused."""
+    """The error for tasks that may still be paused."""
     lines = "; ".join(f"client.ensure_running({instance_id!r}, {name!r})" for name in names)
     error = NotResumedError(
         f"May still be paused: {', '.join(names)}. A task that stays paused longer than the "
-        "source keeps its binary log cannot catch up. Read its stage, and resume it by hand, "
-        f"once more if a pause that is under way stops it afterwards: {lines}",
+        "source keeps its binary log cannot catch up. Check the stage and resume the task "
+        f"yourself, again if a pause that is still in progress stops it later: {lines}",
         instance_id=instance_id,
         task_names=names,
     )
@@ -379,6 +384,6 @@ def not_resumed(instance_id: str, names: Sequence[str]) -> NotResumedError:
 def wait_until(
     operation: Operation, instance_id: str, name: str, patience: Patience, chances: Chances
 ) -> Steps[Task]:
-    """Wait for one task to be where an operation would bring it. Requests nothing."""
+    """Wait until one task is at the goal of an operation. Sends no request to change it."""
     seen = yield from Convergence(operation, instance_id, [name], patience, chances).wait()
     return seen[name]

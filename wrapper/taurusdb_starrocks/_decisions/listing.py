@@ -1,4 +1,4 @@
-"""What the list of an instance says about the tasks that somebody named."""
+"""Find tasks by name in the list of an instance."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from taurusdb_starrocks._operations import Goal
 from taurusdb_starrocks._tasks import Stage, Task
 
 E = TypeVar("E", bound=ReplicationError)
-# A service that fails with these may answer the next request.
+# After these errors, the next request may succeed.
 PASSING = (NotSentError, ConflictError, RateLimitError, ServerError, OutcomeUnknownError)
 
 
 def read(
     instance_id: str, names: Collection[str], deadline: float | None = None
 ) -> Steps[dict[str, Task]]:
-    """Those of the named tasks that the instance has, as they are now."""
+    """The current state of the named tasks that exist."""
     reading, page = paging.read(names), None
     while True:
         try:
             step = reading.send(page)
         except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]  # The tasks that it has read.
+            return done.value  # type: ignore[no-any-return]  # The tasks that were read.
         page = None
         if isinstance(step, PageRequest):
             page = yield ReadPage(instance_id, step.offset, step.limit, deadline)
 
 
 def find(instance_id: str, name: str) -> Steps[Task]:
-    """One task as it is now, or ``NotFoundError``."""
+    """The current state of one task. Raises ``NotFoundError``."""
     found = yield from read(instance_id, [name])
     if name not in found:
         raise absent(instance_id, [name])
@@ -54,11 +54,11 @@ def find(instance_id: str, name: str) -> Steps[Task]:
 def find_all(
     instance_id: str, names: Sequence[str], patience: Patience, chances: Chances, deadline: float
 ) -> Steps[dict[str, Task]]:
-    """All of the named tasks as they are now; a poll that fails in a way that may pass is repeated.
+    """The current state of all named tasks. A poll that fails temporarily is repeated.
 
     Raises:
-        NotFoundError: The instance does not list one of them.
-        ReplicationError: The time was over before a poll succeeded.
+        NotFoundError: One of the tasks does not exist.
+        ReplicationError: No poll succeeded in time.
     """
     pause = patience.poll.interval
     while True:
@@ -77,25 +77,25 @@ def find_all(
 
 
 def failed(task: Task) -> bool:
-    """Whether a task will not get anywhere by itself."""
+    """Whether a task cannot make progress on its own."""
     return task.abnormal or task.stage is Stage.CANCELLED
 
 
 def failure(instance_id: str, task: Task, goal: Goal) -> TaskFailedError:
-    """The error of a task that will not get anywhere by itself."""
+    """The error for a task that cannot make progress on its own."""
     what = "was cancelled" if task.stage is Stage.CANCELLED else "is abnormal"
     error = TaskFailedError(
         f"The task {task.name} {what} (stage {task.stage_text!r}, status {task.status!r}) and will "
-        f"not be {goal.name} by itself: see to it on the instance.",
+        f"not be {goal.name} on its own: check the task on the instance.",
         task=task,
     )
     return about(error, instance_id, task.name)
 
 
 def absent(instance_id: str, names: Sequence[str]) -> NotFoundError:
-    """The error of tasks that a complete list lacks."""
+    """The error for tasks that are missing from a complete list."""
     error = NotFoundError(
-        f"Instance {instance_id} lists no synchronization task {', '.join(names)}."
+        f"Instance {instance_id} has no synchronization task {', '.join(names)}."
         f"{advice(instance_id)}",
         status=200,
     )
@@ -103,6 +103,6 @@ def absent(instance_id: str, names: Sequence[str]) -> NotFoundError:
 
 
 def about(error: E, instance_id: str, name: str) -> E:
-    """The error, told which task it is about."""
+    """Set the task of an error."""
     error.instance_id, error.task_name = instance_id, name
     return error

@@ -1,4 +1,4 @@
-"""What became of the requests to change one task."""
+"""The outcome of the requests to change one task."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from taurusdb_starrocks._errors import (
 
 
 def may_have_changed(error: ReplicationError | None) -> bool:
-    """Whether a task may have changed by a request that failed so."""
+    """Whether a request with this error may have changed the task."""
     return isinstance(error, (OutcomeUnknownError, ServerError)) and not error.harmless
 
 
 @attrs.frozen
 class Outcome:
-    """What became of a row of requests, the last of which may have been accepted.
+    """The outcome of a series of requests.
 
     Attributes:
-        state: ``none`` before there was a request, then ``accepted``, ``refused`` or ``lost``.
-        since: When the last was accepted, or the first of the row refused or lost.
-        error: What the last failed with, or one before it that leaves open what happened.
-        polls: Polls that showed the task since the last request.
+        state: ``none`` before the first request, then ``accepted``, ``refused`` or ``lost``.
+        since: When the last request was accepted, or when the first one was refused or lost.
+        error: The last error, or an earlier one after which the outcome is unknown.
+        polls: Number of polls that showed the task since the last request.
     """
 
     state: str = "none"
@@ -36,18 +36,18 @@ class Outcome:
 
     @property
     def open(self) -> bool:
-        """Whether polls are to settle it: there was a request, and it was not accepted."""
+        """Whether polls must find out what happened: a request was sent but not accepted."""
         return self.state in {"refused", "lost"}
 
     def failed(self, error: ReplicationError, now: float) -> Outcome:
-        """After one more request that failed."""
-        # It may be refused because the task is there already, or because an earlier one worked.
+        """The outcome after one more failed request."""
+        # It may be refused because the task is at the goal, or because an earlier request worked.
         state = "refused" if type(error) is BadRequestError else "lost"
         doubt = may_have_changed(self.error) and not may_have_changed(error)
-        # That there was no time left for another request says less than what the last one came to.
+        # "No time left for another request" is less informative than the last real error.
         doubt = doubt or (self.error is not None and isinstance(error, NotSentError))
         return Outcome(state, self.since if self.open else now, self.error if doubt else error)
 
     def polled(self) -> Outcome:
-        """After one more poll that showed the task."""
+        """The outcome after one more poll that showed the task."""
         return attrs.evolve(self, polls=self.polls + 1)

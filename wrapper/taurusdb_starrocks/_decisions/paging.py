@@ -1,11 +1,11 @@
-"""Reading a list page by page from a service that may not page as its documentation says.
+"""Read a paginated list from a service whose pagination may differ from its documentation.
 
-It may hold fewer tasks on a page than requested, count ``offset`` in pages, and miss, repeat or
-contradict entries, and the list may change while it is read. So the end of the list is not taken
-on trust: that a task is absent, and that all tasks were read, takes proof.
+A page may have fewer tasks than requested. ``offset`` may count pages. Entries may be missing,
+repeated or contradictory, and the list may change while it is read. So this code does not trust the
+end of a list: it says that a task is missing, or that all tasks were read, only with proof.
 
-``read`` is a generator of steps: it yields a ``PageRequest`` and is sent the page, and yields
-``Found`` for tasks that it has not shown yet. It does no I/O and knows no clock.
+``read`` is a generator of steps: it yields a ``PageRequest`` and receives the page, and it yields
+``Found`` for new tasks. It does no I/O and uses no clock.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from taurusdb_starrocks import _tasks
 from taurusdb_starrocks._errors import OutcomeUnknownError
 from taurusdb_starrocks._tasks import Stage, Task
 
-# The vendor's API Explorer lets a page hold 50 tasks, although ``limit`` may be 100.
+# In the vendor's API Explorer a page has at most 50 tasks, although ``limit`` can be 100.
 LIMIT = 50
-# How often a list is read that could not be read as a whole, by records and by pages in turn.
+# How many times an incomplete list is read again, alternately by records and by pages.
 MOST_PASSES = 6
-# Bounds on the work for one list: of all its passes together, and of a page.
+# Limits on the work for one list: for all passes together, and for one page.
 MOST_PAGES = 300
 MOST_TASKS = 10_000
 MOST_ENTRIES = 1000
@@ -31,14 +31,14 @@ LONGEST_NAME = 128
 
 
 class PageRequest(NamedTuple):
-    """Read this page; send its total, as the service says it, and its entries."""
+    """Request for a page. Send back the total of the service and the entries."""
 
     offset: int
     limit: int
 
 
 class Found(NamedTuple):
-    """Tasks that a page shows and no page before it did; send nothing."""
+    """New tasks on a page. Send nothing back."""
 
     tasks: tuple[Task, ...]
 
@@ -49,18 +49,18 @@ T = Generator[PageRequest | Found, Page | None, None]
 
 
 class _TooMuchError(Exception):
-    """The list is longer than any that is read."""
+    """The list is longer than the limit."""
 
 
 @attrs.define
 class _Seen:
-    """What a page showed.
+    """The content of a page.
 
     Attributes:
-        names: The tasks on it, each once, in their order.
-        length: How many entries it had.
-        before_last: How many of them, repeated ones left out, came before its last task.
-        new: Whether it showed a task that no page of the pass before it did.
+        names: Names of its tasks, in order, without duplicates.
+        length: Number of its entries.
+        before_last: Number of its entries before its last task, without duplicates.
+        new: Whether it has a task that no earlier page of the pass had.
     """
 
     names: list[str]
@@ -71,14 +71,14 @@ class _Seen:
 
 @attrs.define
 class _Pass:
-    """What the list showed when it was read once.
+    """The result of reading the list once.
 
     Attributes:
         tasks: The tasks by name.
-        contradicted: Names of tasks that were shown in two ways.
-        unreadable: Entries without a name, or with one that no task can have.
-        total: How many tasks there are by the last page, or None.
-        ended: Whether a page showed that nothing follows.
+        contradicted: Names of tasks with contradictory entries.
+        unreadable: Entries without a valid name.
+        total: Total number of tasks according to the last page, or None.
+        ended: Whether a page proved that there are no more pages.
     """
 
     tasks: dict[str, Task] = attrs.field(factory=dict)
@@ -89,17 +89,17 @@ class _Pass:
 
     @property
     def counted(self) -> bool:
-        """Whether as many tasks were seen as there are."""
+        """Whether the number of tasks equals the total."""
         seen = len(self.tasks) + self.unreadable
         return self.total is not None and seen >= self.total
 
     @property
     def whole(self) -> bool:
-        """Whether the list was read from its beginning to its end, and no task is missing."""
+        """Whether the list was read from start to end and no task is missing."""
         return self.ended and (self.total is None or self.counted)
 
     def take(self, total: object, entries: Sequence[Mapping[str, Any]]) -> _Seen:
-        """Note what a page shows."""
+        """Add the content of a page."""
         if len(entries) > MOST_ENTRIES:
             raise _TooMuchError(f"A page has more than {MOST_ENTRIES} tasks")
         self.total = _count(total)
@@ -135,7 +135,7 @@ class _Pass:
 
 @attrs.define
 class _Reader:
-    """What is common to all passes over one list."""
+    """The shared state of all passes over one list."""
 
     names: frozenset[str] | None
     shown: set[str] = attrs.field(factory=set)
@@ -144,7 +144,7 @@ class _Reader:
     def page(
         self, taken: _Pass, offset: int, limit: int
     ) -> Generator[PageRequest | Found, Page | None, _Seen]:
-        """Read a page, and show what is new on it."""
+        """Read a page and yield its new tasks."""
         if self.pages == MOST_PAGES:
             raise _TooMuchError(f"The list of tasks did not end within {MOST_PAGES} pages")
         self.pages += 1
@@ -160,25 +160,25 @@ class _Reader:
         return seen
 
     def enough(self, taken: _Pass, seen: _Seen, limit: int) -> bool:
-        """Whether the end need not be proved: what is wanted is there, and the count agrees."""
+        """Whether reading can stop early: all requested tasks are found, and the total matches."""
         wanted = self.names is None or self.names <= taken.tasks.keys()
         return wanted and taken.counted and seen.length < limit
 
 
 def read(names: Collection[str] | None = None) -> Reading:
-    """Read the tasks of a list, or look for the named ones.
+    """Read all tasks of a list, or only the named ones.
 
-    A task that is shown in two ways that contradict each other has the stage ``UNKNOWN``: neither
-    proves anything.
+    A task with contradictory entries has the stage ``UNKNOWN``, because neither entry proves
+    anything.
 
     Args:
-        names: The tasks to look for; None for all.
+        names: Names of the tasks to find; None for all tasks.
 
     Returns:
-        All tasks by name; of named ones, those that are there. The others are not there.
+        The tasks by name. A named task that is not in the result does not exist.
 
     Raises:
-        OutcomeUnknownError: The list was not read as a whole: what was not seen may be there.
+        OutcomeUnknownError: The list was not read completely, so missing tasks may exist.
     """
     reader = _Reader(None if names is None else frozenset(names))
     found: dict[str, Task] = {}
@@ -201,14 +201,14 @@ def read(names: Collection[str] | None = None) -> Reading:
             return {name: task for name, task in found.items() if name in (reader.names or found)}
     total = "an unknown number of" if taken.total is None else taken.total
     raise OutcomeUnknownError(
-        "The list of tasks could not be read as a whole: "
+        "The list of tasks could not be read completely: "
         f"{len(reader.shown)} of {total} tasks were seen",
         harmless=True,
     )
 
 
 def following(reading: Reading, page: Page | None = None) -> PageRequest | Found | None:
-    """The next step of a reading that is told the page it requested; None when it is over."""
+    """Send a page to a reading; return its next step, or None when it has finished."""
     try:
         return reading.send(page)
     except StopIteration:
@@ -218,9 +218,9 @@ def following(reading: Reading, page: Page | None = None) -> PageRequest | Found
 def _by_records(reader: _Reader, taken: _Pass) -> T:
     """Read a list whose offset counts tasks.
 
-    Each page begins with the last task of the one before it, and after the last page there is
-    nothing but that task. A page without it shows that the list has moved, or that its offset
-    counts something else.
+    Each page starts with the last task of the previous page. After the last page, only that task
+    is left. A page without it shows that the list has changed, or that the offset does not count
+    tasks.
     """
     offset = 0
     last: str | None = None
@@ -239,8 +239,8 @@ def _by_records(reader: _Reader, taken: _Pass) -> T:
 def _by_pages(reader: _Reader, taken: _Pass, *, as_long: bool) -> T:
     """Read a list whose offset counts pages, from 0 or from 1.
 
-    With ``as_long``, further pages are requested to be as long as the first, so that none is
-    skipped where the service cuts it. Where it misses entries of it, that would be wrong.
+    With ``as_long``, further pages are requested with the length of the first page, so that no task
+    is skipped if the service shortens pages. This would be wrong if the first page lacks entries.
     """
     first = yield from reader.page(taken, 0, LIMIT)
     size = max(1, min(LIMIT, first.length)) if as_long else LIMIT
@@ -252,16 +252,16 @@ def _by_pages(reader: _Reader, taken: _Pass, *, as_long: bool) -> T:
             break
         shared = set(seen.names) & set(first.names)
         if number == 1 and shared and shared != set(first.names):
-            return  # It counts tasks.
+            return  # The offset counts tasks.
         if number > 1 and not seen.new:
-            # It shows the same whatever is requested: all there is, if that is what it counts.
+            # All pages are the same: this is the whole list, if the total matches.
             taken.ended = taken.counted and first.length < LIMIT
             return
     taken.ended = True
 
 
 def _count(total: object) -> int | None:
-    """How many tasks the service says there are, if it says it in a way that can be."""
+    """The total number of tasks according to the service, if it is valid."""
     if isinstance(total, str) and total.isascii() and total.isdecimal() and len(total) < 10:
         total = int(total)
     if isinstance(total, bool) or not isinstance(total, int):

@@ -1,4 +1,4 @@
-"""How long to wait for a task, and when to poll meanwhile."""
+"""How long to wait for tasks, and when to poll."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ Accepted = Callable[[str, Job], object]
 
 @attrs.frozen
 class Poll:
-    """When to poll while waiting, in seconds; as the vendor's Terraform provider does it.
+    """When to poll while waiting. The defaults are those of the vendor's Terraform provider.
 
     Attributes:
-        first: Until the first poll.
-        interval: Between polls; each is spread by up to a tenth, so that many programs do not poll
-            at once.
-        longest: Between polls while the service throttles, where the doubling ends.
+        first: Seconds until the first poll.
+        interval: Seconds between polls, plus or minus up to 10 %, so that many programs do not poll
+            at the same time.
+        longest: Longest time between polls, in seconds. While the service throttles, the time
+            between polls doubles up to this limit.
     """
 
     first: float = 5.0
@@ -42,8 +43,8 @@ class Poll:
         """Seconds until the next poll.
 
         Args:
-            error: What the last poll failed with, if it did.
-            pause: Seconds before the last poll.
+            error: Error of the last poll, if it failed.
+            pause: Seconds waited before the last poll.
             chance: A random number from 0 to 1.
         """
         if isinstance(error, RateLimitError):
@@ -52,17 +53,17 @@ class Poll:
 
 
 class Waiting(TypedDict, total=False):
-    """How to wait for tasks; all are optional, and a ``Client`` has the defaults.
+    """How to wait for tasks. All keys are optional; the client has the defaults.
 
     Attributes:
-        timeout: Longest time to wait, in seconds. It bounds every request on the way.
-        poll: When to poll while waiting.
-        settle: Longest time in seconds to find out what became of a request whose response was
-            lost, and to undo a pause that was never seen to take effect.
-        progress: Called with each task as a poll shows it.
-        accepted: Called with the name of a task and the job that the service accepted for it,
-            whose IDs the vendor's support requests.
-        recorder: Told of each request before it leaves and after its response.
+        timeout: Longest time to wait, in seconds, including all requests.
+        poll: When to poll.
+        settle: Longest time, in seconds, to find out what happened to a request whose response was
+            lost, and to undo a pause that no poll showed.
+        progress: Called with each task that a poll shows.
+        accepted: Called with the name of a task and its accepted job. The vendor's support may
+            ask for the IDs of the job and the request.
+        recorder: Called before each request is sent and after its response.
     """
 
     timeout: float
@@ -75,7 +76,7 @@ class Waiting(TypedDict, total=False):
 
 @attrs.frozen
 class Patience:
-    """How to wait, complete and checked."""
+    """The complete and checked settings for waiting."""
 
     timeout: float = 1800.0
     poll: Poll = Poll()
@@ -98,11 +99,11 @@ class Patience:
 
 
 class Chances(NamedTuple):
-    """Where a decision gets the time and chance from.
+    """Source of time and randomness for decisions.
 
     Attributes:
         clock: Reads a monotonic clock, in seconds.
-        chance: Gives a random number from 0 to 1.
+        chance: Returns a random number from 0 to 1.
     """
 
     clock: Callable[[], float]

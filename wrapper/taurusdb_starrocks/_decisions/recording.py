@@ -1,4 +1,4 @@
-"""What somebody who keeps a record is told, and what such a record says of earlier requests."""
+"""Interfaces for recording requests, and for using such a record of earlier requests."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Verb = Literal["pause", "resume"]
 
 @runtime_checkable
 class Recorder(Protocol):
-    """Keeps a record of requests that may change a task, given to a verb as ``recorder``.
+    """Records requests that may change a task. Pass it to a method as ``recorder=``.
 
-    The methods may block: an ``AsyncClient`` calls them in a thread. Each is called by one thread
-    at a time, but for one that a cancellation left behind.
+    The methods may block: an ``AsyncClient`` calls them in a thread. Only one thread at a time
+    calls them, except for a call that continues after a cancellation.
     """
 
     def sending(self, verb: Verb, task_name: str, /) -> None:
-        """Called before each request leaves, which then takes no longer than the client's timeout.
+        """Called before each request is sent. The request then takes at most the client's timeout.
 
         Raises:
-            ReplicationError: The request must not be sent. It counts as one that was not.
+            ReplicationError: The request must not be sent. It is then treated as not sent.
         """
 
     def answered(self, verb: Verb, task_name: str, answer: Job | ReplicationError, /) -> None:
@@ -36,71 +36,71 @@ class Recorder(Protocol):
         """
 
     def reached(self, verb: Verb, task_names: Sequence[str], /) -> None:
-        """Called with tasks that a poll shows where the verb brings them, once. Must not raise."""
+        """Called once for each task that a poll shows at its goal. Must not raise."""
 
 
 @runtime_checkable
 class WindowRecorder(Recorder, Protocol):
-    """Keeps a record of a whole window, given to ``paused`` as ``recorder``."""
+    """Records a whole window. Pass it to ``paused`` as ``recorder=``."""
 
     def opening(self) -> Earlier:
-        """Called before anything is sent; returns what earlier windows of the record left.
+        """Called before anything is sent; returns what earlier windows left unfinished.
 
         Raises:
             ReplicationError: The window must not open. Nothing was sent.
         """
 
     def found(self, tasks: Sequence[Task], found_paused: Sequence[str], /) -> Collection[str]:
-        """Called with the tasks as they are before the first pause, and those that stay as found.
+        """Called before the first pause with the tasks, and with those that will stay as they are.
 
         Returns:
-            The tasks whose configuration is to be read before the first pause.
+            The tasks whose configuration the window should read before the first pause.
         """
 
     def configured(self, task_name: str, configuration: Configuration, /) -> None:
         """Called with the configuration of a task, if it could be read."""
 
     def opened(self, tasks: Sequence[Task], /) -> Any:
-        """Called once all tasks are paused; returns what ``as`` gives.
+        """Called when all tasks are paused; returns the value for ``as``.
 
         Raises:
-            ReplicationError: The block must not begin. The tasks are resumed.
+            ReplicationError: The block must not start. The tasks are then resumed.
         """
 
     def closing(self, task_names: Sequence[str], /) -> Collection[str]:
-        """Called before the tasks are resumed; returns those that the window is to resume."""
+        """Called before the tasks are resumed; returns the tasks that the window should resume."""
 
     def closed(
         self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /
     ) -> Collection[str]:
-        """Called last, also for a window that did not open.
+        """Called last, even if the window did not open.
 
         Args:
-            left: The tasks that are not known to run again, and why.
-            seen: The others as they were last seen.
+            left: The tasks that may still be paused, and why.
+            seen: The other tasks, as shown by the last poll.
 
         Returns:
-            Those of ``left`` that nobody else has seen running either.
+            The tasks of ``left`` that no other process has seen running either.
 
         Raises:
-            ReplicationError: Something about the window is to be told, although all tasks run.
+            ReplicationError: All tasks run, but the caller must know about a problem.
         """
 
 
 @attrs.frozen
 class Earlier:
-    """What a record says of the requests of somebody who is gone, for whoever takes over.
+    """Earlier requests of a program that has ended, for the program that takes over its tasks.
 
     Times are in seconds from now.
 
     Attributes:
-        pauses: Tasks whose pause was requested and never seen to take effect, and for how long the
-            request may still arrive. That such a task runs proves nothing until ``settle`` seconds
+        pauses: Tasks whose pause was requested but not seen, and how long the request may still
+            arrive. A poll that shows such a task running proves nothing until ``settle`` seconds
             after that.
         paused: Tasks that were seen paused after such a request.
-        accepted: Tasks whose resume was accepted: it is not sent again, but waited for.
-        unknown: Tasks whose resume has an unknown outcome, and for how long none is sent.
-        late: Tasks that were paused twice, and for how long the second may still take effect.
+        accepted: Tasks whose resume was accepted. It is not sent again; the client only waits.
+        unknown: Tasks whose resume has an unknown outcome, and how long to send no other.
+        late: Tasks that were paused twice, and how long the second pause may still take effect.
     """
 
     pauses: Mapping[str, float] = attrs.field(factory=dict)
@@ -111,11 +111,11 @@ class Earlier:
 
     @property
     def names(self) -> set[str]:
-        """All the tasks that it says something about."""
+        """All tasks in this record."""
         return {*self.pauses, *self.paused, *self.accepted, *self.unknown}
 
     def about(self, names: Collection[str]) -> Earlier:
-        """What it says about some tasks."""
+        """The part of the record about some tasks."""
         return Earlier(
             pauses={name: left for name, left in self.pauses.items() if name in names},
             paused=tuple(name for name in self.paused if name in names),

@@ -1,4 +1,4 @@
-"""When a request is sent again: the policy, and the attempts of one call as steps."""
+"""Retries: the policy, and the attempts of one call as steps."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class RetryPolicy:
     only reads and got no usable response. For other rules, override ``delay`` in a subclass.
 
     Attributes:
-        attempts: Most attempts of a call, including the first.
+        attempts: Maximum number of attempts of a call, including the first.
         first_delay: Longest wait before the second attempt, in seconds. It doubles for each further
             attempt.
         longest_delay: Limit of the doubled wait, in seconds.
-        budget: Retries that a client may make over all its calls. A retry takes one, and each
-            successful call gives back a tenth, so that retries do not make an outage worse.
+        budget: Number of retries that a client has for all its calls. Each retry takes one, and
+            each successful call gives back a tenth, so that retries do not make an outage worse.
     """
 
     attempts: int = 3
@@ -56,18 +56,20 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         if type(self.attempts) is not int or self.attempts < 1:
-            raise ConfigurationError(f"attempts must be a number from 1, not {self.attempts!r}.")
+            raise ConfigurationError(
+                f"attempts must be an integer of at least 1, not {self.attempts!r}."
+            )
         for name in ("first_delay", "longest_delay", "budget"):
             value = getattr(self, name)
             if type(value) not in {int, float} or not 0 <= value < math.inf:
-                raise ConfigurationError(f"{name} must be a number from 0, not {value!r}.")
+                raise ConfigurationError(f"{name} must be a number of at least 0, not {value!r}.")
 
     def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
         """Seconds to wait after a failed attempt, or None to raise the error.
 
         Args:
-            error: What the attempt came to.
-            attempt: Which attempt that was, from 1.
+            error: Error of the attempt.
+            attempt: Number of the attempt, from 1.
             chance: A random number from 0 to 1, which spreads the waits of many callers.
         """
         if attempt >= self.attempts or not _repeatable(error):
@@ -93,14 +95,14 @@ def _repeatable(error: ReplicationError) -> bool:
 
 
 class Attempts:
-    """The attempts of the calls of one client, with the budget that they share.
+    """Makes the attempts of all calls of one client, which share a retry budget.
 
     Args:
-        policy: When to try again.
-        credentials: What each attempt is authenticated with.
-        clock: Seconds on a monotonic clock.
-        wall_clock: Seconds since the epoch.
-        chance: Gives a random number from 0 to 1.
+        policy: When to retry.
+        credentials: Credentials for each attempt.
+        clock: Reads a monotonic clock, in seconds.
+        wall_clock: Returns seconds since the epoch.
+        chance: Returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -120,11 +122,11 @@ class Attempts:
         self._budget = policy.budget
 
     def of(self, call: Call, request: Request) -> Steps[tuple[Reply, Document]]:
-        """Send a request until a usable response comes, or until no attempt is left.
+        """Send a request until there is a usable response or no attempt is left.
 
-        Each attempt is authenticated as it is sent: a signature has a date. A refused token is
-        renewed once. Once an attempt at a change ended unknown, so does the call, whatever a later
-        attempt came to.
+        Each attempt is authenticated when it is sent, because a signature has a date. A rejected
+        token is renewed once. If the outcome of one attempt at a change is unknown, the outcome of
+        the call is unknown, even if a later attempt fails in another way.
         """
         doubts: list[ReplicationError] = []
         try:
@@ -162,7 +164,7 @@ class Attempts:
     def login(
         self, call: Call, request: Request, hidden: list[str]
     ) -> Steps[tuple[Reply, Document]]:
-        """Send a login on the way of a call, as often as the policy allows."""
+        """Send a login within a call, as often as the policy allows."""
         call.secrets += hidden
         attempt = 0
         while True:
@@ -179,7 +181,7 @@ class Attempts:
     def _authenticated(
         self, call: Call, request: Request, rejected: dict[str, str] | None
     ) -> Steps[dict[str, str]]:
-        """The headers that authenticate an attempt; none if there are only those rejected."""
+        """The headers that authenticate an attempt; None if there are only the rejected ones."""
         try:
             headers = yield from self._credentials.authenticate(
                 request, rejected, lambda login, hidden: self.login(call, login, hidden)
@@ -188,7 +190,7 @@ class Attempts:
             call.secrets += [secret for secret in secrets(found) if secret not in call.secrets]
         except ReplicationError:
             raise
-        except Exception as error:  # Anything: credentials may be the user's own.
+        except Exception as error:  # Any exception: the user may have written the credentials.
             raise NotSentError(
                 f"{type(self._credentials).__name__} failed with {type(error).__name__}. Nothing "
                 "was sent."
@@ -198,7 +200,7 @@ class Attempts:
     def _once(
         self, call: Call, operation: Operation, request: Request
     ) -> Steps[tuple[Reply, Document] | ReplicationError]:
-        """One attempt: what came of it."""
+        """Make one attempt; return its outcome."""
         try:
             reply: Reply = yield Send(request)
         except Unanswered as failure:
@@ -215,8 +217,8 @@ class Attempts:
             delay = self._policy.delay(error, attempt, self._chance())
             if delay is None or not 0 <= delay < left or self._budget < 1:
                 return None
-        except Exception as failure:  # noqa: BLE001  # Anything: the policy may be the user's own.
-            # What the attempt came to matters more: a task may have changed.
+        except Exception as failure:  # noqa: BLE001  # Any exception: the user may have written the policy.
+            # The error of the attempt is more important, because a task may have changed.
             error.add_note(f"{type(self._policy).__name__} failed with {type(failure).__name__}.")
             return None
         self._budget -= 1
@@ -224,14 +226,14 @@ class Attempts:
 
 
 def unanswered(call: Call, operation: Operation, failure: Unanswered) -> ReplicationError:
-    """The error of an attempt without a response: whether it left decides."""
+    """The error of an attempt without a response, depending on whether it was sent."""
     what = clean(failure.what, call.secrets)
     error: ReplicationError
     if failure.sent:
         error = OutcomeUnknownError(what, harmless=not operation.changes)
     else:
         error = NotSentError(
-            f"{what}. The request did not leave: it is safe to repeat.", lasting=failure.lasting
+            f"{what}. The request was not sent: it is safe to repeat.", lasting=failure.lasting
         )
     error.__cause__ = failure
     return error
@@ -240,13 +242,14 @@ def unanswered(call: Call, operation: Operation, failure: Unanswered) -> Replica
 def _final(
     error: ReplicationError, doubts: Sequence[ReplicationError], call: Call
 ) -> ReplicationError:
-    """What the last attempt comes to, with what the call knows beside it."""
+    """The error of the call, from the error of the last attempt and earlier attempts."""
     if isinstance(error, NotFoundError) and call.instance_id:
         error.message += advice(call.instance_id)
     if not doubts or may_have_changed(error):
         return error
     unknown = OutcomeUnknownError(
-        f"An earlier attempt ended unknown ({doubts[-1].message.split('.')[0]}), and the last one "
+        f"The outcome of an earlier attempt is unknown "
+        f"({doubts[-1].message.split('.')[0]}), and the last attempt "
         f"failed: {error.message.rstrip('.')}",
         status=getattr(error, "status", None),
         code=getattr(error, "code", None),

@@ -1,4 +1,4 @@
-"""What a decision can ask its performer to do, and how a performer carries the steps out."""
+"""The steps that a decision can yield, and the functions that run them."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ Steps = Generator[Any, Any, T]
 
 
 class Latch(Protocol):
-    """Something that is opened once, by another thread or coroutine."""
+    """An event that another thread or coroutine sets once."""
 
     def wait(self, seconds: float) -> bool:
-        """Block until it is open; False when the time passed first."""
+        """Block until it is open; return False after a timeout."""
 
     def then(self, callback: Callable[[], object]) -> None:
-        """Have a callback called once it is open, in whichever thread opens it; maybe at once."""
+        """Call a function when it is open, in the thread that opens it, or now if it is open."""
 
 
 class Send(NamedTuple):
-    """Send a request once; the answer is a ``Reply``, or ``Unanswered`` is thrown."""
+    """Send a request once. The result is a ``Reply``, or ``Unanswered`` is raised."""
 
     request: Request
 
 
 class Sleep(NamedTuple):
-    """Wait so many seconds."""
+    """Wait for a number of seconds."""
 
     seconds: float
 
 
 class Wait(NamedTuple):
-    """Wait until a latch is open; the answer is whether it was within the call's deadline."""
+    """Wait for a latch. The result is whether it opened before the deadline of the call."""
 
     latch: Latch
 
 
 class Change(NamedTuple):
-    """Ask the service to change a task; the answer is a ``Job``.
+    """Request a change of a task. The result is a ``Job``.
 
-    ``deadline`` is the latest reading of the clock at which the call may end.
+    The call must end before the clock reads ``deadline``.
     """
 
     operation: Operation
@@ -53,7 +53,7 @@ class Change(NamedTuple):
 
 
 class ReadPage(NamedTuple):
-    """Read one page of an instance's tasks; the answer is the service's total and the entries."""
+    """Read one page of an instance's tasks. The result is the service's total and the entries."""
 
     instance_id: str
     offset: int
@@ -62,7 +62,7 @@ class ReadPage(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Read something that is about an instance; the answer is what the operation gives."""
+    """Read data of an instance. The result depends on the operation."""
 
     operation: Operation
     instance_id: str
@@ -71,25 +71,25 @@ class Read(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Call somebody who keeps a record, which may block; the answer is what it returns."""
+    """Call a method of a recorder, which may block. The result is its return value."""
 
     act: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
 
 
 def once(step: Any) -> Steps[Any]:
-    """One step alone."""
+    """A single step."""
     return (yield step)
 
 
 def run(steps: Steps[T], perform: Callable[[Any], Any]) -> T:
-    """Carry the steps out and return what they come to."""
+    """Run the steps and return their result."""
     try:
         step = next(steps)
         while True:
             try:
                 answer = perform(step)
-            except BaseException as error:  # noqa: BLE001  # The steps decide what it means.
+            except BaseException as error:  # noqa: BLE001  # The steps handle it.
                 step = steps.throw(error)
             else:
                 step = steps.send(answer)
@@ -106,7 +106,7 @@ async def arun(steps: Steps[T], perform: Callable[[Any], Awaitable[Any]]) -> T:
         while True:
             try:
                 answer = await perform(step)
-            except BaseException as error:  # noqa: BLE001  # The steps decide what it means.
+            except BaseException as error:  # noqa: BLE001  # The steps handle it.
                 step = steps.throw(error)
             else:
                 step = steps.send(answer)

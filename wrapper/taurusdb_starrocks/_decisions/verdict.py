@@ -1,7 +1,7 @@
-"""What a response means: an error, or a document that can be used. Judged once, here.
+"""Decides whether a response is an error or has a usable document. Each response is judged once.
 
-The HTTP status comes first; codes only refine it, since the same number means other things
-elsewhere in the vendor's services.
+The HTTP status decides first. Error codes only refine it, because other services of the vendor use
+the same numbers with other meanings.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from taurusdb_starrocks._messages import Reply
 from taurusdb_starrocks._operations import Document, Operation
 from taurusdb_starrocks._redaction import LONGEST_ID, Cleaned, clean, clean_document, mentions
 
-# Answered with status 400: the first on the vendor's pages of the two calls (and, there, in the
-# example), the others in the code of its Terraform provider.
+# Codes with status 400. The first is on the vendor's pages of the two calls (as an example), the
+# others are in the code of the Terraform provider.
 NOT_FOUND_CODES = frozenset({"DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05000091"})
 GATEWAY_PREFIXES = ("APIGW.", "APIG.")
-# What a server answers that does not have a path, or not with this method.
+# Statuses of a server that lacks a path, or a method for it.
 UNKNOWN_PATH = frozenset({404, 405, 501})
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
     400: BadRequestError,
@@ -49,12 +49,12 @@ ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
 def judge(
     operation: Operation, reply: Reply, hidden: Collection[str], now: float
 ) -> Document | ReplicationError:
-    """The document of a response that is usable; otherwise the error that it stands for.
+    """Return the document of a usable response; otherwise the error for the response.
 
     Args:
-        operation: What was asked for.
+        operation: The operation of the request.
         reply: The response.
-        hidden: Secrets that were sent and that no message and no document may repeat.
+        hidden: Secrets that were sent. No message and no document may repeat them.
         now: Seconds since the epoch.
     """
     document = _document(reply, hidden)
@@ -71,8 +71,8 @@ def judge(
     if _missing(operation, reply.status, code):
         return UnsupportedOperationError(
             f"{message or 'The response gives no reason.'} This service does not have the call "
-            f"{operation.name}: it follows an older contract than {operation.since}, or it is "
-            "another service. What it does have goes on working.",
+            f"{operation.name}: it implements a contract older than {operation.since}, or it is "
+            "another service. Its other calls keep working.",
             status=reply.status,
             code=code,
             request_id=request_id,
@@ -85,7 +85,7 @@ def judge(
             code=code,
             request_id=request_id,
             retry_after=wait,
-            # A 5xx may come after the work was done; a 503 with Retry-After says that it was not.
+            # A 5xx can come after the change was made. A 503 with Retry-After says that it was not.
             harmless=reply.status < 500
             or not operation.changes
             or (reply.status == 503 and wait is not None),
@@ -101,11 +101,11 @@ def judge(
 
 
 def _unusable(operation: Operation, reply: Reply, document: Document | None) -> str | None:
-    """What is wrong with a response, as the end of a sentence; None for one that can be used."""
+    """What is wrong with a response, as the end of a sentence; None if it is usable."""
     if 300 <= reply.status < 400:
-        return "is a redirect, which is never followed; check the endpoint"
+        return "is a redirect, and redirects are not followed; check the endpoint"
     if reply.status != operation.status:
-        return "is not one of the service's own"
+        return "does not come from the service"
     if reply.unread is not None:
         return f"has a body that {reply.unread}"
     media_type = reply.headers.get("content-type", "application/json").partition(";")[0]
@@ -115,17 +115,17 @@ def _unusable(operation: Operation, reply: Reply, document: Document | None) -> 
 
 
 def _missing(operation: Operation, status: int, code: str | None) -> bool:
-    """Whether a response says that the service lacks a call of a later contract."""
+    """Whether a response shows that the service lacks a call of a newer contract."""
     return operation.since is not None and status in UNKNOWN_PATH and not _own(code)
 
 
 def _own(code: str | None) -> bool:
-    """Whether a code is one of the service, and not of the gateway in front of it."""
+    """Whether a code comes from the service and not from the gateway in front of it."""
     return code is not None and not code.startswith(GATEWAY_PREFIXES)
 
 
 def _kind(status: int, code: str | None, wait: float | None) -> type[ServiceError] | None:
-    """The class of a refusal; None where the outcome is unknown."""
+    """The error class for a status; None if the outcome is unknown."""
     if 400 <= status < 500:
         kind = ERRORS_BY_STATUS.get(status, ServiceError)
         return NotFoundError if kind is BadRequestError and code in NOT_FOUND_CODES else kind
@@ -135,40 +135,40 @@ def _kind(status: int, code: str | None, wait: float | None) -> type[ServiceErro
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header: seconds or a date; None for anything else."""
+    """Seconds to wait from a ``Retry-After`` header with seconds or a date; otherwise None."""
     if value is None:
         return None
     if re.fullmatch(r"[0-9]{1,100}", value.strip()):
         return float(value)
     try:
         when = parsedate_to_datetime(value)
-        # A date of HTTP is in GMT, whether or not it says so.
+        # HTTP dates are in GMT, even if they do not say so.
         return max(0.0, when.replace(tzinfo=when.tzinfo or UTC).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 
 
 def _document(reply: Reply, hidden: Collection[str]) -> dict[str, Any] | None:
-    """The JSON object in a response, without the secrets that it repeats; None if there is none."""
+    """The JSON object in a response, without secrets; None if there is none."""
     try:
-        text = reply.body.decode("utf-8-sig")  # As JSON must be; json.loads would guess.
+        text = reply.body.decode("utf-8-sig")  # JSON must be UTF-8; json.loads would guess.
         document: Any = json.loads(text)
         if not isinstance(document, dict):
             return None
-        if "\\" in text:  # Some servers escape characters of tokens that need no escape.
+        if "\\" in text:  # Some servers escape characters in tokens unnecessarily.
             text = json.dumps(document, ensure_ascii=False)
         if mentions(text, hidden):
             return Cleaned(clean_document(document, hidden))
-    except (ValueError, RecursionError):  # Not JSON, not Unicode, or nested without end.
+    except (ValueError, RecursionError):  # Not JSON, not Unicode, or nested too deeply.
         return None
     return document
 
 
 def _shape(body: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Code, message and request ID in any of the shapes an error body has.
+    """Code, message and request ID, from any known format of an error body.
 
-    The service and the gateway say ``error_code``/``error_msg``, IAM nests them under
-    ``error``, siblings of this service say ``errorCode``/``errorMsg`` or ``code``/``message``.
+    The service and the gateway use ``error_code``/``error_msg``. IAM nests them under ``error``.
+    Related services use ``errorCode``/``errorMsg`` or ``code``/``message``.
     """
     nested = body.get("error")
     if isinstance(nested, dict):
@@ -183,7 +183,7 @@ def _first(body: Mapping[str, Any], *names: str) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    """The value, if it is a text with something in it or a whole number."""
+    """The value, if it is a non-empty string or an integer."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value).strip() or None

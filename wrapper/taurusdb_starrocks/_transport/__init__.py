@@ -1,1 +1,1 @@
-"""How calls are carried: connections, deadlines, bounds, attempts as performed, log and trace."""
+"""Transport of calls: connections, deadlines, limits, attempts, logging and tracing."""

@@ -1,4 +1,4 @@
-"""The HTTP client that generated code is given for coroutines. Needs an event loop of asyncio."""
+"""The HTTP client for generated code, for coroutines. Needs an asyncio event loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from taurusdb_starrocks._transport.streams import AsyncNetwork
 
 
 class AsyncHTTPClient(httpx.AsyncClient):
-    """An httpx client for coroutines whose requests are calls of ours."""
+    """An async httpx client that turns its requests into calls."""
 
     def __init__(
         self, calls: Calls, network: Any, headers: Mapping[str, str] | None = None
@@ -39,11 +39,11 @@ class AsyncHTTPClient(httpx.AsyncClient):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def extended(self, headers: Mapping[str, str]) -> AsyncHTTPClient:
-        """One with further headers, on the same connections."""
+        """A copy with additional headers that uses the same connections."""
         return AsyncHTTPClient(self._bridge.calls, self._network, {**self._bridge.extra, **headers})
 
     async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
-        """The response, if it is usable; otherwise the typed error."""
+        """Return the response if it is usable; otherwise raise the typed error."""
         self._check()
         made = self._bridge.simple(method, url, options)
         if made is None:
@@ -51,7 +51,7 @@ class AsyncHTTPClient(httpx.AsyncClient):
         return await self._call(*made)
 
     async def send(self, request: httpx.Request, **_options: Any) -> httpx.Response:
-        """The same for a request that is built already."""
+        """The same for a request that is already built."""
         self._check()
         return await self._call(*self._bridge.built(request, await request.aread()))
 
@@ -62,14 +62,13 @@ class AsyncHTTPClient(httpx.AsyncClient):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise ConfigurationError(
-                "An AsyncClient needs an event loop of asyncio, and none is running. Nothing was "
-                "sent."
+                "An AsyncClient needs an asyncio event loop, but none is running. Nothing was sent."
             ) from None
         self._loop = self._loop or loop
         if self._loop is not loop:
             raise ConfigurationError(
-                "An AsyncClient belongs to the event loop of its first call, and this is another: "
-                "make one for each. Nothing was sent."
+                "An AsyncClient belongs to the event loop of its first call, but this is another "
+                "loop: create a client for each loop. Nothing was sent."
             )
 
     async def _call(self, call: Call, request: Request) -> httpx.Response:
@@ -91,7 +90,7 @@ class AsyncHTTPClient(httpx.AsyncClient):
         return Answer(call, request, reply, document)
 
     async def aclose(self) -> None:
-        """Close the connections, for those on the same connections as well."""
+        """Close the connections, also for copies of this client."""
         await super().aclose()
         self._bridge.calls.closed = True
         await self._network.aclose()
@@ -101,12 +100,12 @@ class AsyncHTTPClient(httpx.AsyncClient):
 
 
 async def _opened(latch: Latch, seconds: float) -> bool:
-    """Whether a latch is open within some seconds; it may be opened in another thread."""
+    """Wait for a latch; return whether it opened in time. Another thread may open it."""
     loop = asyncio.get_running_loop()
     opened = asyncio.Event()
 
     def wake() -> None:
-        with suppress(RuntimeError):  # The loop is closed by now.
+        with suppress(RuntimeError):  # The loop has been closed.
             loop.call_soon_threadsafe(opened.set)
 
     latch.then(wake)
@@ -119,19 +118,19 @@ async def _opened(latch: Latch, seconds: float) -> bool:
 
 
 async def in_thread(act: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function that may block returns; a cancellation leaves it running."""
+    """Call a blocking function in a thread. A cancellation does not stop the function."""
     return await asyncio.to_thread(act, *arguments)
 
 
 async def sleep(seconds: float) -> None:
-    """Wait so many seconds."""
+    """Wait."""
     await asyncio.sleep(seconds)
 
 
 def connect(
     plan: Plan,
 ) -> tuple[AsyncHTTPClient, Callable[[float | None], AbstractContextManager[None]]]:
-    """The HTTP client of a plan, and what holds its calls to the deadline of a wait."""
+    """The HTTP client for a plan, and the context manager for the deadline of a wait."""
     if plan.transport is not None and not isinstance(plan.transport, httpx.AsyncBaseTransport):
         raise ConfigurationError("transport must be an httpx.AsyncBaseTransport.")
     network: AsyncNetwork | AsyncMockNetwork = (

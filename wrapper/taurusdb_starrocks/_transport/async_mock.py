@@ -1,4 +1,4 @@
-"""A transport of httpx in place of the network, for coroutines."""
+"""An httpx transport instead of the network, for coroutines."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from taurusdb_starrocks._transport.mock import httpx_request, left, reply, unans
 
 
 class AsyncMockNetwork:
-    """The same for coroutines, which a mock that hangs cannot hold longer than the deadline."""
+    """Exchanges messages with an async httpx transport, until the deadline."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     async def exchange(self, request: Request, deadline: float) -> Reply:
-        """The transport's response, read within the bounds of any other."""
+        """The response of the transport, with the usual limits."""
         seconds = left(request, deadline)
         try:
             async with asyncio.timeout(seconds):

@@ -1,7 +1,8 @@
-"""The HTTP clients that generated code is given: its requests become calls of ours here.
+"""The HTTP client for generated code. It turns the requests of generated code into calls.
 
-They are subclasses of httpx's because generated code asks for one, and they answer at the first of
-its ``send`` methods: building and merging a second request would double what a call costs.
+The clients are subclasses of the httpx clients, because generated code requires that. They override
+the first of the ``send`` methods: building and merging a second request would double the cost of
+a call.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from taurusdb_starrocks._transport.proxies import Proxies
 from taurusdb_starrocks._transport.report import bare
 from taurusdb_starrocks._transport.sockets import Network
 
-# Set by the transport itself, for the request that really leaves.
+# The transport sets these itself for the request that it sends.
 OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
 
 
 class Answer(httpx.Response):
-    """A response that has been judged, with the document that it was judged by."""
+    """A response that has been checked, with its parsed document."""
 
     def __init__(self, call: Call, request: Request, reply: Reply, document: Document) -> None:
         headers = [
@@ -45,21 +46,21 @@ class Answer(httpx.Response):
         self._sent = request
 
     def json(self, **_options: Any) -> Any:
-        """The document, which is parsed once."""
+        """The document. It is parsed only once."""
         return self._document
 
     @property
     def request(self) -> httpx.Request:
-        """The request as it was before authentication."""
+        """The request before authentication."""
         return httpx.Request(self._sent.method, f"{self._sent.origin}{self._sent.target}")
 
     @request.setter
     def request(self, value: httpx.Request) -> None:
-        """Part of httpx's interface; the request is known."""
+        """Part of the httpx interface. The request is already set."""
 
 
 class Bridge:
-    """What both HTTP clients do alike: turn what they are asked into a request of ours."""
+    """The shared part of both HTTP clients: it turns httpx arguments into a request."""
 
     def __init__(self, calls: Calls, headers: Mapping[str, str] | None) -> None:
         self.calls = calls
@@ -68,7 +69,7 @@ class Bridge:
     def simple(
         self, method: str, url: Any, options: Mapping[str, Any]
     ) -> tuple[Call, Request] | None:
-        """A request as generated code makes it; None for one that httpx must build first."""
+        """The request for the arguments of generated code; None if httpx must build it first."""
         if not isinstance(url, str) or not PLAIN(url) or not options.keys() <= SIMPLE:
             return None
         return self.calls.request(
@@ -80,15 +81,15 @@ class Bridge:
         )
 
     def built(self, request: httpx.Request, content: bytes) -> tuple[Call, Request]:
-        """A request that httpx built."""
+        """The request for one that httpx built."""
         endpoint = self.calls.plan.endpoint
         target = request.url.raw_path.decode("ascii")
         own = httpx.URL(str(endpoint.origin))
         place = (request.url.scheme, request.url.host, request.url.port)
         if place != (own.scheme, own.host, own.port) or not target.startswith(endpoint.path):
             raise ConfigurationError(
-                f"The request does not go to the client's endpoint {endpoint}, and its credentials "
-                "are for no other. Nothing was sent."
+                f"The request is not for the client's endpoint {endpoint}, and the credentials "
+                "must not be sent anywhere else. Nothing was sent."
             )
         headers = {
             name: value for name, value in request.headers.items() if name not in OWN_HEADERS
@@ -102,26 +103,26 @@ class Bridge:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What httpx gives to a request that it builds, in place of its own."""
+        """Arguments for the request that httpx builds, instead of its defaults."""
         return {**self.calls.plan.headers, **self.extra}
 
 
 SIMPLE = {"headers", "json", "params"}
-# A path, and maybe a query, that httpx would leave as they are.
+# A path, and maybe a query, that httpx would not change.
 PLAIN = re.compile(r"/[\w!$&'()*+,;=:@/?%~-]*", re.ASCII).fullmatch
 
 
 def _titled(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers with their names in one spelling, so that none is sent twice."""
+    """Normalize the case of header names, so that no header is sent twice."""
     return {name.title(): value for name, value in headers.items()}
 
 
 class Unreached(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """The transport of an HTTP client whose requests never come that far."""
+    """A placeholder: the requests of this client never reach an httpx transport."""
 
 
 class HTTPClient(httpx.Client):
-    """An httpx client whose requests are calls of ours."""
+    """An httpx client that turns its requests into calls."""
 
     def __init__(
         self, calls: Calls, network: Any, headers: Mapping[str, str] | None = None
@@ -136,17 +137,17 @@ class HTTPClient(httpx.Client):
         )
 
     def extended(self, headers: Mapping[str, str]) -> HTTPClient:
-        """One with further headers, on the same connections."""
+        """A copy with additional headers that uses the same connections."""
         return HTTPClient(self._bridge.calls, self._network, {**self._bridge.extra, **headers})
 
     def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
-        """The response, if it is usable; otherwise the typed error."""
+        """Return the response if it is usable; otherwise raise the typed error."""
         self._check()
         made = self._bridge.simple(method, url, options)
         return super().request(method, url, **options) if made is None else self._call(*made)
 
     def send(self, request: httpx.Request, **_options: Any) -> httpx.Response:
-        """The same for a request that is built already."""
+        """The same for a request that is already built."""
         self._check()
         return self._call(*self._bridge.built(request, request.read()))
 
@@ -173,7 +174,7 @@ class HTTPClient(httpx.Client):
         return Answer(call, request, reply, document)
 
     def close(self) -> None:
-        """Close the connections, for those on the same connections as well."""
+        """Close the connections, also for copies of this client."""
         super().close()
         self._bridge.calls.closed = True
         self._network.close()
@@ -185,7 +186,7 @@ class HTTPClient(httpx.Client):
 def connect(
     plan: Plan,
 ) -> tuple[HTTPClient, Callable[[float | None], AbstractContextManager[None]]]:
-    """The HTTP client of a plan, and what holds its calls to the deadline of a wait."""
+    """The HTTP client for a plan, and the context manager for the deadline of a wait."""
     if plan.transport is not None and not isinstance(plan.transport, httpx.BaseTransport):
         raise ConfigurationError("transport must be an httpx.BaseTransport.")
     network: Network | MockNetwork = (

@@ -1,4 +1,4 @@
-"""One call of a client, from the request that it is to the usable response or the typed error."""
+"""One call of a client, from the request to the usable response or the typed error."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from taurusdb_starrocks._transport.report import Report
 if TYPE_CHECKING:
     from taurusdb_starrocks._transport.plan import Plan
 
-# The deadline of the wait that a call is a part of: it passes through generated code, which has no
+# The deadline of the wait that a call belongs to. A context variable, because generated code has no
 # argument for it.
 _limit: ContextVar[float | None] = ContextVar("taurusdb_starrocks.limit", default=None)
 
 
 class within:  # noqa: N801  # Used as a function.
-    """Hold every call in the block to a deadline, beside its own; None is no deadline."""
+    """Set an additional deadline for all calls in the block; None sets none."""
 
     def __init__(self, deadline: float | None) -> None:
         self._deadline = deadline
@@ -40,10 +40,10 @@ class within:  # noqa: N801  # Used as a function.
 
 
 class Calls:
-    """What the calls of one client have in common.
+    """The shared state of all calls of one client.
 
     Attributes:
-        closed: Whether there are to be no more of them.
+        closed: Whether the client has been closed.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,7 +60,7 @@ class Calls:
 
     @property
     def plan(self) -> Plan:
-        """What the client is built from."""
+        """The settings of the client."""
         return self._plan
 
     def request(
@@ -73,10 +73,10 @@ class Calls:
         document: Any = None,
         content: bytes = b"",
     ) -> tuple[Call, Request]:
-        """A request, recognized as the call that it is; its time runs from here.
+        """Recognize the call of a request. The time of the call starts here.
 
         Raises:
-            ConfigurationError: The time is over before it began.
+            ConfigurationError: The deadline has already passed.
         """
         if params:
             target = f"{target}?{urlencode(params, quote_via=quote)}"
@@ -108,28 +108,28 @@ class Calls:
         return call, request
 
     def report(self, call: Call, request: Request) -> Report:
-        """Surrounds a call."""
+        """The context manager that reports a call."""
         return Report(call, request, self.clock)
 
     def steps(self, call: Call, request: Request) -> Steps[tuple[Reply, Document]]:
-        """The attempts of a call."""
+        """The steps of the attempts of a call."""
         return self._attempts.of(call, request)
 
     def left(self, call: Call) -> float:
-        """Seconds until a call's deadline; not less than 0."""
+        """Seconds until the deadline of a call; at least 0."""
         return max(0.0, call.deadline - self.clock())
 
 
 def closed() -> ConfigurationError:
-    """The error of a call on a client that is closed."""
+    """The error for calls on a closed client."""
     return ConfigurationError("The client is closed. Nothing was sent.")
 
 
 def shown_headers(call: Call, reply: Reply) -> dict[str, str]:
-    """The headers of a response that go further.
+    """The headers of a response that are passed on.
 
-    Left out are those that no longer fit the decoded body, and those that a reader might act on: a
-    redirect that nobody follows, and cookies.
+    Left out are headers that do not match the decoded body, and headers that a caller might act
+    on: redirects, which are never followed, and cookies.
     """
     dropped = {"content-encoding", "content-length", "transfer-encoding", "location", "set-cookie"}
     headers = {name: value for name, value in reply.headers.items() if name not in dropped}
@@ -139,7 +139,7 @@ def shown_headers(call: Call, reply: Reply) -> dict[str, str]:
 
 
 def _task_name(body: Any, query: str) -> str | None:
-    """The task that a request is about: through ``Client.api`` anything can be sent."""
+    """The task of a request, if any. Through ``Client.api`` the body can be anything."""
     if isinstance(body, bytes):
         try:
             body = json.loads(body) if body else None

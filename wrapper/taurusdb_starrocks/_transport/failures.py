@@ -1,4 +1,4 @@
-"""What went wrong with an exchange, in the same words whichever network carried it."""
+"""Failures of an exchange, with the same messages for sockets and asyncio."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from enum import Enum
 from taurusdb_starrocks._messages import Unanswered
 from taurusdb_starrocks._transport.proxies import Route
 
-# A timer may fire a little before its time.
+# A timer can fire slightly early.
 TOLERANCE = 0.005
 UNRESOLVED = "Could not connect to {peer}: the name could not be resolved"
 
 
-class Fault(Exception):  # noqa: N818  # It never leaves this folder: `Unanswered` does.
-    """Something is wrong with what a peer sent, or with what it was to be sent.
+class Fault(Exception):  # noqa: N818  # Internal: it becomes an `Unanswered`.
+    """A problem with data that a peer sent, or with data to send.
 
     Attributes:
-        what: What happened; ``{peer}`` stands for the peer.
+        what: What happened; ``{peer}`` is the placeholder for the peer.
         lasting: Whether it would happen again in the same way.
-        sent: False if the request is known not to have arrived, whatever was written.
+        sent: False if the request certainly did not arrive, even if bytes were written.
     """
 
     def __init__(self, what: str, *, lasting: bool = False, sent: bool = True) -> None:
@@ -31,7 +31,7 @@ class Fault(Exception):  # noqa: N818  # It never leaves this folder: `Unanswere
 
 
 class Stage(Enum):
-    """How far an exchange has come: the words for running out of time in it."""
+    """The stages of an exchange, with the messages for a timeout in each."""
 
     WAIT = "The deadline passed while waiting for a free connection to {peer}"
     CONNECT = "The deadline passed while connecting to {peer}"
@@ -40,12 +40,12 @@ class Stage(Enum):
 
 
 class Progress:
-    """How far one exchange has come, and what is said when it fails there.
+    """The progress of one exchange, and the error message if it fails.
 
     Attributes:
-        stage: What is being done.
-        peer: With whom.
-        sent: Whether a byte of the request may have left.
+        stage: The current stage.
+        peer: The peer.
+        sent: Whether any byte of the request may have been sent.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Progress:
         self.sent = False
 
     def connecting(self, peer: str) -> None:
-        """A new connection is about to be opened."""
+        """Note that a new connection is about to be opened."""
         self._check()
         self.stage = Stage.CONNECT
         self.peer = peer
 
     def sending(self) -> None:
-        """The connection is there; the request is about to leave."""
+        """Note that the connection is ready and the request is about to be sent."""
         self.peer = None
         self._check()
         self.stage = Stage.READ
@@ -78,7 +78,7 @@ class Progress:
             raise TimeoutError
 
     def explain(self, error: OSError | Fault) -> Unanswered:
-        """What the caller is told, with a cause that holds nothing of the request."""
+        """The exception for the caller, with a cause that contains nothing from the request."""
         sent, lasting = self.sent, False
         cause: BaseException | None = error
         if isinstance(error, Fault):
@@ -110,7 +110,7 @@ class Progress:
 
 
 def _bare(cause: BaseException | None) -> BaseException | None:
-    """The cause without the frames that it came through: their variables hold the headers."""
+    """The cause without its traceback: the variables of the frames contain the headers."""
     link = cause
     while link is not None:
         link.__traceback__ = None

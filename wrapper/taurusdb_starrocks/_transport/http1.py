@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, over h11; does no I/O."""
+"""HTTP/1.1 on one connection, with h11 and without I/O."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from taurusdb_starrocks._messages import Reply
 from taurusdb_starrocks._transport.body import Body
 from taurusdb_starrocks._transport.failures import Fault
 
-LARGEST_HEAD = 100 * 1024  # Bytes; a token in a header may have 32 KB.
+LARGEST_HEAD = 100 * 1024  # Bytes. A token in a header can have 32 KB.
 MOST_INFORMATIONAL = 20
-# Each costs 20 µs, and a megabyte can be a million of them.
+# Each chunk costs 20 µs, and a megabyte can have a million chunks.
 MOST_CHUNKS = 10_000
-# Headers of a response that go no further: those that no longer fit the decoded body, and those
-# that an HTTP library would act on, which is following a redirect and sending cookies back.
+# Response headers that are not passed on: those that do not match the decoded body, and those that
+# an HTTP library would act on, by following a redirect or sending cookies back.
 DROPPED = {
     "content-encoding",
     "content-length",
@@ -24,11 +24,11 @@ DROPPED = {
 
 
 class Conversation:
-    """Requests and their responses, one after the other.
+    """Sends requests and reads responses, one after the other.
 
     Attributes:
-        reusable: Whether another request may follow: nothing is under way, nothing is left over
-            of the last response, and the server has not said that it will close.
+        reusable: Whether another request can follow: no request is in progress, there are no extra
+            bytes after the last response, and the server has not announced that it will close.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Conversation:
                 out += machine.send(h11.Data(data=body))
             machine.send(h11.EndOfMessage())
         except (h11.LocalProtocolError, UnicodeEncodeError):
-            pass  # Both quote what is wrong, and are not to be the context of what is raised.
+            pass  # The messages of both contain the value: keep them out of the error's context.
         else:
             return out
         raise Fault(
@@ -69,19 +69,19 @@ class Conversation:
         )
 
     def hear(self, data: bytes) -> Reply | None:
-        """What is received, empty at its end; the response once it is complete.
+        """Add received bytes, empty at the end; return the response when it is complete.
 
-        To CONNECT, that is as soon as its headers are.
+        A response to CONNECT is complete after its headers.
 
         Raises:
-            Fault: It is no HTTP, or ends too early.
+            Fault: The response is not HTTP, or it ends too early.
         """
         self._h11.receive_data(data)
         try:
             return self._advance()
         except h11.RemoteProtocolError as error:
             fault = Fault(self._wrong(error, ended=not data))
-            error.args = ()  # They quote what was received, which may repeat a secret.
+            error.args = ()  # The messages contain received data, which may repeat a secret.
             raise fault from error
 
     def _advance(self) -> Reply | None:
@@ -102,8 +102,8 @@ class Conversation:
             elif isinstance(event, h11.InformationalResponse):
                 self._informational += 1
                 if self._informational > MOST_INFORMATIONAL:
-                    raise Fault("{peer} sent informational responses without end")
-            else:  # h11.EndOfMessage: nothing else comes before the next request.
+                    raise Fault("{peer} sent too many informational responses")
+            else:  # h11.EndOfMessage: no other event is possible before the next request.
                 return self._reply()
 
     def _begin(self, head: h11.Response) -> None:
@@ -134,7 +134,7 @@ class Conversation:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing came after what was asked for."""
+        """Whether there are no extra bytes after the response."""
         return self._h11.trailing_data == (b"", False)
 
     def _wrong(self, error: h11.RemoteProtocolError, *, ended: bool) -> str:

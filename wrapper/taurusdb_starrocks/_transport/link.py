@@ -1,4 +1,4 @@
-"""One connection from end to end, without I/O: proxy, TLS, requests and responses."""
+"""One connection, without I/O: proxy, TLS, requests and responses."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from taurusdb_starrocks._transport.tls import Tls
 
 T = TypeVar("T")
-# Yields what to send, is sent what is received (empty: the other side has ended), returns a result.
+# Yields bytes to send, receives bytes (empty: the peer has closed), and returns a result.
 Steps: TypeAlias = Generator[bytes, bytes, T]
 
 
 class Trust:
-    """The TLS context of a client; the default one is built for the first connection."""
+    """The TLS context of a client. The default context is created for the first connection."""
 
     def __init__(self, given: ssl.SSLContext | None) -> None:
         self._context = given
 
     def session(self, host: str) -> Tls:
-        """A new session with a host."""
-        # Programs without TLS do without loading it.
+        """Start a TLS session with a host."""
+        # Programs that do not use TLS need not load it.
         from taurusdb_starrocks._transport.tls import Tls, default_context  # noqa: PLC0415
 
         if self._context is None:
@@ -37,7 +37,7 @@ class Trust:
 
 
 class Link:
-    """What is said on one connection, in which order and inside of what."""
+    """The protocol layers of one connection, and the order of the bytes in them."""
 
     def __init__(self, route: Route, trust: Trust) -> None:
         self.route = route
@@ -47,11 +47,11 @@ class Link:
 
     @property
     def reusable(self) -> bool:
-        """Whether the last response is read to its end and another request may follow."""
+        """Whether the last response was read completely and another request can follow."""
         return self._http.reusable and all(layer.clean for layer in self._layers)
 
     def opening(self, progress: Progress) -> Steps[None]:
-        """What comes before the first request. Nothing of a request is sent."""
+        """The steps before the first request. They send nothing from a request."""
         route = self.route
         if route.proxy and route.first.scheme == "https":
             yield from self._secure(route.first.host)
@@ -62,7 +62,7 @@ class Link:
             yield from self._secure(route.origin.host)
 
     def exchange(self, request: Request) -> Steps[Reply]:
-        """A request and its response."""
+        """Send a request and return its response."""
         return self._carried(self._ask(request))
 
     def _ask(self, request: Request) -> Steps[Reply]:
@@ -104,6 +104,6 @@ def _converse(http: Conversation, out: bytes) -> Steps[Reply]:
 
 
 def _refused(route: Route, reply: Reply) -> Fault:
-    # Not in its words: they may repeat the credentials.
+    # Do not show the proxy's message: it may repeat the credentials.
     what = f"refused to connect to {route.authority}: status {reply.status}"
     return Fault(f"T{route.first_name[1:]} {what}", sent=False)

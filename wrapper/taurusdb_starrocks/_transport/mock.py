@@ -1,4 +1,4 @@
-"""A transport of httpx in place of the network: the documented way to test without a server."""
+"""An httpx transport instead of the network: the documented way to test without a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import httpx
 from taurusdb_starrocks._messages import Reply, Request, Unanswered
 from taurusdb_starrocks._transport.body import Body
 
-# What httpx raises only before a request has left. Of anything else it is presumed that it had.
+# Errors that httpx raises only before it sends a request. With any other error, the request may
+# have been sent.
 BEFORE_SENDING = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -19,18 +20,18 @@ BEFORE_SENDING = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
-# What a header can carry.
+# Valid header values.
 SENDABLE = re.compile(r"([!-~]([\t -~]*[!-~])?)?").fullmatch
 
 
 class MockNetwork:
-    """Exchanges messages with a transport of httpx."""
+    """Exchanges messages with an httpx transport."""
 
     def __init__(self, transport: httpx.BaseTransport) -> None:
         self._transport = transport
 
     def exchange(self, request: Request, deadline: float) -> Reply:
-        """The transport's response, read within the bounds of any other."""
+        """The response of the transport, with the usual limits."""
         seconds = left(request, deadline)
         try:
             response = self._transport.handle_request(httpx_request(request, seconds))
@@ -52,7 +53,7 @@ class MockNetwork:
 
 
 def left(request: Request, deadline: float) -> float:
-    """Seconds until a deadline; ``Unanswered`` if it has passed."""
+    """Seconds until a deadline. Raises ``Unanswered`` if it has passed."""
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise Unanswered(f"{request.origin.authority}: the deadline has passed", sent=False)
@@ -60,8 +61,8 @@ def left(request: Request, deadline: float) -> float:
 
 
 def httpx_request(request: Request, seconds: float) -> httpx.Request:
-    """A request of ours as one of httpx; ``Unanswered`` if it could not be sent."""
-    # As the network would refuse it; httpx's own error quotes the value.
+    """Convert a request for httpx. Raises ``Unanswered`` if it cannot be sent."""
+    # The same error as with the network. The error of httpx would show the value.
     if any(not SENDABLE(value) for value in request.headers.values()):
         what = f"The request to {request.origin.authority} cannot be sent: a header is malformed"
         raise Unanswered(what, sent=False, lasting=True)
@@ -75,14 +76,14 @@ def httpx_request(request: Request, seconds: float) -> httpx.Request:
 
 
 def reply(response: httpx.Response, body: Body) -> Reply:
-    """A response of httpx, read, as one of ours."""
+    """Convert a response of httpx and its body."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     content = body.end()
     return Reply(response.status_code, headers, content, body.unread)
 
 
 def unanswered(error: httpx.RequestError, request: Request) -> Unanswered:
-    """What becomes of an error of httpx."""
+    """Convert an error of httpx."""
     what = " ".join(str(error).split()).rstrip(".") or "no response"
     return Unanswered(
         f"{request.origin.authority}: {what} ({type(error).__name__})",

@@ -1,4 +1,4 @@
-"""What a client's transport is built from."""
+"""The settings of a client's transport."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     import httpx
 
 Transport: TypeAlias = Union["httpx.BaseTransport", "httpx.AsyncBaseTransport"]
-"""What carries requests in place of the network, for tests: a transport of httpx, like
-``httpx.MockTransport``."""
+"""An httpx transport to use instead of the network in tests, like ``httpx.MockTransport``."""
 
 
 class Plan(NamedTuple):
-    """What a client's transport is built from. Times are in seconds."""
+    """The settings of a client's transport. Times are in seconds."""
 
     endpoint: Endpoint
     auth: Credentials

@@ -1,4 +1,4 @@
-"""Which connection an exchange gets, and when: a free list that neither waits nor locks."""
+"""The connection pool: a free list that neither waits nor locks."""
 
 from __future__ import annotations
 
@@ -11,64 +11,64 @@ from typing import Generic, Protocol, TypeVar
 from taurusdb_starrocks._transport.link import Link
 from taurusdb_starrocks._transport.proxies import Route
 
-KEPT_FOR = 5.0  # Seconds; many servers close what has been idle for longer.
+KEPT_FOR = 5.0  # Seconds. Many servers close connections that have been idle for longer.
 
 
 class Connection(Protocol):
-    """What is kept between exchanges."""
+    """A connection that is kept between exchanges."""
 
     link: Link
     idle_since: float
 
     def fileno(self) -> int:
-        """The descriptor of its socket; negative once it is closed."""
+        """The file descriptor of the socket; negative after it is closed."""
 
     def close(self) -> None:
-        """Close it at once, and tell the other side nothing."""
+        """Close the connection immediately, without a TLS shutdown."""
 
 
 C = TypeVar("C", bound=Connection)
 
 
 class Place(Generic[C]):
-    """One exchange's right to a connection, or its wait for that right.
+    """The place of one exchange in the pool: it has a connection or waits for one.
 
     Attributes:
-        connection: What the exchange uses.
-        wake: Called when the place is given to an exchange that waits.
+        connection: The connection of the exchange.
+        wake: Called when a waiting exchange gets its place.
     """
 
     def __init__(self, owner: object, wake: Callable[[], object]) -> None:
-        """Make a place for an exchange, which lasts no longer than ``owner``."""
+        """Create a place for an exchange. It is freed when ``owner`` is."""
         self.connection: C | None = None
         self.wake = wake
         self._owner = weakref.ref(owner)
 
     @property
     def forsaken(self) -> bool:
-        """Whether a signal has torn the exchange away before it could leave."""
+        """Whether a signal ended the exchange before it could give back its place."""
         return self._owner() is None
 
 
 class Pool(Generic[C]):
-    """The connections of one process: at most so many, last in, first out, waiting in order.
+    """The connections of one process: a limited number, last in, first out, with a queue.
 
-    A signal handler may raise wherever something is called. What must not come apart is done
-    here without a call, and `__del__` is avoided: what a handler raises there is lost.
+    A signal handler can raise at any function call, so steps that must happen together contain no
+    call. `__del__` is avoided, because an exception of a handler in it is lost.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: dict[Place[C], None] = {}
         self._waiting: OrderedDict[Place[C], None] = OrderedDict()
-        self._idle: dict[C, None] = {}  # In the order of their times.
+        self._idle: dict[C, None] = {}  # Ordered by time.
         self._closed = False
 
     def enter(self, place: Place[C]) -> bool:
-        """Give a place if one is free; otherwise it waits from now on."""
+        """Take a free place, or start to wait for one."""
         if len(self._held) >= self._limit:
             for other in [other for other in self._held if other.forsaken]:
-                self.leave(other, now=0)  # With a connection too old to be used.
+                self.leave(other, now=0)  # Its connection is too old to be used.
         if len(self._held) < self._limit:
             self._held[place] = None
             return True
@@ -76,7 +76,7 @@ class Pool(Generic[C]):
         return False
 
     def leave(self, place: Place[C], now: float) -> None:
-        """Take back a place, held or waited for, and give it to the first that waits."""
+        """Give back a place, or stop waiting, and wake the first waiting exchange."""
         connection = place.connection
         if connection is not None:
             if connection.link.reusable and not self._closed:
@@ -98,7 +98,7 @@ class Pool(Generic[C]):
             heir.wake()
 
     def take(self, place: Place[C], route: Route, now: float) -> C | None:
-        """Give a kept connection on which nothing has come; others of its kind are closed."""
+        """Take an idle connection without unexpected data; close idle ones that have some."""
         for connection in [*self._idle]:
             if now - connection.idle_since <= KEPT_FOR:
                 break
@@ -111,11 +111,11 @@ class Pool(Generic[C]):
                     return connection
                 self._drop(connection)
         if self._idle and len(self._idle) + len(self._held) > self._limit:
-            self._drop(next(iter(self._idle)))  # A new one is opened instead.
+            self._drop(next(iter(self._idle)))  # Open a new connection instead.
         return None
 
     def close(self) -> list[C]:
-        """Close what is idle, and return it; from now on nothing is kept."""
+        """Close and return the idle connections. No more connections are kept from now on."""
         self._closed = True
         closed = [*self._idle]
         for connection in closed:
@@ -128,8 +128,8 @@ class Pool(Generic[C]):
 
 
 def ready(descriptor: int, seconds: float, *, write: bool = False) -> bool:
-    """Whether a socket can be read, or written, within so many seconds."""
-    if hasattr(select, "poll"):  # `select` cannot watch descriptors above 1,024.
+    """Wait until a socket is readable or writable; return whether it became so in time."""
+    if hasattr(select, "poll"):  # `select` does not support file descriptors above 1,024.
         watch = select.poll()
         watch.register(descriptor, select.POLLOUT if write else select.POLLIN)
         return bool(watch.poll(seconds * 1000))

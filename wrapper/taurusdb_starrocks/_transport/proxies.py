@@ -1,6 +1,6 @@
-"""Which proxy leads to an origin: the proxy variables, as curl and httpx understand them.
+"""The proxy for an origin, from the proxy variables, with the rules of curl and httpx.
 
-Plain HTTP is for loopback only, and goes to no proxy.
+Plain HTTP is allowed only for loopback and never uses a proxy.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from taurusdb_starrocks._messages import Origin
 
 @attrs.frozen
 class Proxy:
-    """A forward proxy, and the headers that are for itself."""
+    """A forward proxy, and the headers to send to it."""
 
     origin: Origin
     headers: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
 
 
 class Route:
-    """The way to an origin, directly or through a proxy; connections are kept for each.
+    """The route to an origin, directly or through a proxy. Each route has its own connections.
 
     Attributes:
-        origin: Where requests go.
-        proxy: What carries them there, or None.
-        authority: The origin as a ``Host`` header names it.
-        first: Where connections go: the proxy, if there is one.
+        origin: The origin of the requests.
+        proxy: The proxy, or None.
+        authority: The origin, in the form of a ``Host`` header.
+        first: The host to connect to: the proxy, if there is one.
     """
 
     def __init__(self, origin: Origin, proxy: Proxy | None = None) -> None:
@@ -41,30 +41,30 @@ class Route:
 
     @property
     def first_name(self) -> str:
-        """Where connections go, for people."""
+        """The host to connect to, for messages."""
         return f"the proxy {self.first.netloc}" if self.proxy else self.first.netloc
 
     @property
     def name(self) -> str:
-        """Where requests go, for people."""
+        """The origin and the proxy, for messages."""
         return f"{self.authority} through {self.first_name}" if self.proxy else self.authority
 
 
 class Proxies:
-    """The routes that an environment describes; it is read once, when this is made."""
+    """The routes for an environment. The environment is read once, in the constructor."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """Read ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` in both cases."""
+        """Read ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``, in upper and lower case."""
         self._name = "HTTPS_PROXY" if _variable(environ, "https_proxy") else "ALL_PROXY"
         self._address = _variable(environ, self._name.lower())
         self._exceptions = _variable(environ, "no_proxy").lower().replace(",", " ").split()
         self._routes: dict[Origin, Route] = {}
 
     def to(self, origin: Origin) -> Route:
-        """The route to an origin, always the same one.
+        """The route to an origin, always the same object.
 
         Raises:
-            ConfigurationError: The proxy for it cannot be used.
+            ConfigurationError: The proxy for the origin cannot be used.
         """
         route = self._routes.get(origin)
         if route is None:
@@ -78,16 +78,18 @@ class Proxies:
             return None
         try:
             return _parse(self._address)
-        except ValueError as error:  # One of the texts below, or what urlsplit says of a port.
+        except (
+            ValueError
+        ) as error:  # One of the messages below, or a message of urlsplit about the port.
             why = str(error) if isinstance(error, _UnusableError) else "it is malformed"
         raise ConfigurationError(
-            f"The proxy that the environment names ({self._name}) cannot be used: {why}. Nothing "
+            f"The proxy from the environment ({self._name}) cannot be used: {why}. Nothing "
             "was sent."
         )
 
 
 class _UnusableError(ValueError):
-    """What is wrong with an address, in words that do not repeat it."""
+    """What is wrong with a proxy address, without showing the address."""
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:
@@ -104,7 +106,7 @@ def _parse(address: str) -> Proxy:
     port = url.port or {"http": 80, "https": 443}[url.scheme]
     if not host or not host.isprintable() or " " in host or url.port == 0:
         raise _UnusableError("it is malformed")
-    host.encode("idna")  # What the resolver does with it; a UnicodeError is a ValueError.
+    host.encode("idna")  # The resolver does this too. A UnicodeError is a ValueError.
     return Proxy(Origin(url.scheme, host, port), _headers(url))
 
 
@@ -117,7 +119,7 @@ def _headers(url: SplitResult) -> list[tuple[str, str]]:
 
 
 def _excepts(entry: str, origin: Origin) -> bool:
-    """Whether an entry of ``NO_PROXY`` means an origin."""
+    """Whether an entry of ``NO_PROXY`` matches an origin."""
     scheme, _, place = entry.rpartition("://")
     if scheme not in {"", "all", origin.scheme}:
         return False
@@ -125,7 +127,7 @@ def _excepts(entry: str, origin: Origin) -> bool:
 
 
 def _names(place: str, port: int) -> Iterator[str]:
-    """The host of an entry, if its port fits; an IPv6 address has colons and may lack brackets."""
+    """The host of an entry, if its port matches. An IPv6 address may have no brackets."""
     if place.startswith("["):
         host, _, rest = place[1:].partition("]")
         if rest in {"", f":{port}"}:
@@ -148,7 +150,7 @@ def _means(name: str, host: str) -> bool:
 
 
 def _covers(block: str, host: str) -> bool:
-    """Whether an address or a block of addresses has the host in it."""
+    """Whether an address or a CIDR block contains the host."""
     import ipaddress  # noqa: PLC0415  # Takes 4 ms; few environments have such entries.
 
     try:

@@ -1,4 +1,4 @@
-"""What a call leaves behind: one line in the log, and a span where OpenTelemetry is installed.
+"""Reports a call: one line in the log, and a span if OpenTelemetry is installed.
 
 Names and attributes of spans follow OpenTelemetry's semantic conventions for HTTP clients.
 """
@@ -24,7 +24,7 @@ Outcome = Reply | BaseException | None
 
 @cache
 def _trace_api() -> Any:
-    """opentelemetry.trace, imported on the first call and not before; None without it."""
+    """opentelemetry.trace, imported on the first call; None if it is not installed."""
     try:
         return import_module("opentelemetry.trace")
     except ImportError:
@@ -32,7 +32,7 @@ def _trace_api() -> Any:
 
 
 class Report:
-    """Surrounds one call; what it came to is set as ``reply``, or is the exception that ends it."""
+    """Context manager of a call. Its outcome is ``reply``, or the exception that ends the block."""
 
     def __init__(self, call: Call, request: Request, clock: Callable[[], float]) -> None:
         self._call = call
@@ -62,7 +62,7 @@ class Report:
 
 
 def bare(error: ReplicationError) -> ReplicationError:
-    """The error without the tracebacks behind it: the variables of their frames hold secrets."""
+    """The error without the tracebacks of its causes: their frames' variables contain secrets."""
     link: BaseException | None = error
     while link is not None:
         link.__traceback__ = None
@@ -71,7 +71,7 @@ def bare(error: ReplicationError) -> ReplicationError:
 
 
 def _stamp(error: ReplicationError, call: Call, elapsed: float) -> None:
-    """Tell an error what it is about, how many attempts were made and how long they took."""
+    """Set an error's operation, instance, task, number of attempts and duration."""
     error.operation = call.operation.name
     error.host = call.host
     error.instance_id = call.instance_id
@@ -81,8 +81,8 @@ def _stamp(error: ReplicationError, call: Call, elapsed: float) -> None:
 
 
 def _level(call: Call, outcome: Outcome) -> int:
-    """WARNING for what failed or was retried, INFO for a change, DEBUG for what only reads."""
-    # A change that is cancelled or interrupted may have been made all the same.
+    """WARNING for failed or retried calls, INFO for changes, DEBUG for calls that only read."""
+    # A cancelled or interrupted change may have taken effect.
     failure = BaseException if call.operation.changes else Exception
     if isinstance(outcome, failure) or call.attempts > 1 or call.logins > 1:
         return logging.WARNING

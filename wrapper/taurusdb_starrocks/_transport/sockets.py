@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
-PIECE = 64 * 1024  # Bytes read at a time.
-LONGEST = 1_000_000.0  # Seconds; neither poll nor locks can wait for ever longer.
+PIECE = 64 * 1024  # Bytes per read.
+LONGEST = 1_000_000.0  # Seconds. Neither poll nor locks accept a longer wait.
 
 
 class Network:
-    """Sends requests and reads their responses; threads may share it.
+    """Sends requests and reads their responses. Threads can share it.
 
-    After a fork the child opens connections of its own and leaves the parent's alone.
+    After a fork the child opens new connections and does not touch those of the parent.
 
     Args:
         connect_timeout: Seconds for each address of a host, and again for proxy and TLS.
-        read_timeout: Seconds without a byte of the response, or without one of the request taken.
-        max_connections: How many may be open at once; further exchanges wait in order.
-        ssl_context: Used towards origins and https:// proxies; by default certifi's authorities.
-        proxies: Which proxy leads where.
+        read_timeout: Seconds without receiving or sending a byte.
+        max_connections: Maximum number of open connections. Further exchanges wait in order.
+        ssl_context: For origins and https:// proxies. The default trusts certifi's authorities.
+        proxies: The proxies for each origin.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class Network:
             failure = progress.explain(error)
         finally:
             process.leave(place)
-        raise failure  # Out here, so that it refers to no frame that holds the headers.
+        raise failure  # Raised here, so that its traceback has no frame that contains the headers.
 
     def close(self) -> None:
-        """Close the connections of this process; those in use when their exchange is over."""
+        """Close this process's connections; those in use are closed after their exchange."""
         self._process().close()
 
     def _process(self) -> _Process:
@@ -100,7 +100,7 @@ class Network:
         self, place: Place[_Connection], route: Route, progress: Progress, deadline: float
     ) -> _Connection:
         progress.connecting(route.first_name)
-        # It belongs to the place before it has a socket, so that a signal finds nothing half made.
+        # Assign the connection to the place before it has a socket: a signal cannot leak it.
         connection = place.connection = _Connection(Link(route, self._trust))
         connection.open(self._connect_timeout, deadline)
         steps = connection.link.opening(progress)
@@ -112,7 +112,7 @@ class Network:
 
 
 class _Connection:
-    """A socket and what is said on it."""
+    """A socket and its protocol state."""
 
     def __init__(self, link: Link) -> None:
         self._sock: socket.socket | None = None
@@ -120,13 +120,13 @@ class _Connection:
         self.idle_since = 0.0
 
     def open(self, within: float, deadline: float) -> None:
-        """Connect to the first address that answers."""
+        """Connect to the first address that accepts."""
         failure: OSError | Fault = Fault(UNRESOLVED)
         first = self.link.route.first
         try:
             addresses = socket.getaddrinfo(first.host, first.port, type=socket.SOCK_STREAM)
         except (OSError, ValueError) as error:
-            raise Fault(UNRESOLVED) from error  # A ValueError: it is no name at all.
+            raise Fault(UNRESOLVED) from error  # A ValueError: it is not a valid name.
         for family, kind, protocol, _, address in addresses:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -145,7 +145,7 @@ class _Connection:
         raise failure
 
     def perform(self, out: bytes, steps: Steps[T], within: float, deadline: float) -> T:
-        """Send and receive until the steps are done."""
+        """Send and receive until the steps are finished."""
         sock = self._sock
         assert sock is not None
         try:
@@ -159,11 +159,11 @@ class _Connection:
             return result
 
     def fileno(self) -> int:
-        """The socket's descriptor; negative once it is closed."""
+        """The file descriptor of the socket; negative after it is closed."""
         return self._sock.fileno() if self._sock else -1
 
     def close(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection immediately, without a TLS shutdown."""
         if self._sock:
             self._sock.close()
 
@@ -182,7 +182,7 @@ def _receive(sock: socket.socket, until: float) -> bytes:
         _wait(sock, until)
         try:
             return sock.recv(PIECE)
-        except BlockingIOError:  # It seemed to be ready.
+        except BlockingIOError:  # It was reported ready but was not.
             continue
 
 
@@ -193,11 +193,11 @@ def _wait(sock: socket.socket, until: float, *, write: bool = False) -> None:
 
 
 class _Process:
-    """The pool of one process, for its threads."""
+    """The pool of one process, shared by its threads."""
 
     def __init__(self, limit: int) -> None:
         self._pool: Pool[_Connection] = Pool(limit)
-        # Re-entrant, because a signal handler may send requests as well.
+        # Reentrant, because a signal handler may also send requests.
         self._lock = threading.RLock()
 
     def enter(self, place: Place[_Connection], gate: threading.Lock, deadline: float) -> None:

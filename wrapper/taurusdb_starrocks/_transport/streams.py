@@ -1,4 +1,4 @@
-"""Requests over asyncio."""
+"""Requests over asyncio streams."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ T = TypeVar("T")
 class AsyncNetwork:
     """Sends requests and reads their responses, for coroutines.
 
-    Each event loop has connections of its own, and so has each process. A cancelled exchange
-    closes its connection.
+    Each event loop and each process has separate connections. A cancelled exchange closes its
+    connection.
 
     Args:
         connect_timeout: Seconds for each address of a host, and again for proxy and TLS.
         read_timeout: Seconds without a byte of the response.
-        max_connections: How many may be open at once; further exchanges wait in order.
-        ssl_context: Used towards origins and https:// proxies; by default certifi's authorities.
-        proxies: Which proxy leads where.
+        max_connections: Maximum number of open connections. Further exchanges wait in order.
+        ssl_context: For origins and https:// proxies. The default trusts certifi's authorities.
+        proxies: The proxies for each origin.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class AsyncNetwork:
             failure = progress.explain(error)
         finally:
             pool.leave(place, time.monotonic())
-        raise failure  # Out here, so that it refers to no frame that holds the headers.
+        raise failure  # Raised here, so that its traceback has no frame that contains the headers.
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop; those in use when their exchange is over."""
+        """Close this loop's connections; those in use are closed after their exchange."""
         for connection in self._pool(asyncio.get_running_loop()).close():
             await connection.lost
 
@@ -125,7 +125,7 @@ async def _connect(
         async with asyncio.timeout(min(within, deadline - time.monotonic())):
             addresses = await _resolve(loop, route.first.host, route.first.port)
     except (socket.gaierror, ValueError) as error:
-        raise Fault(UNRESOLVED) from error  # A ValueError: it is no name at all.
+        raise Fault(UNRESOLVED) from error  # A ValueError: it is not a valid name.
     for family, kind, protocol, _, address in addresses:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -151,34 +151,34 @@ async def _resolve(loop: asyncio.AbstractEventLoop, host: str, port: int) -> lis
     try:
         return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except RuntimeError:
-        # No thread can be started: the main thread has ended, or there are too many. It may be to
-        # resume a task, which is worth that the other coroutines wait.
+        # No thread can be started: the main thread has ended, or there are too many threads. Block
+        # the event loop instead, because the request may resume a task.
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class _Connection(asyncio.Protocol):
-    """A transport and what is said on it.
+    """An asyncio transport and its protocol state.
 
     Attributes:
-        lost: Done when the socket is closed.
+        lost: A future that is done when the socket is closed.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, link: Link) -> None:
         self._loop = loop
         self._sock = sock
         self._transport: asyncio.Transport | None = None
-        self._steps: Steps[Any] | None = None  # Those under way.
-        self._over: asyncio.Future[None] = loop.create_future()  # Done when they are.
+        self._steps: Steps[Any] | None = None  # The steps in progress.
+        self._over: asyncio.Future[None] = loop.create_future()  # Done when the steps are.
         self._result: Any = None
         self._failure: Exception | None = None
         self._alarm: asyncio.TimerHandle
-        self._heard = 0.0  # When something was last received.
+        self._heard = 0.0  # Time of the last received bytes.
         self.lost: asyncio.Future[None] = loop.create_future()
         self.link = link
         self.idle_since = 0.0
 
     async def perform(self, out: bytes, steps: Steps[T], within: float, deadline: float) -> T:
-        """Send and receive until the steps are done."""
+        """Send and receive until the steps are finished."""
         assert self._transport is not None
         self._steps = steps
         self._over = self._loop.create_future()
@@ -201,7 +201,7 @@ class _Connection(asyncio.Protocol):
 
     def _check(self, within: float, last: float) -> None:
         if min(self._heard + within, last) > self._loop.time():
-            self._wake(within, last)  # Something has come since.
+            self._wake(within, last)  # Bytes have arrived since.
         else:
             self._end(failure=TimeoutError())
 
@@ -213,12 +213,14 @@ class _Connection(asyncio.Protocol):
             self._over.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # As uvloop's is in all but name.
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # The transport of uvloop behaves the same but has another class.
 
     def data_received(self, data: bytes) -> None:
         steps = self._steps
         if steps is None:
-            self.close()  # Nothing was asked for.
+            self.close()  # No request is in progress.
             return
         self._heard = self._loop.time()
         try:
@@ -240,12 +242,12 @@ class _Connection(asyncio.Protocol):
         self.lost.set_result(None)
 
     def fileno(self) -> int:
-        """The socket's descriptor; negative once the connection is lost."""
+        """The file descriptor of the socket; negative after the connection is lost."""
         closing = self._transport is None or self._transport.is_closing()
         return -1 if closing else self._sock.fileno()
 
     def close(self) -> None:
-        """Close the connection without a word."""
+        """Close the connection immediately, without a TLS shutdown."""
         if self._transport is None or self._loop.is_closed():
             self._sock.close()
         else:
@@ -253,18 +255,18 @@ class _Connection(asyncio.Protocol):
 
 
 class _Turn:
-    """What an exchange waits for when all places are taken."""
+    """The event that an exchange waits for when all places are taken."""
 
     def __init__(self) -> None:
         self._come: asyncio.Future[None] | None = None
 
     async def wait(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
-        """Return once it has come."""
+        """Wait for the event."""
         self._come = loop.create_future()
         async with asyncio.timeout(deadline - time.monotonic()):
             await self._come
 
     def come(self) -> None:
-        """Let `wait` return."""
+        """Set the event."""
         if self._come and not self._come.done():
             self._come.set_result(None)

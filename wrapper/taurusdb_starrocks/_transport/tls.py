@@ -1,4 +1,4 @@
-"""TLS between the bytes of a connection and those of HTTP; does no I/O of its own."""
+"""TLS without I/O: converts between the bytes of a connection and the bytes of HTTP."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import httpx
 from taurusdb_starrocks._transport.failures import Fault
 
 T = TypeVar("T")
-RECORDS = 64 * 1024  # Bytes taken out of the session at a time.
-HEADER = 5  # Bytes of a record's header; the last two are the length of what follows.
+RECORDS = 64 * 1024  # Bytes per read from the session.
+HEADER = 5  # Length of a record header. Its last two bytes are the length of the record.
 
 
 def default_context() -> ssl.SSLContext:
-    """The authorities of certifi's list, whatever the environment says; takes 20 ms to build."""
+    """A context with certifi's authorities. Ignores the environment. Takes 20 ms to create."""
     context = httpx.create_ssl_context(trust_env=False)
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -26,29 +26,29 @@ class Tls:
     """One TLS session.
 
     Attributes:
-        over: Whether the peer has ended it.
+        over: Whether the peer has ended the session.
     """
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._header = b""  # What has come of the next record's header.
-        self._missing = 0  # Bytes of the current record that have not come yet.
+        self._header = b""  # The received part of the next record's header.
+        self._missing = 0  # Bytes of the current record that have not arrived.
         self._error: Fault | None = None
         self.over = False
         try:
             self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         except ValueError:
-            what = "Could not connect to {peer}: no certificate can have this host name"
+            what = "Could not connect to {peer}: no certificate can be valid for this host name"
             raise Fault(what, lasting=True) from None
 
     @property
     def clean(self) -> bool:
-        """Whether what was received ends with a record, and more may come."""
+        """Whether the received bytes end with a complete record and the session is still open."""
         return not (self.over or self._error or self._header or self._missing)
 
     def handshake(self) -> Generator[bytes, bytes, None]:
-        """Yields what to send, and is sent what is received; empty is the end of it."""
+        """The handshake. Yields bytes to send; receives bytes (empty: the peer has closed)."""
         while True:
             try:
                 self._session.do_handshake()
@@ -70,10 +70,10 @@ class Tls:
                     lasting=True,
                 ) from error
             else:
-                return  # What is still to be sent goes with the first request.
+                return  # Bytes that are left are sent with the first request.
 
     def carry(self, steps: Generator[bytes, bytes, T]) -> Generator[bytes, bytes, T]:
-        """The same steps, over TLS."""
+        """Run steps over TLS."""
         try:
             plain = next(steps)
             while True:
@@ -91,7 +91,7 @@ class Tls:
             self._incoming.write_eof()
             return
         self._incoming.write(data)
-        # OpenSSL does not tell whether it holds half a record, but each begins with its length.
+        # OpenSSL does not say whether it has an incomplete record, but each record has its length.
         data = self._header + data
         end = self._missing
         while len(data) - end >= HEADER:
@@ -118,18 +118,18 @@ class Tls:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLEOFError:
-            self.over = True  # Without a farewell, as many servers do.
+            self.over = True  # Without close_notify, like many servers.
         except ssl.SSLError as error:
             fault = _broken(error)
             fault.__cause__ = error
             if not plain:
                 raise fault from error
-            self._error = fault  # What came before is good, and may be all there is to come.
+            self._error = fault  # The bytes before this are valid and may be the complete response.
         return b"".join(plain)
 
 
 def _broken(error: ssl.SSLError) -> Fault:
-    # Under TLS 1.3 a client learns only now that its certificate is refused.
+    # With TLS 1.3, a client learns only now that its certificate was rejected.
     reason = _reason(error)
     return Fault(
         f"The TLS connection to {{peer}} broke: {reason}",

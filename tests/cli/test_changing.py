@@ -6,10 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import click
 import pytest
+from taurusdb_starrocks.cli import changing
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
@@ -62,6 +65,26 @@ def test_no_limit(run: Run, emulator: Emulator) -> None:
     assert ran.status == 6
     assert "no limit" in ran.out
     assert run("resume", emulator.instance_id, "orders_sync").status == 0
+
+
+@pytest.mark.parametrize("command", [("pause",), ("window", "--", "true")], ids=lambda c: c[0])
+def test_time_that_passes_before_the_pause(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """A question may be answered after it. Nothing is paused then, and not for a shorter time."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(hours=2)
+
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    monkeypatch.setattr(changing, "datetime", Later)
+    verb, *rest = command
+    ran = run(verb, emulator.instance_id, "orders_sync", "--until", until, *rest)
+    assert ran.status == (2 if verb == "pause" else 121)
+    assert "has passed. Nothing was paused." in ran.err
+    assert operations(emulator) == []
 
 
 def test_several_tasks_without_a_terminal(

@@ -21,6 +21,7 @@ from taurusdb_starrocks.cli.foreground import GATE, Foreground, Signals
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that nobody reaps are not waited for."""
     monkeypatch.setattr(foreground, "AGAIN", 0.2)
+    monkeypatch.setattr(foreground, "NOTICED", 0.1)
 
 
 def forever() -> float:
@@ -28,7 +29,7 @@ def forever() -> float:
     return 60.0
 
 
-def unexpected() -> None:
+def unexpected(_waits: bool) -> None:
     """Called when a command is stopped that nobody stops."""
     raise AssertionError
 
@@ -121,15 +122,55 @@ def test_second_signal_changes_nothing() -> None:
     assert run("sh", "-c", script, sent=twice) == 7
 
 
-def test_stopped_command_stops_this(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shell notices; both go on together. (That it does stop is tested in a terminal.)"""
-    seen: list[object] = []
-    with Signals() as signals, Foreground(["sh", "-c", "kill -STOP $$; exit 6"]) as running:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "kill", lambda *sent: seen.append(sent))
-            stopped = lambda: seen.append("stopped")  # noqa: E731  # It is one line.
-            assert running.run(signals, grace=5, tick=forever, stopped=stopped) == 6
-    assert seen == ["stopped", (os.getpid(), signal.SIGSTOP)]
+@pytest.mark.parametrize(
+    ("by", "continued", "told"),
+    [("TSTP", True, [True]), ("STOP", True, [True]), ("TSTP", False, [True, False])],
+    ids=["by Ctrl-Z", "by SIGSTOP", "without job control"],
+)
+def test_stopped_command_stops_this(
+    monkeypatch: pytest.MonkeyPatch, by: str, continued: bool, told: list[bool]
+) -> None:
+    """The whole job, so that a shell notices; both go on together. (Terminals: tests/terminal.)"""
+    stopped: list[bool] = []
+    suspended: list[int] = []
+
+    def suspend(group: int, number: int) -> None:
+        """Stand in for the system, which would stop the process of the test."""
+        if group != os.getpgrp():
+            killpg(group, number)
+            return
+        suspended.append(number)
+        if continued:
+            os.kill(os.getpid(), signal.SIGCONT)
+
+    killpg = os.killpg
+    monkeypatch.setattr(os, "killpg", suspend)
+    with (
+        Signals() as signals,
+        Foreground(["sh", "-c", f"kill -{by} $$; exit 6"]) as running,
+    ):
+        assert running.run(signals, grace=5, tick=forever, stopped=stopped.append) == 6
+    assert suspended == [signal.SIGTSTP]
+    assert stopped == told
+
+
+@pytest.mark.parametrize("number", [signal.SIGCONT, signal.SIGTERM, signal.SIGINT])
+def test_stopped_on_purpose_without_job_control(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """It stays stopped until somebody continues it, or a signal is to end it."""
+    killpg = os.killpg
+    monkeypatch.setattr(
+        os, "killpg", lambda group, n: killpg(group, n) if group != os.getpgrp() else None
+    )
+    script = "trap 'exit 7' TERM INT CONT; kill -STOP $$; sleep 30"
+    with Signals() as signals, Foreground(["sh", "-c", script]) as running:
+
+        def stopped(_waits: bool) -> None:
+            target = running.group if number == signal.SIGCONT else os.getpid()
+            threading.Timer(0.1, os.kill, (target, number)).start()
+
+        assert running.run(signals, grace=20, tick=forever, stopped=stopped) == 7
 
 
 def test_sigint_is_passed_on_once() -> None:

@@ -10,16 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import click
 import pytest
 from taurusdb_starrocks import NotResumedError
-from taurusdb_starrocks.cli import window
-from taurusdb_starrocks.cli.options import Setup
+from taurusdb_starrocks.cli import foreground, window
 from taurusdb_starrocks.cli.output import Output
-from taurusdb_starrocks.cli.settings import Settings
-from taurusdb_starrocks.durable import DurableWindow, JournalError
+from taurusdb_starrocks.cli.window import Execution
+from taurusdb_starrocks.durable import DurableWindow, JournalError, LeaseExpiredError
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Ran, Run
@@ -123,7 +124,7 @@ def test_all_tasks(run: Run, emulator: Emulator) -> None:
     emulator.add_task(emulator.instance_id, "old_sync", stage="Cancelled")
     ran = run("window", emulator.instance_id, "--all", "--max", "1m", *QUICK, "--", "true")
     assert ran.status == 0
-    assert "Paused before, and left paused afterwards: archive_sync." in ran.err
+    assert "Already paused, and left paused afterwards: archive_sync." in ran.err
     assert operations(emulator) == ["pause"] * 3 + ["resume"] * 3
 
 
@@ -241,12 +242,86 @@ def test_left_behind_by_an_earlier_window(
     assert runs(emulator)
 
 
-def test_error_after_the_command_ran() -> None:
+class Lease:
+    """An open window, with as much time left as a test says; ``error`` ends it."""
+
+    def __init__(self, *remaining: float, error: Exception | None = None) -> None:
+        self._remaining = list(remaining)
+        self._error = error
+        self.expires = datetime.now(UTC)
+
+    @property
+    def remaining(self) -> float:
+        return self._remaining.pop(0) if self._remaining[1:] else self._remaining[0]
+
+    def guard(self, process_group: int, *, grace: float = 10.0) -> None:
+        """Nobody ends the command."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+def execute(lease: Lease, *command: str) -> int:
+    """The exit status of a command in such a window."""
+    execution = Execution(Output("table", quiet=False), command, 1.0)
+
+    def inside() -> None:
+        execution.inside(lease, "orders_sync", lambda _: None)
+
+    return execution.status_of(inside)
+
+
+def expired() -> LeaseExpiredError:
+    """What a window raises whose lease ended before it was closed."""
+    return LeaseExpiredError("The lease ended.", expired=datetime.now(UTC))
+
+
+def test_command_that_ended_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own status is the window's, also if the lease ends while the tasks are resumed."""
+    assert execute(Lease(60.0, error=expired()), "sh", "-c", "exit 7") == 7
+    assert capsys.readouterr().err.splitlines()[-1] == "Running again: orders_sync."
+
+
+def test_command_that_ran_when_the_lease_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    """It was ended by the guardian, whatever status it gave itself then."""
+    assert execute(Lease(60.0, 0.0, error=expired()), "sh", "-c", "exit 0") == 124
+    assert "The time is over: sh was ended" in capsys.readouterr().err
+
+
+def test_error_after_the_command_ran(capsys: pytest.CaptureFixture[str]) -> None:
     """What is not known to be resumed may be paused."""
-    run = window._Run(Setup(Settings(), Output("table", quiet=True)), ["true"], 1.0)
-    assert run.status_after(JournalError("full")) == 121
-    run.status = 0
-    assert run.status_after(JournalError("full")) == 122
+    assert execute(Lease(60.0, error=JournalError("full")), "true") == 122
+    assert "full" in capsys.readouterr().err
+
+
+def test_command_that_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until when the tasks are paused is shown, and that it goes on if nobody can continue it."""
+    monkeypatch.setattr(foreground, "NOTICED", 0.0)
+    killpg = os.killpg
+    monkeypatch.setattr(
+        os, "killpg", lambda group, n: killpg(group, n) if group != os.getpgrp() else None
+    )
+    assert execute(Lease(60.0), "sh", "-c", "kill -TSTP $$; exit 3") == 3
+    stopped, continues = capsys.readouterr().err.splitlines()[-3:-1]
+    assert stopped.startswith("sh is stopped. Paused until ")
+    assert continues == "sh continues: no shell here can continue a stopped job."
+
+
+def test_lease_that_ends_before_the_command_starts() -> None:
+    """The command never runs, and the tasks run."""
+    lease = Lease(60.0)
+
+    def guard(_group: int, *, grace: float) -> None:
+        raise expired()
+
+    lease.guard = guard  # type: ignore[method-assign]  # As when the lease is over by then.
+    assert execute(lease, "false") == 121
 
 
 def test_command_that_the_guardian_does_not_end(
@@ -296,7 +371,7 @@ def test_an_interrupt_after_tasks_could_not_be_resumed(
         )
         raise interrupt
 
-    monkeypatch.setattr(window._Run, "inside", inside)
+    monkeypatch.setattr(Execution, "inside", inside)
     ran = run("window", emulator.instance_id, "orders_sync", "--max", "1m", "--", "true")
     assert ran.status == 122
     assert "orders_sync MAY STILL BE PAUSED" in ran.err

@@ -167,6 +167,42 @@ def test_ctrl_z_in_a_window(terminal: Open, emulator: Emulator) -> None:
     shell.until("^0$")
 
 
+def test_ctrl_z_in_a_pipeline(terminal: Open, emulator: Emulator) -> None:
+    """The shell waits for all of a pipeline, so all of it is stopped, and continues."""
+    shell = terminal()
+    script = "echo first; sleep 2; echo last"
+    shell.keys(f"{WINDOW} 2h -- sh -c '{script}' | cat\n".encode())
+    shell.until("^first$")
+    time.sleep(0.4)  # As above.
+    shell.keys(CTRL_Z)
+    shell.until("^sh is stopped. Paused until")
+    shell.until(r"Stopped(.*\n)*\$$")
+    shell.keys(b"fg\n")
+    shell.until("^last$")
+    shell.until("Running again")
+    assert stage(emulator) == "Incremental"
+
+
+def test_ctrl_z_without_job_control(
+    environ: dict[str, str], emulator: Emulator, tmp_path: Path
+) -> None:
+    """As the only command of a terminal (ssh -t), it goes on: nobody could continue it."""
+    script = "echo first; sleep 2; echo last"
+    window = ["window", emulator.instance_id, "orders_sync", "--interval", "1s", "--max", "2h"]
+    command = ["taurusdb-starrocks", *window, "--", "sh", "-c", script]
+    alone = Terminal(command, environ, tmp_path)
+    try:
+        alone.until("^first$")
+        time.sleep(0.4)  # As above.
+        alone.keys(CTRL_Z)
+        alone.until("^sh continues: no shell here can continue a stopped job.$")
+        alone.until("^last$")
+        alone.until("Running again")
+    finally:
+        alone.close()
+    assert stage(emulator) == "Incremental"
+
+
 def test_terminal_goes_away(terminal: Open, emulator: Emulator) -> None:
     """SIGHUP ends the command and the window in order."""
     shell = terminal()

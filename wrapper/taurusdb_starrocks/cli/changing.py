@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,7 +15,7 @@ from taurusdb_starrocks.cli.options import Setup, common, confirm, example
 from taurusdb_starrocks.cli.output import Columns
 from taurusdb_starrocks.cli.reading import TASKS, task_row
 from taurusdb_starrocks.cli.statuses import DONE, REFUSED
-from taurusdb_starrocks.cli.times import spoken
+from taurusdb_starrocks.cli.times import local, spoken
 
 if TYPE_CHECKING:
     from taurusdb_starrocks import Client
@@ -23,20 +23,48 @@ if TYPE_CHECKING:
 PLANNED: Columns = {**TASKS, "WOULD": lambda row: row["would"]}
 
 
-def lease(
-    longest: float | None, until: datetime | None, *, no_limit: bool | None = None
-) -> float | None:
-    """For how many seconds tasks may be paused; None for no limit, where that can be.
+class Limit(NamedTuple):
+    """For how long tasks may be paused: a duration, or a time of day, or no limit.
+
+    Attributes:
+        longest: Seconds from when they are paused.
+        until: The time, in place of a duration.
+    """
+
+    longest: float | None
+    until: datetime | None
+
+    def seconds(self) -> float | None:
+        """The seconds from now; None for no limit.
+
+        Call it when the tasks are about to be paused, after all questions: an answer takes time.
+
+        Raises:
+            click.UsageError: The time has passed.
+        """
+        if self.until is None:
+            return self.longest
+        left = (self.until - datetime.now(UTC)).total_seconds()
+        if left <= 0:
+            raise click.UsageError(f"--until {local(self.until)} has passed. Nothing was paused.")
+        return left
+
+
+def lease(longest: float | None, until: datetime | None, *, no_limit: bool | None = None) -> Limit:
+    """The limit that the options give.
+
+    Args:
+        longest: Value of ``--max``.
+        until: Value of ``--until``.
+        no_limit: Whether ``--no-limit`` is given; None for a command without that option.
 
     Raises:
-        click.UsageError: Not exactly one of them is given.
+        click.UsageError: Not exactly one of the options is given.
     """
     if [longest is not None, until is not None, no_limit is True].count(True) != 1:
         rather = "." if no_limit is None else ", or --no-limit."
         raise click.UsageError(f"Say for how long: --max 2h or --until 06:00{rather}")
-    if until is not None:
-        return (until - datetime.now(UTC)).total_seconds()
-    return longest
+    return Limit(longest, until)
 
 
 def chosen(client: Client, instance: str, names: Sequence[str], *, every: bool) -> list[str]:
@@ -133,7 +161,7 @@ def pause(
     The journal keeps who paused them, and until when: at that time they are resumed, by a process
     that stays behind or by recover. See check.
     """
-    seconds = lease(longest, until, no_limit=no_limit)
+    limit = lease(longest, until, no_limit=no_limit)
     with setup.client(instance) as client:
         picked = chosen(client, instance, names, every=every)
         if dry:
@@ -141,9 +169,10 @@ def pause(
             return dry_run(setup, client, instance, picked, would)
         confirm("Pause", picked, yes=yes)
         how = options.waiting(timeout, interval)
+        seconds = limit.seconds()
         if not wait:
-            limit = ("--no-limit",) if seconds is None else ("--max", f"{seconds:.3f}s")
-            given = (*limit, "--reason", reason)
+            given = ("--no-limit",) if seconds is None else ("--max", f"{seconds:.3f}s")
+            given = (*given, "--reason", reason)
             return _without_waiting(setup, "pause", instance, picked, given, journal, how)
         if accepted_fd is not None:
             how["accepted"] = telling(accepted_fd, len(picked))

@@ -110,7 +110,7 @@ def pause(
     It stops when the first ten all fail in the same way, too. After the limit it is recover that
     resumes them: run it from cron.
     """
-    seconds = lease(longest, until, no_limit=no_limit)
+    limit = lease(longest, until, no_limit=no_limit)
     _confirm("Pause", targets, yes=given["yes"])
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
 
@@ -118,7 +118,7 @@ def pause(
         result = many.pause(
             targets,
             journal=record,
-            lease=seconds,
+            lease=limit.seconds(),
             max_errors=max_errors,
             reason=reason,
             **_options(setup, events, **given),

@@ -1,8 +1,9 @@
-"""A command in a process group of its own, which has the terminal while it runs.
+"""A command in its own process group, which has the terminal while it runs.
 
-The terminal sends Ctrl-C and Ctrl-Z to the group that is in its foreground: to the command alone,
-and once. The command can also ask for a password there. When it is stopped, so is this process,
-for the shell to notice; both go on together.
+The terminal sends Ctrl-C and Ctrl-Z to the process group in its foreground: only the command gets
+them, and once. The command can also read a password from the terminal. When Ctrl-Z stops the
+command, this process stops too, so that the shell shows a stopped job; ``fg`` and ``bg`` continue
+both.
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ from types import FrameType
 from typing import Self
 
 AGAIN = 2.0  # Seconds after which SIGKILL is sent again, or taken to have done what it can.
+NOTICED = 1.0  # Seconds in which this process notices that it was continued.
 GATE = Path(__file__).with_name("gate.py")
 
 
 class Signals:
-    """What this process is sent while it is entered: kept, and handled when there is time.
+    """Collects the signals that this process receives in a ``with`` block.
 
-    A signal that was ignored before stays so, as under nohup.
+    A signal that was ignored before stays ignored, as under nohup.
     """
 
     def __init__(self) -> None:
         self._received: list[int] = []
+        self._continued = False
         self._before: dict[int, object] = {}
         self._wake, self._woken = os.pipe()
 
@@ -41,8 +44,9 @@ class Signals:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._keep)
-        for number in (signal.SIGCHLD, signal.SIGCONT):  # They wake it, no more.
-            self._before[number] = signal.signal(number, _nothing)
+        # These two only end a wait.
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _nothing)
+        self._before[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._go_on)
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -55,8 +59,32 @@ class Signals:
     def _keep(self, number: int, _frame: FrameType | None) -> None:
         self._received.append(number)
 
+    def _go_on(self, _number: int, _frame: FrameType | None) -> None:
+        self._continued = True
+
+    def suspend(self) -> bool:
+        """Stop this job, as Ctrl-Z in the terminal would; return after it is continued.
+
+        The whole process group is stopped, because the shell waits for all of a pipeline or script.
+
+        Returns:
+            Whether it was stopped. Without a shell that could continue the job, the system does
+            not stop it: as the only command of ``ssh -t``, or as process 1 of a container.
+        """
+        self._continued = False
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        # It stops in this call, or not at all. Another thread may receive what continues it.
+        limit = time.monotonic() + NOTICED
+        while not self._continued and time.monotonic() < limit:
+            time.sleep(0.01)
+        return self._continued
+
     def wait(self, seconds: float) -> list[int]:
-        """What was received, once there is something, or some child changed, or time is over."""
+        """Wait for a signal or a change of a child, for so many seconds at most.
+
+        Returns:
+            The signals received since the last call.
+        """
         if not self._received:
             select.select([self._wake], [], [], seconds)
         with suppress(BlockingIOError):
@@ -66,17 +94,17 @@ class Signals:
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """Handle a signal by waking up."""
+    """Handle a signal that only ends a wait."""
 
 
 class Foreground:
-    """A command that is ready to run, behind a gate; it never runs if this process ends before.
+    """A command that is ready to start. It never starts if this process ends first.
 
     Args:
         command: The command and its arguments.
 
     Attributes:
-        group: Its process group.
+        group: ID of its process group.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -90,6 +118,7 @@ class Foreground:
         finally:
             os.close(read)
         self.group = self._process.pid
+        self._stopped = False  # Whether it was stopped although this process could not be.
         try:
             self._terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         except OSError:  # There is none.
@@ -101,7 +130,7 @@ class Foreground:
     def __exit__(self, *_exception: object) -> None:
         self._close_gate()
         if self._process.returncode is None:
-            # It was never let through, or something unforeseen ended this.
+            # It was never started, or an unexpected error ended this.
             self.send(signal.SIGKILL)
             self._process.wait()
         if self._terminal >= 0:
@@ -118,28 +147,31 @@ class Foreground:
         *,
         grace: float,
         tick: Callable[[], float],
-        stopped: Callable[[], None],
+        stopped: Callable[[bool], None],
     ) -> int:
-        """Let it through the gate and wait for its end; return its status as shells show it.
+        """Start the command, wait until it ends, and return its status as shells show it.
 
-        SIGINT is passed on. SIGTERM and SIGHUP end its group: SIGTERM, and SIGKILL for what is left
-        after the grace.
+        SIGINT is passed on. SIGTERM and SIGHUP end its process group: SIGTERM first, then SIGKILL
+        for what is still there after the grace.
 
         Args:
-            signals: What this process is sent.
+            signals: The signals that this process receives.
             grace: Seconds between SIGTERM and SIGKILL.
-            tick: Called whenever it wakes up; returns in how many seconds it is to be called next.
-            stopped: Called when the command was stopped, before this process stops as well.
+            tick: Called before each check whether the command has ended; returns the seconds until
+                the next call.
+            stopped: Called with True when the command was stopped, before this process stops as
+                well; with False if this process cannot be stopped, so that the command continues.
         """
         os.write(self._gate, b"!")
         self._close_gate()
         kill_at: float | None = None
         try:
             while True:
-                self._hand_over()
-                if self._look(stopped):
-                    break
+                if not self._stopped:
+                    self._hand_over()
                 seconds = tick()
+                if self._ended(signals, stopped):
+                    break
                 if kill_at is not None:
                     seconds = min(seconds, max(0.0, kill_at - time.monotonic()))
                 for number in signals.wait(seconds):
@@ -148,7 +180,7 @@ class Foreground:
                     elif kill_at is None:
                         kill_at = time.monotonic() + grace
                         self.send(signal.SIGTERM)
-                        self.send(signal.SIGCONT)
+                    self.send(signal.SIGCONT)  # A stopped process handles no other signal.
                 if kill_at is not None and time.monotonic() >= kill_at:
                     self.send(signal.SIGKILL)
                     kill_at = time.monotonic() + AGAIN
@@ -159,23 +191,35 @@ class Foreground:
         code = self._process.returncode
         return code if code >= 0 else 128 - code
 
-    def _look(self, stopped: Callable[[], None]) -> bool:
-        """Whether it has ended; if it was stopped, stop and go on with it."""
-        found, status = os.waitpid(self.group, os.WNOHANG | os.WUNTRACED)
+    def _ended(self, signals: Signals, stopped: Callable[[bool], None]) -> bool:
+        """Whether the command has ended. If it was stopped, stop and continue with it."""
+        changes = os.WNOHANG | os.WUNTRACED | os.WCONTINUED
+        found, status = os.waitpid(self.group, changes)
         if not found:
             return False
-        if not os.WIFSTOPPED(status):
+        if os.WIFCONTINUED(status):
+            self._stopped = False
+        elif os.WIFSTOPPED(status):
+            self._stop(signals, stopped, by=os.WSTOPSIG(status))
+        else:
             self._process.returncode = os.waitstatus_to_exitcode(status)
             return True
-        self._take_back()
-        stopped()
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self._hand_over()
-        self.send(signal.SIGCONT)
         return False
 
+    def _stop(self, signals: Signals, stopped: Callable[[bool], None], *, by: int) -> None:
+        self._take_back()
+        stopped(True)
+        if not signals.suspend():
+            if by != signal.SIGTSTP:
+                # It wants a terminal that it cannot have, or somebody stopped it on purpose.
+                self._stopped = True
+                return
+            stopped(False)
+        self._hand_over()
+        self.send(signal.SIGCONT)
+
     def send(self, number: int) -> bool:
-        """Send a signal to its group; return whether there is one that could be sent it."""
+        """Send a signal to its process group; return whether that was possible."""
         try:
             os.killpg(self.group, number)
         except (ProcessLookupError, PermissionError):
@@ -183,9 +227,9 @@ class Foreground:
         return True
 
     def end_rest(self, grace: float) -> None:
-        """Wait until nothing is left of its group: after the grace, SIGKILL sees to that.
+        """Wait until its process group is empty; send SIGKILL after the grace.
 
-        What cannot be killed is not waited for.
+        It does not wait for a process that cannot be killed.
         """
         kill_at = time.monotonic() + grace
         while self.send(0) and time.monotonic() < kill_at + AGAIN:
@@ -194,7 +238,7 @@ class Foreground:
             time.sleep(0.02)
 
     def _hand_over(self) -> None:
-        """Give the terminal to the command, if it is this process's to give."""
+        """Give the terminal to the command, if this process has it."""
         self._move(os.getpgrp(), self.group)
 
     def _take_back(self) -> None:
@@ -203,7 +247,7 @@ class Foreground:
     def _move(self, source: int, target: int) -> None:
         if self._terminal < 0:
             return
-        # Who is in the background is stopped for this, unless the signal is blocked.
+        # This stops a process in the background, unless the signal is blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         try:
             if os.tcgetpgrp(self._terminal) == source:

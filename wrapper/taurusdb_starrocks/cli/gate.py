@@ -1,9 +1,9 @@
-"""A program of its own: waits until it may become the command, and becomes it.
+"""A program that waits for permission, and then becomes a command.
 
     python gate.py FD COMMAND...
 
-A byte from the descriptor opens it. When that ends without one, whoever started this is gone, or
-does not want the command any more, and it never runs.
+A byte from the descriptor is the permission. If the descriptor ends without one, the process that
+started this has ended or does not need the command any more, and the command never runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the command; return 126 or 127, as shells do, if that is not possible."""
+    """Become the command; return 126 or 127 if that fails, as shells do."""
     gate, command = int(arguments[0]), list(arguments[1:])
     if not os.read(gate, 1):
         return 0

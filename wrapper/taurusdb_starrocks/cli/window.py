@@ -8,11 +8,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
@@ -31,13 +31,15 @@ from taurusdb_starrocks.cli.statuses import (
 from taurusdb_starrocks.cli.times import duration, soon, spoken
 
 if TYPE_CHECKING:
-    from taurusdb_starrocks import Client
-    from taurusdb_starrocks.cli.foreground import Foreground
+    from taurusdb_starrocks.cli.foreground import Foreground, Signals
+    from taurusdb_starrocks.cli.output import Output
     from taurusdb_starrocks.durable import DurableWindow
 
-# Seconds left at which a person is told so.
+P = TypeVar("P", bound="Paused")
+
+# The seconds left at which a terminal shows them.
 MARKS = (3600, 1800, 600, 300, 60, 30, 10)
-# Seconds, beside the grace, that the guardian has to end the command before it is done here.
+# Seconds that the guardian has in addition to the grace, before the command is ended here.
 LATE = 5.0
 
 
@@ -45,14 +47,14 @@ class WithCommand(click.Command):
     """A command whose arguments after ``--`` are another command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before ``--``, and keep what stands after it."""
+        """Parse the arguments before ``--``, and keep those after it."""
         at = args.index("--") if "--" in args else len(args)
         rest = super().parse_args(ctx, args[:at])
         ctx.params["command"] = tuple(args[at + 1 :])
         return rest
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """The pieces of the usage line, with the other command."""
+        """The parts of the usage line, with the other command."""
         return [*super().collect_usage_pieces(ctx), "-- COMMAND..."]
 
 
@@ -104,54 +106,206 @@ def window(
     be paused; 124 --max was reached; 126 and 127 the command cannot be executed, or is not found;
     128+n it was ended by signal n.
     """
-    if not command:
-        raise click.UsageError("Give the command after --.")
-    seconds = lease(longest, until)
-    assert seconds is not None
-    cannot = _cannot_run(command[0])
-    if cannot is not None:
-        status, why = cannot
-        setup.output.warn(f"{command[0]}: {why}. Nothing was paused.")
-        return status
-    run = _Run(setup, command, grace)
-    try:
-        with _signals_interrupt(), setup.client(instance) as client:
+    limit = lease(longest, until)
+    execution = Execution(setup.output, command, grace)
+
+    def pause_and_run() -> int | None:
+        with setup.client(instance) as client:
             picked = chosen(client, instance, names, every=every)
             if dry:
                 would = {False: "be paused, and resumed", True: "be left as it is"}
                 return dry_run(setup, client, instance, picked, would)
+            from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
+
+            def opened(paused: DurableWindow) -> None:
+                found = ", ".join(paused.found_paused)
+                if found:
+                    setup.output.warn(f"Already paused, and left paused afterwards: {found}.")
+
+            seconds = limit.seconds()
+            assert seconds is not None
             with options.opened(journal) as record:
-                run.inside(
+                paused = durable.window(
                     client,
                     instance,
                     picked,
                     journal=record,
                     lease=seconds,
-                    reason=reason or f"window for {Path(command[0]).name}",
+                    reason=reason or f"window for {execution.name}",
                     **options.waiting(timeout, interval),
                 )
-    except ReplicationError as error:
-        status = run.status_after(error)
-        over = f"The time is over: {run.name} was ended, and the tasks were resumed."
-        setup.output.warn(over if status == MAX_REACHED else line_of(error))
-        return status
-    except (KeyboardInterrupt, click.Abort) as interrupt:
-        left = _not_resumed(interrupt)
-        setup.output.warn("Interrupted." if left is None else line_of(left))
-        if left is not None:
-            return MAY_BE_PAUSED
-    return NEVER_RAN if run.status is None else run.status
+                execution.inside(paused, ", ".join(picked), opened)
+        return None
+
+    return execution.status_of(pause_and_run)
+
+
+class Paused(Protocol):
+    """An open window, of one instance or of many."""
+
+    @property
+    def expires(self) -> datetime:
+        """When the lease ends."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the lease ends; 0 when it has ended."""
+
+    def guard(self, process_group: int, *, grace: float = 10.0) -> None:
+        """Have the guardian end a process group before it resumes the tasks."""
+
+
+class Execution:
+    """A command that runs while tasks are paused.
+
+    Args:
+        output: Where messages go.
+        command: The command and its arguments.
+        grace: Seconds between SIGTERM and SIGKILL when the command must end.
+
+    Attributes:
+        name: File name of the command.
+        status: Exit status of the command, or 124 if it was ended at ``--max``; None if it never
+            ran.
+
+    Raises:
+        click.UsageError: There is no command.
+    """
+
+    def __init__(self, output: Output, command: Sequence[str], grace: float) -> None:
+        if not command:
+            raise click.UsageError("Give the command after --.")
+        self.name = Path(command[0]).name
+        self.status: int | None = None
+        self._output = output
+        self._command = command
+        self._grace = grace
+        self._over = False  # Whether the lease had ended when the command was last seen to run.
+
+    def status_of(self, pause_and_run: Callable[[], int | None]) -> int:
+        """The exit status of the window, after errors were shown.
+
+        Args:
+            pause_and_run: Opens a window and calls ``inside``. It returns an exit status if there
+                was no window to open.
+        """
+        cannot = _cannot_run(self._command[0])
+        if cannot is not None:
+            status, why = cannot
+            self._output.warn(f"{self._command[0]}: {why}. Nothing was paused.")
+            return status
+        try:
+            with _signals_interrupt():
+                status_without = pause_and_run()
+        except ReplicationError as error:
+            self._output.warn(line_of(error))
+            return NEVER_RAN if self._runs_again(error) else MAY_BE_PAUSED
+        except (KeyboardInterrupt, click.Abort) as interrupt:
+            left = _not_resumed(interrupt)
+            self._output.warn("Interrupted." if left is None else line_of(left))
+            if left is not None:
+                return MAY_BE_PAUSED
+        else:
+            if status_without is not None:
+                return status_without
+        return NEVER_RAN if self.status is None else self.status
+
+    def inside(
+        self,
+        window: AbstractContextManager[P],
+        tasks: str,
+        opened: Callable[[P], None],
+    ) -> None:
+        """Open a window, run the command in it, and close it.
+
+        Args:
+            window: The window.
+            tasks: The tasks, as messages name them.
+            opened: Called with the open window before the command starts.
+        """
+        from taurusdb_starrocks.cli.foreground import Foreground, Signals  # noqa: PLC0415  # POSIX.
+        from taurusdb_starrocks.durable import LeaseExpiredError  # noqa: PLC0415  # SQLite and more.
+
+        with ExitStack() as shown:
+            shown.enter_context(self._output.progress(f"Pausing {tasks}"))
+            try:
+                with window as paused, Signals() as signals, Foreground(self._command) as command:
+                    shown.close()
+                    opened(paused)
+                    self._output.say(
+                        f"Paused: {tasks}. Resumed when {self.name} ends, or at "
+                        f"{soon(paused.expires)} at the latest."
+                    )
+                    paused.guard(command.group, grace=self._grace)
+                    self._run(command, signals, paused, tasks)
+                    shown.enter_context(self._output.progress(f"Resuming {tasks}"))
+            except LeaseExpiredError:  # The tasks run.
+                if self.status is None:
+                    raise
+        if self._over:
+            self._output.warn(
+                f"The time is over: {self.name} was ended, and the tasks were resumed."
+            )
+        else:
+            self._output.say(f"Running again: {tasks}.")
+
+    def _run(self, command: Foreground, signals: Signals, paused: Paused, tasks: str) -> None:
+        def stopped(waits: bool) -> None:
+            self._output.say(
+                f"\n{self.name} is stopped. Paused until {soon(paused.expires)}: {tasks}."
+                if waits
+                else f"{self.name} continues: no shell here can continue a stopped job."
+            )
+
+        self.status = command.run(
+            signals, grace=self._grace, tick=self._countdown(paused, command), stopped=stopped
+        )
+        if self._over:
+            self.status = MAX_REACHED
+            command.end_rest(self._grace)
+
+    def _runs_again(self, error: ReplicationError) -> bool:
+        """Whether tasks run after an error, because the command never ran."""
+        return self.status is None and not isinstance(error, NotResumedError)
+
+    def _countdown(self, paused: Paused, command: Foreground) -> Callable[[], float]:
+        """What to do each time that the command is checked.
+
+        It shows on a terminal how much time is left. The guardian ends the command when none is
+        left; if the guardian is late, it is done here.
+        """
+        shows = sys.stderr.isatty()
+        marks = [mark for mark in MARKS if mark < paused.remaining]
+        over_since = 0.0
+
+        def tick() -> float:
+            nonlocal over_since
+            left = paused.remaining
+            if left > 0:
+                if marks and left <= marks[0]:
+                    while marks and left <= marks[0]:
+                        marks.pop(0)
+                    if shows:
+                        self._output.say(f"{PROGRAM}: {spoken(left)} left.\r")
+                return left - (marks[0] if marks else 0.0)
+            if not self._over:
+                self._over, over_since = True, time.monotonic()
+            if time.monotonic() - over_since > self._grace + LATE:
+                command.send(signal.SIGKILL)
+            return 1.0
+
+        return tick
 
 
 def _not_resumed(error: BaseException | None) -> NotResumedError | None:
-    """The error that an interrupt took the place of, if there is one that names tasks."""
+    """The error that an interrupt replaced, if that error names tasks."""
     while error is not None and not isinstance(error, NotResumedError):
         error = error.__context__
     return error
 
 
 def _cannot_run(name: str) -> tuple[int, str] | None:
-    """The exit status and the reason, if a command cannot be executed."""
+    """The exit status and the reason if a command cannot be executed; else None."""
     if shutil.which(name) is not None:
         return None
     if os.sep in name and Path(name).exists():
@@ -161,9 +315,9 @@ def _cannot_run(name: str) -> tuple[int, str] | None:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP do what Ctrl-C does: a window resumes its tasks then.
+    """Make SIGTERM and SIGHUP do what Ctrl-C does: the window resumes its tasks.
 
-    One that is ignored stays so, as under nohup.
+    A signal that is ignored stays ignored, as under nohup.
     """
     before = {}
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -180,97 +334,3 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # In the background of a script.
         raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
-
-
-class _Run:
-    """One command in one window.
-
-    Attributes:
-        name: Name of the command.
-        status: Exit status of the command; None if it never ran.
-    """
-
-    def __init__(self, setup: Setup, command: Sequence[str], grace: float) -> None:
-        self.status: int | None = None
-        self._output = setup.output
-        self._command = command
-        self.name = Path(command[0]).name
-        self._grace = grace
-
-    def inside(self, client: Client, instance: str, names: list[str], **window: Any) -> None:
-        """Run it while tasks are paused."""
-        from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
-        from taurusdb_starrocks.cli.foreground import Foreground, Signals  # noqa: PLC0415  # POSIX.
-
-        several = ", ".join(names)
-        with ExitStack() as shown:
-            shown.enter_context(self._output.progress(f"Pausing {several}"))
-            with (
-                durable.window(client, instance, names, **window) as paused,
-                Signals() as signals,
-                Foreground(self._command) as command,
-            ):
-                shown.close()
-                self._begins(paused, several)
-                paused.guard(command.group, grace=self._grace)
-                self.status = command.run(
-                    signals,
-                    grace=self._grace,
-                    tick=self._countdown(paused, command),
-                    stopped=lambda: self._output.say(
-                        f"\n{self.name} is stopped. Paused until {soon(paused.expires)}: {several}."
-                    ),
-                )
-                if paused.remaining <= 0:
-                    self.status = MAX_REACHED
-                    command.end_rest(self._grace)
-                shown.enter_context(self._output.progress(f"Resuming {several}"))
-        self._output.say(f"Running again: {several}.")
-
-    def status_after(self, error: ReplicationError) -> int:
-        """The exit status when the window ended with an error."""
-        if isinstance(error, NotResumedError):
-            return MAY_BE_PAUSED
-        if self.status is None:
-            return NEVER_RAN
-        from taurusdb_starrocks.durable import LeaseExpiredError  # noqa: PLC0415  # As above.
-
-        return MAX_REACHED if isinstance(error, LeaseExpiredError) else MAY_BE_PAUSED
-
-    def _begins(self, paused: DurableWindow, several: str) -> None:
-        if paused.found_paused:
-            self._output.warn(
-                f"Paused before, and left paused afterwards: {', '.join(paused.found_paused)}."
-            )
-        self._output.say(
-            f"Paused: {several}. Resumed when {self.name} ends, or at {soon(paused.expires)} "
-            "at the latest."
-        )
-
-    def _countdown(self, paused: DurableWindow, command: Foreground) -> Callable[[], float]:
-        """What is done whenever time has passed while the command runs.
-
-        It tells on a terminal how much is left. The guardian ends the command when nothing is; if
-        that is late, it is done here.
-        """
-        shows = sys.stderr.isatty()
-        marks = [mark for mark in MARKS if mark < paused.remaining]
-        over_since: float | None = None
-
-        def tick() -> float:
-            nonlocal over_since
-            left = paused.remaining
-            if left > 0:
-                if marks and left <= marks[0]:
-                    while marks and left <= marks[0]:
-                        marks.pop(0)
-                    if shows:
-                        self._output.say(f"{PROGRAM}: {spoken(left)} left.\r")
-                return left - (marks[0] if marks else 0.0)
-            if over_since is None:
-                over_since = time.monotonic()
-            if time.monotonic() - over_since > self._grace + LATE:
-                command.send(signal.SIGKILL)
-            return 1.0
-
-        return tick

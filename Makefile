@@ -75,7 +75,8 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 
 # Directories of tests with a target of their own below.
 OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/conformance/runs tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
-MOST_TESTS := pytest -n 2 tests $(addprefix --ignore=,$(OWN_TARGET))
+# More workers than cores: half of these tests wait for processes, clocks and sockets.
+MOST_TESTS := pytest -n 4 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
 test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor other people's servers

@@ -180,12 +180,13 @@ def test_slow_response_within_its_timeouts(open_network: Open) -> None:
 
     def peer(sock: socket.socket) -> None:
         read_request(sock)
-        for byte in reply(body=b"ok"):
-            time.sleep(0.01)
+        response = reply(body=b"ok")
+        for byte in response:
+            time.sleep(1.0 / len(response))
             sock.sendall(bytes([byte]))
 
     with Server(peer) as server:
-        assert ask(open_network(read_timeout=0.2), server.url).body == b"ok"
+        assert ask(open_network(read_timeout=0.7), server.url).body == b"ok"
 
 
 def test_request_that_is_not_taken(open_network: Open) -> None:

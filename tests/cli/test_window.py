@@ -176,6 +176,8 @@ def slow(serving_slowly: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) ->
     return serving_slowly
 
 
+# In a finalizer, Python drops what the signal raises, with a warning. The window notices.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("number", "ignored"),
     [(signal.SIGINT, False), (signal.SIGHUP, False), (signal.SIGTERM, True)],

@@ -83,6 +83,56 @@ def test_in_a_request_of_the_opening(client: Client, service: Service, what: str
         assert ("resume", "orders_sync") in service.asked
 
 
+class Interrupted:
+    """An object whose finalizer is interrupted; Python drops what is raised there."""
+
+    def __del__(self) -> None:
+        interrupt()
+
+
+def drop_interrupt() -> None:
+    objects = [Interrupted()]
+    objects.clear()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("what", ["list", "pause orders_sync"])
+def test_in_a_finalizer_of_the_opening(client: Client, service: Service, what: str) -> None:
+    """It is not lost: the block does not begin."""
+    service.scripts[what] = [drop_interrupt]
+    with pytest.raises((KeyboardInterrupt, NotResumedError)) as caught:
+        with client.paused(INSTANCE, "orders_sync"):
+            pytest.fail("the block must not begin")
+    if what == "list":
+        assert caught.type is KeyboardInterrupt
+        assert service.asked == [("list", "")]
+    assert service.stages["orders_sync"] == "Incremental"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_in_a_finalizer_of_a_request_that_fails(client: Client, service: Service) -> None:
+    """The request's error does not replace it."""
+
+    def fail() -> None:
+        drop_interrupt()
+        raise httpx.ReadError("reset")
+
+    service.scripts["pause orders_sync"] = [fail]
+    with pytest.raises((KeyboardInterrupt, NotResumedError)):
+        with client.paused(INSTANCE, "orders_sync"):
+            pytest.fail("the block must not begin")
+    assert ("resume", "orders_sync") in service.asked
+    assert service.stages["orders_sync"] == "Incremental"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_in_a_finalizer_of_the_closing(client: Client, service: Service) -> None:
+    """It is raised when the task runs."""
+    with pytest.raises(KeyboardInterrupt), client.paused(INSTANCE, "orders_sync"):
+        service.scripts["resume orders_sync"] = [drop_interrupt]
+    assert service.stages["orders_sync"] == "Incremental"
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_between_the_steps_of_the_opening(client: Client, service: Service, number: int) -> None:
     """It is held back until the next step, or the block; the task was seen paused or is soon."""

@@ -131,6 +131,7 @@ class Window(_Window[Seen]):
     """
 
     _performing = False  # Whether a step is being performed, which an interrupt can end.
+    _raised = False  # Whether an interrupt was raised in this step and has not ended it.
 
     @_sigint.guarded
     def __enter__(self) -> Seen:
@@ -183,17 +184,30 @@ class Window(_Window[Seen]):
         return failure
 
     def _careful(self, step: Any) -> Any:
-        """Perform a step. An interrupt during the step is raised from the step."""
+        """Perform a step. An interrupt during the step is raised from the step.
+
+        Python drops an exception that is raised in a finalizer or in a weak reference's callback.
+        An interrupt that was dropped there is raised when the step has ended.
+        """
         try:
             self._performing = True
             self._deliver()
-            return self._perform(step)
+            result = self._perform(step)
+            if self._raised:
+                raise KeyboardInterrupt  # noqa: TRY301  # As if it came at the end of the step.
+        except KeyboardInterrupt:
+            self._raised = False
+            raise
+        else:
+            return result
         finally:
             self._performing = False
+            self._held, self._raised = self._held or self._raised, False
 
     def signaled(self) -> None:
         """Called for a SIGINT in the middle of this window's own code."""
         if self._performing:
+            self._raised = True
             raise KeyboardInterrupt
         self._held = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ from taurusdb_starrocks import (
 from taurusdb_starrocks.durable import (
     Journal,
     TaskBusyError,
+    _locks,
+    _recover,
+    _recovery,
     forget,
     overview,
     recover,
@@ -83,7 +87,7 @@ def test_a_window_that_lives_is_left(
     with window(client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False):
         for _ in range(2):
             done = recover(journal, connect=around.connect)
-            assert {(one.outcome, one.why) for one in done} == {("left", "its program runs")}
+            assert {(one.outcome, one.why) for one in done} == {("left", "its program is running")}
         program = around.program(
             "say([one.outcome for one in recover(journal, connect=lambda *_: client)])"
         )
@@ -322,9 +326,15 @@ def test_children_that_live_are_waited_for(around: Surroundings, journal: Journa
     _, child = program.hear()
     program.kill()
     done = recover(journal, connect=around.connect)
-    assert {(one.outcome, one.why) for one in done} == {("left", "its child processes run")}
+    assert {(one.outcome, one.why) for one in done} == {("left", "its child processes are running")}
     assert around.paused()
     journal.write(lambda c: c.execute("UPDATE window SET ends_clock = 0"))
+
+    def connect(*_place: str) -> Client:
+        raise ConfigurationError("No credentials.")
+
+    assert {one.outcome for one in recover(journal, connect=connect)} == {"failed"}
+    os.kill(child, 0)  # It is ended only by a recovery that can send requests.
     assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
@@ -431,3 +441,128 @@ def test_what_a_program_that_lives_on_could_not_resume(
     recover(journal, connect=around.connect)
     assert around.running()
     assert overview(journal) == []
+
+
+@pytest.fixture
+def guardian(around: Surroundings, journal: Journal) -> Iterator[None]:
+    """A window whose guardian is running and could not resume its tasks yet."""
+    left(around)
+    lock = _locks.Lock(journal.lock_path("guardian"))
+    journal.write(
+        lambda c: c.execute(
+            "UPDATE window SET guardian='guardian', actor='guardian', trouble='401'"
+        )
+    )
+    yield
+    lock.release()
+
+
+@pytest.mark.usefixtures("guardian")
+def test_a_recovery_without_credentials_leaves_the_window_to_its_guardian(
+    around: Surroundings, journal: Journal
+) -> None:
+    """It takes the window only once the service has accepted its credentials."""
+    epochs = around.rows("SELECT epoch FROM task")
+    for connect in (lambda *_: around.client(auth=TokenAuth("wrong" * 5)), refuse):
+        done = recover(journal, connect=connect)
+        assert {one.outcome for one in done} == {"failed"}
+        assert around.rows("SELECT actor FROM window") == [("guardian",)]
+        assert around.rows("SELECT epoch FROM task") == epochs
+
+
+def refuse(*_place: str) -> Client:
+    raise ConfigurationError("No credentials.")
+
+
+@pytest.mark.usefixtures("guardian")
+def test_a_recovery_that_fails_gives_the_window_back(
+    around: Surroundings, journal: Journal
+) -> None:
+    """Its guardian goes on with what does not run yet."""
+    around.emulator.faults.add(Fault("error", operation="resume", status=403, times=1))
+    done = recover(journal, connect=around.connect)
+    assert sorted(one.outcome for one in done) == ["failed", "resumed"]
+    assert around.rows("SELECT actor FROM window") == [("guardian",)]
+    assert "403" in overview(journal)[0].trouble
+    rescue = _recovery.Rescue(journal, overview(journal)[0].window, "guardian")
+    assert len(rescue.take()) == 1
+    with around.client() as client:
+        assert len(rescue.resume(client)) == 1
+    assert around.running()
+    assert overview(journal) == []
+
+
+def test_windows_are_recovered_at_the_same_time(around: Surroundings, journal: Journal) -> None:
+    """One that hangs does not delay the others."""
+    left(around, [ORDERS])
+    left(around, [BILLING])
+    both = threading.Barrier(2)
+
+    def connect(*_place: str) -> Client:
+        both.wait(10)
+        return around.client()
+
+    done = recover(journal, connect=connect)
+    assert [(one.entry.task_name, one.outcome) for one in done] == [
+        (ORDERS, "resumed"),
+        (BILLING, "resumed"),
+    ]
+
+
+def test_a_window_is_judged_right_before_it_is_recovered(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Much can happen while those before it are resumed."""
+    monkeypatch.setattr(_recover, "AT_ONCE", 1)
+    left(around, [ORDERS])
+    left(around, [BILLING])
+
+    def on_hold(*_place: str) -> Client:
+        journal.write(lambda c: c.execute("UPDATE window SET kind = 'hold'"))
+        return around.client()
+
+    first, second = recover(journal, connect=on_hold)
+    assert (first.outcome, second.outcome, second.why) == ("resumed", "left", "it is on hold")
+    assert around.stages() == ["Incremental", "Paused"]
+    left(around, [ORDERS])
+    journal.write(
+        lambda c: c.execute("UPDATE window SET kind = 'window', began_wall = -began_wall")
+    )
+
+    def forgotten(*_place: str) -> Client:
+        forget(journal, around.instance_id, BILLING, "wanted")
+        return around.client()
+
+    first, second = recover(journal, connect=forgotten)
+    assert (first.outcome, second.outcome) == ("resumed", "left")
+    assert second.why == "somebody else resumed it"
+    assert around.stages() == ["Incremental", "Paused"]
+
+
+def test_a_lease_that_is_extended_meanwhile(around: Surroundings, journal: Journal) -> None:
+    """By another process that has the tasks on hold: they are not due any more."""
+    left(around)
+    journal.write(lambda c: c.execute("UPDATE window SET ends_clock = ends_clock - 100"))
+
+    def connect(*_place: str) -> Client:
+        journal.write(lambda c: c.execute("UPDATE window SET ends_clock = ends_clock + 100"))
+        return around.client()
+
+    assert {one.outcome for one in recover(journal, connect=connect)} == {"left"}
+    assert around.sent("resume") == 0
+
+
+def test_an_error_that_nobody_thought_of(around: Surroundings, journal: Journal) -> None:
+    """It is raised, after the other windows were recovered."""
+    left(around, [ORDERS])
+    left(around, [BILLING])
+    faults = [LookupError("a fault of the caller")]
+
+    def connect(*_place: str) -> Client:
+        if faults:
+            raise faults.pop()
+        return around.client()
+
+    with pytest.raises(LookupError):
+        recover(journal, connect=connect)
+    assert len(overview(journal)) == 1

@@ -59,15 +59,25 @@ def overview(journal: Journal) -> list[Entry]:
     return journal.read(lambda c: entries(c, _alive(journal)))
 
 
+def of_window(journal: Journal, window: str) -> list[Entry]:
+    """The tasks of one window.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    return journal.read(lambda c: entries(c, _alive(journal), window))
+
+
 def _alive(journal: Journal) -> Callable[[str], bool]:
     return lambda actor: bool(actor) and _locks.alive(journal.lock_path(actor))
 
 
-def entries(c: Connection, alive: Callable[[str], bool]) -> list[Entry]:
-    """The same inside of a transaction."""
+def entries(c: Connection, alive: Callable[[str], bool], window: str | None = None) -> list[Entry]:
+    """The tasks that are paused, or those of one window; inside a transaction."""
     rows = c.execute(
         "SELECT window.*, task.name AS task_name FROM task JOIN window ON window.id = task.window "
-        "ORDER BY window.began_wall, task.id"
+        "WHERE window.id = coalesce(?, window.id) ORDER BY window.began_wall, task.id",
+        (window,),
     )
     now = _clock.now()
     return [entry(row, row["task_name"], now, alive) for row in rows]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import queue
 import syslog
+import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, NamedTuple, Unpack
 
 from taurusdb_starrocks import Client, NotResumedError, ReplicationError, Waiting
 from taurusdb_starrocks.durable import _clock, _locks, _records, _recovery
+from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
-from taurusdb_starrocks.durable._overview import Entry, overview
+from taurusdb_starrocks.durable._overview import Entry, of_window, overview
 from taurusdb_starrocks.durable._records import SupersededError
+from taurusdb_starrocks.durable._sender import logger
 
 Connect = Callable[[str, str], Client]
+AT_ONCE = 16  # Windows that are recovered at the same time, each in a thread.
+UNRECORDED = "the journal cannot be written, and still has the task as paused"
 
 
 class Recovered(NamedTuple):
@@ -21,9 +29,10 @@ class Recovered(NamedTuple):
 
     Attributes:
         entry: The task as it was before.
-        outcome: ``resumed``: it runs. ``left``: it is for somebody else to resume, or not yet due.
-            ``failed``: it could not be resumed; another ``recover`` tries again.
-        why: Why it was left, or what it failed with; empty when it was resumed.
+        outcome: ``resumed``: it runs. ``left``: somebody else resumes it, or it is not due yet.
+            ``failed``: it could not be resumed and may be paused; the next ``recover`` tries again.
+        why: Why it was left, what it failed with, or that it runs although the journal could not be
+            written; otherwise empty.
     """
 
     entry: Entry
@@ -34,49 +43,71 @@ class Recovered(NamedTuple):
 def recover(
     journal: Journal, *, connect: Connect | None = None, **waiting: Unpack[Waiting]
 ) -> list[Recovered]:
-    """Resume the tasks of every window that is expired or has no living owner.
+    """Resume the tasks of every window that has expired or has no living owner.
 
-    For what ends program and guardian together: a reboot, loss of power, a container that is
-    removed. It is safe at any time, and several at once: from cron, a systemd timer or a start-up
-    script. A window whose program or guardian lives is left to it, and so is a hold until its
-    limit, and a window of another machine until its lease ends.
+    Use it for what ends program and guardian together: a reboot, a power failure, a container that
+    is removed. It is safe at any time, also several at once: from cron, a systemd timer or a
+    start-up script. It leaves alone a window whose program or guardian is running, a hold before
+    its limit, and a window of another machine before its lease ends.
 
-    A task that cannot be resumed, as with credentials that are refused, stays in the journal: the
-    next call tries again.
+    A task that cannot be resumed, for example because the credentials are refused, stays in the
+    journal, and the next call tries again. A window stays with its guardian until the service
+    accepts the credentials. If the journal cannot be written, the tasks are resumed all the same.
 
     Args:
-        journal: The journal.
-        connect: Makes the client of an endpoint and a project, which is closed afterwards. The
-            default takes the credentials from the environment, as ``Client`` does.
-        **waiting: How to wait, see ``Waiting``.
+        journal: The journal. Open it with ``create=False``: a wrong path is then an error.
+        connect: Makes the client for an endpoint and a project, which is closed afterwards; it may
+            be called in several threads at once. The default takes the credentials from the
+            environment, as ``Client`` does.
+        **waiting: How to wait for each window, see ``Waiting``.
 
     Returns:
-        All that the journal had as paused, and what was done about it.
+        All tasks that the journal had as paused, and what was done about each.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    done: list[Recovered] = []
     windows: dict[str, list[Entry]] = {}
     for entry in overview(journal):
         windows.setdefault(entry.window, []).append(entry)
-    for window, entries in windows.items():
-        why = _left(entries[0])
-        if why:
-            done += [Recovered(entry, "left", why) for entry in entries]
-        else:
-            done += _resume(journal, window, entries, connect or _connected, dict(waiting))
-    return done
+    todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for window in windows:
+        todo.put(window)
+    done: dict[str, list[Recovered]] = {}
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                known = windows[todo.get_nowait()]
+                try:
+                    one = _recover(journal, known, connect or _connected, dict(waiting))
+                    done[known[0].window] = one
+                except BaseException as error:  # noqa: BLE001  # Raised once the others are done.
+                    errors.append(error)
+
+    # One that hangs does not delay the others; daemons, so that Ctrl-C does not wait for it.
+    threads = [
+        threading.Thread(target=work, name="taurusdb-starrocks-recover", daemon=True)
+        for _ in range(min(len(windows), AT_ONCE))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [one for window in windows for one in done[window]]
 
 
 def _left(entry: Entry) -> str:
     """Why a window is left to somebody else; empty if it is not."""
     if entry.state == "live":
-        return "its program runs"
+        return "its program is running"
     if entry.state == "held":
         return "it is on hold"
     if entry.state == "elsewhere":
-        return "it is of another machine, and its lease is not over"
+        return "another machine paused it, and its lease has not ended"
     if entry.guarded and not entry.trouble:
         return "its guardian resumes it"
     return ""
@@ -86,26 +117,54 @@ def _connected(endpoint: str, project_id: str) -> Client:
     return Client(endpoint=endpoint, project_id=project_id)
 
 
+def _recover(
+    journal: Journal, known: list[Entry], connect: Connect, waiting: dict[str, Any]
+) -> list[Recovered]:
+    """Resume the tasks of one window, if it is due by now."""
+    entries = of_window(journal, known[0].window)
+    if not entries:
+        return [Recovered(entry, "left", "somebody else resumed it") for entry in known]
+    why = _left(entries[0])
+    if why:
+        return [Recovered(entry, "left", why) for entry in entries]
+    actor = uuid.uuid4().hex
+    try:
+        lock: Any = _locks.Lock(journal.lock_path(actor))
+    except JournalError as error:
+        logger.warning("recovering without the journal: %s", error)
+        lock = None
+    rescue = _recovery.Rescue(journal, known[0].window, actor)
+    try:
+        return _resume(journal, entries, rescue, connect, waiting)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
 def _resume(
     journal: Journal,
-    window: str,
     entries: list[Entry],
+    rescue: _recovery.Rescue,
     connect: Connect,
     waiting: dict[str, Any],
 ) -> list[Recovered]:
-    actor = uuid.uuid4().hex
-    lock = _locks.Lock(journal.lock_path(actor))
-    rescue = _recovery.Rescue(journal, window, actor)
     failed: dict[str, str] = {}
+    first = entries[0]
     try:
-        row = journal.read(lambda c: _records.find(c, window))
+        rescue.look()
+        row = journal.read(partial(_records.find, window=first.window))
         group, born = row["process_group"], row["group_born"]
-        if row["boot"] == _clock.boot() and _recovery.group_lives(group, born):
-            if _records.left(row, _clock.now()) > 0:
-                return [Recovered(entry, "left", "its child processes run") for entry in entries]
-            _recovery.end_group(group, born, row["grace"])
-        rescue.take()
-        with connect(entries[0].endpoint, entries[0].project_id) as client:
+        grouped = row["boot"] == _clock.boot() and _recovery.group_lives(group, born)
+        if grouped and _records.left(row, _clock.now()) > 0:
+            return [
+                Recovered(entry, "left", "its child processes are running") for entry in entries
+            ]
+        with connect(first.endpoint, first.project_id) as client:
+            # Whoever has the window keeps it until this process can send requests.
+            next(client.tasks(first.instance_id), None)
+            if grouped:
+                _recovery.end_group(group, born, row["grace"])
+            rescue.take_as_seen(expired=first.state == "expired")
             rescue.resume(client, **waiting)
     except SupersededError:
         return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
@@ -113,14 +172,13 @@ def _resume(
         if rescue.superseded():
             return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
         rescue.trouble(error)
+        rescue.give_back()
         names = (
             error.task_names
             if isinstance(error, NotResumedError)
             else [entry.task_name for entry in entries]
         )
         failed = dict.fromkeys(names, _recovery.cause(error))
-    finally:
-        lock.release()
     for entry in entries:
         what = failed.get(entry.task_name)
         syslog.syslog(
@@ -128,9 +186,10 @@ def _resume(
             f"taurusdb-starrocks: task {entry.task_name} of instance {entry.instance_id}, paused "
             f"by {entry.owner}: {what or 'resumed'}",
         )
+    told = "" if rescue.recorded else UNRECORDED
     return [
         Recovered(entry, "failed", failed[entry.task_name])
         if entry.task_name in failed
-        else Recovered(entry, "resumed", "")
+        else Recovered(entry, "resumed", told)
         for entry in entries
     ]

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from sqlite3 import Row
+from sqlite3 import Connection, Row
 from typing import Any
 
 import attrs
@@ -27,9 +27,13 @@ class Rescue:
         journal: The journal.
         window: ID of the window.
         actor: ID of the lock of this process.
+
+    Attributes:
+        recorded: Whether the journal says of the tasks that run that they do.
     """
 
     def __init__(self, journal: Journal, window: str, actor: str) -> None:
+        self.recorded = True
         self.journal = journal
         self.window = window
         self.actor = actor
@@ -70,25 +74,44 @@ class Rescue:
             JournalError: The journal cannot be read, and has not been before.
         """
         try:
-            tasks = self.look()
+            self.look()
         except JournalError as error:
             if not self._earlier.names:
                 raise
             logger.warning("resuming window %s without the journal: %s", self.window, error)
             return list(self._sender.tasks.values())
+        return self.take_as_seen(expired=expired)
+
+    def take_as_seen(self, *, expired: bool = False) -> list[Owned]:
+        """The same, if the window is still owned by the one whom the last ``look`` saw.
+
+        Raises:
+            SupersededError: It is not, or the lease was extended.
+            JournalError: The journal cannot be read after it was written.
+        """
         row = self._row
         assert row is not None
         if row["actor"] == self.actor:
-            return tasks
+            return list(self._sender.tasks.values())
         try:
             tasks = self.journal.write(
                 lambda c: _records.take(c, self.window, self.actor, row["actor"], expired=expired)
             )
         except JournalError as error:
             logger.warning("taking over window %s without the journal: %s", self.window, error)
-        else:
-            self._note(tasks)
+            return list(self._sender.tasks.values())
+        self._note(tasks)
         return tasks
+
+    def give_back(self) -> None:
+        """Let the guardian go on with a window that this process took from it."""
+
+        def write(c: Connection) -> None:
+            row = _records.find(c, self.window)
+            if row["actor"] == self.actor and self.alive(row["guardian"]):
+                _records.take(c, self.window, row["guardian"], self.actor)
+
+        self._sender.try_writing(write)
 
     def resume(self, client: Client, *, release: bool = True, **waiting: Any) -> list[str]:
         """Resume the tasks; return the names of those that there was something to do about.
@@ -144,7 +167,7 @@ class Rescue:
             if not _records.owned(c, self.window):
                 _records.close(c, self.window, now, f"resumed by {self.actor}")
 
-        self._sender.try_writing(write)
+        self.recorded = self._sender.try_writing(write)
 
     def trouble(self, error: ReplicationError) -> None:
         """Write down why the tasks do not run yet."""

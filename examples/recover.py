@@ -15,7 +15,7 @@ def main() -> int:
     """Say what was done; 1 if a task could not be resumed."""
     logging.basicConfig(level=logging.WARNING)
     failed = 0
-    with Journal(sys.argv[1]) as journal:
+    with Journal(sys.argv[1], create=False) as journal:
         for done in recover(journal, timeout=600):
             logger.warning("%s: %s %s", done.entry.task_name, done.outcome, done.why)
             failed |= done.outcome == "failed"

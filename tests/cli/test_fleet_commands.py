@@ -29,6 +29,10 @@ def stage(emulator: Emulator, name: str) -> str:
 def test_pause_report_and_resume(run: Run, emulator: Emulator, targets: str) -> None:
     """What one command does, another one shows and the third one undoes."""
     ran = run("fleet", "report", targets)
+    assert (ran.status, ran.out) == (2, "")
+    assert "There is no journal at " in ran.err
+    run("fleet", "resume", targets, "--yes")
+    ran = run("fleet", "report", targets)
     assert (ran.status, ran.out.count("not in the journal")) == (0, 2)
     ran = run("fleet", "pause", targets, "--max", "2h", "--yes", "--reason", "a move")
     assert (ran.status, ran.err) == (0, "")

@@ -17,6 +17,7 @@ from taurusdb_starrocks import __version__
 from taurusdb_starrocks import cli as package
 from taurusdb_starrocks.cli import main
 from taurusdb_starrocks.cli.program import program
+from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
@@ -38,6 +39,7 @@ def test_example_of_the_help_works(
     (tmp_path / "targets.csv").write_text(
         f"instance_id,task_name\n{emulator.instance_id},orders_sync\n", encoding="utf-8"
     )
+    Journal(tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite").close()
     ran = run(*arguments, "--help")
     assert (ran.status, ran.err) == (0, "")
     begins, _, example = ran.out.partition("\n  Example:\n    taurusdb-starrocks ")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
@@ -90,5 +91,26 @@ def test_journal_that_others_can_write(run: Run, tmp_path: Path) -> None:
 
 def test_journal_in_another_place(run: Run, tmp_path: Path) -> None:
     """As it is given."""
+    Journal(tmp_path / "mine.sqlite").close()
     assert run("check", "--journal", str(tmp_path / "mine.sqlite")).status == 0
-    assert (tmp_path / "mine.sqlite").exists()
+
+
+@pytest.mark.parametrize("given", [(), ("--journal", "elsewhere.sqlite")])
+@pytest.mark.parametrize("command", ["check", "recover", "recover --list"])
+def test_journal_that_does_not_exist(
+    run: Run, tmp_path: Path, command: str, given: tuple[str, ...]
+) -> None:
+    """A wrong path, or another user's home, is an error that names the file; none is created."""
+    ran = run(*command.split(), *given)
+    assert ran.status == 2
+    assert f"There is no journal at {tmp_path}/" in ran.err
+    assert list(tmp_path.rglob("*.sqlite")) == []
+
+
+def test_check_of_an_instance_needs_no_journal(run: Run, emulator: Emulator) -> None:
+    """Unless one is given."""
+    ran = run("check", emulator.instance_id)
+    assert ran.status == 6
+    assert "There is no journal at " in ran.err
+    ran = run("check", emulator.instance_id, "--journal", "elsewhere.sqlite")
+    assert (ran.status, ran.out) == (2, "")

@@ -49,10 +49,10 @@ def listen():
 class Program:
     """A program that runs beside the test."""
 
-    def __init__(self, code: str, given: dict[str, Any]) -> None:
+    def __init__(self, code: str, given: dict[str, Any], start: str = START) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # As long as the program.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", START + textwrap.dedent(code), json.dumps(given)],
+            [sys.executable, "-c", start + textwrap.dedent(code), json.dumps(given)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -141,7 +141,7 @@ class Surroundings:
         """The client of a `recover`."""
         return self.client()
 
-    def program(self, code: str, **given: Any) -> Program:
+    def program(self, code: str, *, start: str = START, **given: Any) -> Program:
         given = {
             "endpoint": self.emulator.url,
             "project_id": self.emulator.project_id,
@@ -155,7 +155,7 @@ class Surroundings:
             "settle": 0.5,
             **given,
         }
-        program = Program(code, given)
+        program = Program(code, given, start)
         self._programs.append(program)
         return program
 

@@ -14,9 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import BOTH, ORDERS, Surroundings, until
+from programs import BOTH, ORDERS, START, Surroundings, until
 from taurusdb_starrocks import Client, ConfigurationError
-from taurusdb_starrocks.durable import Journal, JournalError, _journal, _place, overview, window
+from taurusdb_starrocks.durable import (
+    Journal,
+    JournalError,
+    _journal,
+    _locks,
+    _place,
+    overview,
+    recover,
+    window,
+)
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -136,6 +145,16 @@ def test_made_by_two_processes_at_once(folder: Path) -> None:
     for process in many:
         process.communicate(b"x", timeout=30)
     assert [process.returncode for process in many] == [0] * 4
+
+
+def test_a_journal_that_does_not_exist(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none is to be created, the error names the file that a relative path comes to."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(ConfigurationError) as raised:
+        Journal("state/pauses.db", create=False)
+    assert f"no journal at {folder}/state/pauses.db" in str(raised.value)
+    assert "absolute path" in str(raised.value)
+    assert list(folder.iterdir()) == []
 
 
 # --- What it is ---------------------------------------------------------------------------------
@@ -304,6 +323,111 @@ except JournalError as error:
     ).stdout
     assert "failed" in shown
     assert "disk" in shown
+
+
+LEAVE = """
+with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
+    say("in")
+    listen()
+"""
+RECOVER = """
+import resource
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+sys.stderr = open("/dev/null", "w")
+try:
+    Journal(given["journal"])
+except JournalError as error:
+    say(str(error))
+journal = Journal(given["journal"], create=False)
+say([entry.state for entry in overview(journal)])
+say([[done.outcome, done.why] for done in recover(journal, connect=lambda *_: client)])
+try:
+    forget(journal, INSTANCE, NAMES[0], "wanted")
+except JournalError as error:
+    say(str(error))
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_disk_that_is_full_after_a_crash(killed: bool, around: Surroundings) -> None:
+    """What the journal records is read, and its tasks are resumed; it is recorded later."""
+    program = around.program(LEAVE)
+    assert program.hear() == ["in"]
+    program.kill()
+    if not killed:  # The last that closed it left no log, so that none is there to be read.
+        with Journal(around.journal) as journal:
+            assert len(overview(journal)) == 2
+    program = around.program(
+        RECOVER, start=START.replace('journal = Journal(given["journal"])', "")
+    )
+    assert "create=False" in program.hear()[0]
+    assert program.hear() == [["abandoned"] * 2]
+    (said,) = program.hear()
+    assert [outcome for outcome, _ in said] == ["resumed"] * 2
+    assert all("cannot be written" in why for _, why in said)
+    assert around.running()
+    assert "failed" in program.hear()[0]
+    program.wait()
+    with Journal(around.journal) as journal:
+        assert len(overview(journal)) == 2
+        assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+        assert overview(journal) == []
+
+
+def test_a_disk_that_is_read_only(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even a lock can be had then."""
+    program = around.program(LEAVE)
+    assert program.hear() == ["in"]
+    program.kill()
+
+    def connect(_path: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    def lock(_path: Path) -> None:
+        raise JournalError("No lock can be had.")
+
+    monkeypatch.setattr(_journal, "_connect", connect)
+    monkeypatch.setattr(_locks, "Lock", lock)
+    journal.close()
+    assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
+    assert around.running()
+    assert {entry.state for entry in overview(journal)} == {"abandoned"}
+
+
+def test_a_journal_that_a_stopped_program_is_writing(around: Surroundings) -> None:
+    """It can be read all the same."""
+    program = around.program(
+        """
+        def stuck(c):
+            say("stuck")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        journal.write(stuck)
+        """
+    )
+    assert program.hear() == ["stuck"]
+    with Journal(around.journal, create=False) as journal:
+        assert overview(journal) == []
+
+
+def test_a_window_that_is_closed_at_exit(around: Surroundings) -> None:
+    """By a handler that runs after all the others."""
+    program = around.program(
+        """
+        stack.enter_context(
+            window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False)
+        )
+        say("in")
+        """,
+        start="import atexit, contextlib\n"
+        "stack = contextlib.ExitStack()\n"
+        "atexit.register(stack.close)\n" + START,
+    )
+    assert program.hear() == ["in"]
+    assert program.wait() == 0
+    assert around.running()
 
 
 def test_a_disk_that_fills_in_the_middle(around: Surroundings) -> None:
@@ -484,18 +608,43 @@ def test_it_ends_with_what_came_before(journal: Journal) -> None:
     assert [row[0] for row in rows] == ["last"]
 
 
+@pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
 def test_a_file_that_another_process_keeps_locked(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    lock: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is no other program's database: it is an error of this journal."""
+    """That is no other program's database: it is an error of this journal. It can be read."""
     path = folder / "journal.db"
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+    other.execute(f"BEGIN {lock}")
     monkeypatch.setattr(_journal, "BUSY", 0.05)
     path.chmod(0o600)
     with pytest.raises(JournalError, match="locked"):
         Journal(path)
+    with Journal(path, create=False) as journal:
+        assert journal.read(_journal._version) == 0
     other.close()
+
+
+def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that is broken."""
+    path = folder / "journal.db"
+    Journal(path).close()
+
+    def broken(*_what: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(_journal, "_opened", broken)
+    with pytest.raises(JournalError, match=r"journal\.db failed: disk I/O error\.$"):
+        Journal(path, create=False)
+
+
+def test_another_process_makes_the_tables(folder: Path) -> None:
+    """In the instant before this one does: they are made once."""
+    Journal(folder / "journal.db").close()
+    connection = _journal._connect(folder / "journal.db")
+    _journal._create_tables(connection)
+    assert connection.execute("SELECT * FROM window").fetchall() == []
+    connection.close()
 
 
 def test_what_fails_for_a_coroutine(journal: Journal) -> None:

@@ -155,7 +155,7 @@ def report(setup: Setup, targets: str, journal: str | None, allowed: tuple[str, 
     """Show the last request about each target that the journal has. Nothing is sent."""
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
 
-    with options.opened(journal) as record:
+    with options.opened(journal, create=False) as record:
         rows = many.report(
             targets,
             journal=record,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from taurusdb_starrocks import Stage
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.settings import journal_path
 from taurusdb_starrocks.cli.statuses import DONE, PAUSED, REFUSED
 from taurusdb_starrocks.cli.times import local
 
@@ -53,17 +55,22 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 @options.journal
 @common
 def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
-    """Say what is paused, by whom, since when and until when.
+    """Show what is paused, by whom, since when and until when.
 
-    By the journal, which knows what was paused on this machine; and by the service, for the
-    instances that are named, which knows no more than that a task is paused.
+    The journal knows what was paused on this machine. For the instances that you name, the service
+    is asked too. It knows only that a task is paused.
 
     Exit status: 6 if anything is paused, 0 if not.
     """
-    with options.opened(journal) as record:
-        from taurusdb_starrocks.durable import overview  # noqa: PLC0415  # SQLite and more.
+    path = journal_path(journal, os.environ)
+    if instances and not journal and not path.exists():
+        setup.output.say(f"There is no journal at {path}: only the service is asked.")
+        rows = []
+    else:
+        with options.opened(journal, create=False) as record:
+            from taurusdb_starrocks.durable import overview  # noqa: PLC0415  # SQLite and more.
 
-        rows = [entry_row(entry) for entry in overview(record)]
+            rows = [entry_row(entry) for entry in overview(record)]
     known = {(row["instance_id"], row["task_name"]) for row in rows}
     for instance in instances:
         with setup.client(instance) as client:
@@ -107,12 +114,12 @@ def recover(
     journal: str | None,
     dry: bool,
 ) -> int:
-    """Resume what was left paused: its time is over, or its program is gone.
+    """Resume tasks that were left paused: their time is over, or their program is gone.
 
-    It is safe at any time, from cron too. It asks no questions: it ends only what the journal says
-    was to end.
+    It is safe at any time, also from cron. It asks no questions: it resumes only tasks that the
+    journal says are due. It needs a journal that exists, and creates none.
     """
-    with options.opened(journal) as record:
+    with options.opened(journal, create=False) as record:
         from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
 
         entries = durable.overview(record)

@@ -134,18 +134,23 @@ yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @contextmanager
-def opened(given: str | None) -> Iterator[Journal]:
-    """The journal that is given, or that of the user, which is made if it is not there.
+def opened(given: str | None, *, create: bool = True) -> Iterator[Journal]:
+    """The journal that is given, or the user's.
+
+    Args:
+        given: Its path, if the command line has one.
+        create: Whether to create it if it does not exist. Otherwise the disk may be read-only.
 
     Raises:
+        ConfigurationError: It does not exist, or must not be stored there.
         JournalError: It cannot be used.
     """
     from taurusdb_starrocks.durable import Journal  # noqa: PLC0415  # SQLite and more.
 
     path = journal_path(given, os.environ)
-    if not given:
+    if create and not given:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Journal(path) as record:
+    with Journal(path, create=create) as record:
         yield record
 
 

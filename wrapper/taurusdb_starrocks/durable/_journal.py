@@ -90,7 +90,6 @@ CREATE TABLE note (
     id INTEGER PRIMARY KEY,
     wall REAL NOT NULL,
     window TEXT REFERENCES window,
-    task INTEGER REFERENCES task,
     what TEXT NOT NULL,
     text TEXT NOT NULL
 );
@@ -108,28 +107,42 @@ class _Job(NamedTuple):
 class Journal:
     """The record of what is paused, in one file for many windows, processes and instances.
 
-    It is written before each request leaves and after its response came, and holds no secret.
-    Threads may share it; a forked child goes on with a connection of its own.
+    A request is recorded before it is sent and again after its response. The file contains no
+    secret. Threads can share a journal; a forked child uses a connection of its own.
 
     Args:
-        path: The file; it is made, with its folder, if it is not there. On a disk of this machine,
-            in a folder that nobody else can write.
+        path: The file, on a local disk, in a folder that nobody else can write. Use an absolute
+            path: a relative one is another file when the program starts in another folder.
+        create: Whether to create the file and its folder if they do not exist, and to test that
+            the file can be written. With ``create=False``, for ``recover``, ``overview`` and
+            ``forget``, a missing file is an error, and the disk may be full or read-only.
 
     Attributes:
         path: The file, without symbolic links.
 
     Raises:
-        ConfigurationError: The place is not safe, or the file is another program's or a newer
-            version's.
-        JournalError: It cannot be read or written.
+        ConfigurationError: The place is not safe, the file belongs to another program or to a newer
+            version of this package, or it does not exist and ``create`` is false.
+        JournalError: It cannot be read or, unless ``create`` is false, written.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = _place.prepared(path)
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+        self.path = _place.prepared(path, make=create)
         self._process = 0
         self._lock = threading.Lock()
         try:
-            self.write(_touch)
+            if create:
+                self.write(_touch)
+            else:
+                self.read(_version)
+        except JournalError as error:
+            self.close()
+            if not create:
+                raise
+            raise JournalError(
+                f"{error} Nothing was sent. If tasks are paused, recover(Journal(path, "
+                "create=False)) resumes what the journal records, even if it cannot be written."
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -194,6 +207,8 @@ class Journal:
                     thread.start()
                     self._lock = threading.Lock()
                     self._finalizer = weakref.finalize(self, _end, self._queue, thread)
+                    # A handler of atexit may still close a window: the thread serves it, too.
+                    self._finalizer.atexit = False
                     self._process = os.getpid()
         return self._queue
 
@@ -219,6 +234,7 @@ def _end(jobs: queue.SimpleQueue[_Job | None], thread: threading.Thread) -> None
 def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
     """Carry out jobs, all that are there in one transaction, until None comes."""
     connection: sqlite3.Connection | None = None
+    lasting = False  # Whether the connection is kept for the next jobs.
     patience = BUSY
     job = jobs.get()
     while job is not None:
@@ -226,27 +242,38 @@ def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
         with suppress(queue.Empty):
             while (job := jobs.get_nowait()) is not None:
                 batch.append(job)
-        for writes in (False, True):
+        for writes in sorted({one.writes for one in batch}):
             jobs_now = [one for one in batch if one.writes is writes]
             try:
                 if connection is None:
-                    connection = _connect(path)
+                    connection, lasting = _connected(path, writes=writes)
                 connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
                 _carry_out(connection, jobs_now, "IMMEDIATE" if writes else "DEFERRED")
-                patience = BUSY if writes and jobs_now else patience
+                patience = BUSY if writes else patience
             except Exception as error:  # noqa: BLE001  # It is raised where the jobs come from.
                 patience = BUSY_AGAIN
                 for failed in jobs_now:
                     failed.future.set_exception(error)
+            if connection is not None and not lasting:
+                connection.close()
+                connection = None
         if job is not None:
             job = jobs.get()
     if connection is not None:
         connection.close()
 
 
+def _connected(path: Path, *, writes: bool) -> tuple[sqlite3.Connection, bool]:
+    """A connection, and whether it can be kept; one that only reads, where that is enough."""
+    try:
+        return _connect(path), True
+    except sqlite3.OperationalError:
+        if writes:
+            raise
+        return _connect_to_read(path), False
+
+
 def _carry_out(connection: sqlite3.Connection, batch: list[_Job], mode: str) -> None:
-    if not batch:
-        return
     results: list[tuple[_Job, Any, BaseException | None]] = []
     connection.execute(f"BEGIN {mode}")
     try:
@@ -273,20 +300,46 @@ def _carry_out(connection: sqlite3.Connection, batch: list[_Job], mode: str) -> 
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection = _opened(path, "mode=rw")
+    try:
+        _wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        if not _version(connection):
+            _create_tables(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if not _version(connection):  # Otherwise another process was faster.
+        for statement in SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection for a disk that is full or read-only.
+
+    SQLite then keeps the index of the write-ahead log in memory. Without such a log it needs no
+    index, but only ``immutable`` makes it read the file all the same. Such a connection does not
+    notice what others write later, so it is used once.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    unlogged = not log.exists() or log.stat().st_size == 0
+    return _opened(path, f"mode=ro&{'immutable' if unlogged else 'readonly_shm'}=1")
+
+
+def _opened(path: Path, options: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY * 1000)}")
         _check(path, connection)
-        _wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        if not _version(connection):
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
     except BaseException:
         connection.close()
         raise

@@ -21,22 +21,36 @@ NETWORK = frozenset(
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def prepared(path: str | os.PathLike[str], mountinfo: str = "/proc/self/mountinfo") -> Path:
-    """The journal's file, made if it is not there, with rights for its owner alone.
+def prepared(
+    path: str | os.PathLike[str], *, make: bool = True, mountinfo: str = "/proc/self/mountinfo"
+) -> Path:
+    """The file of a journal, without symbolic links.
+
+    Args:
+        path: The file.
+        make: Whether to create it if it does not exist, readable and writable by its owner only.
+        mountinfo: Where the system lists what is mounted.
 
     Raises:
-        ConfigurationError: It must not lie there.
-        JournalError: It cannot be made.
+        ConfigurationError: A journal must not be stored there, or it does not exist.
+        JournalError: It cannot be created.
     """
     if os.name != "posix":
-        raise ConfigurationError("A journal needs POSIX locks: this system has none.")
+        raise ConfigurationError("A journal needs POSIX locks, which this system does not have.")
     try:
         file = Path(os.path.realpath(path))
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not file.exists():
+            raise ConfigurationError(
+                f"There is no journal at {file}. Nothing was sent or created. Give the absolute "
+                f"path that your windows use: a relative path starts at the current folder, "
+                f"{Path.cwd()}."
+            )
         _check_folder(file.parent)
         check_system(file.parent, mountinfo)
-        # A file that is there is not opened: closing it would drop the locks that SQLite has on it
-        # for another journal of this process.
+        # An existing file is not opened here: closing it would release the locks that SQLite holds
+        # on it for another journal of this process.
         if not file.exists():
             create(file)
         _check_file(file)

@@ -7,11 +7,28 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+_seen: dict[Path, set[int]] = {}
+
 
 def living(journals: Path) -> list[int]:
-    """Processes of guardians whose journal's path begins so, by what they hold open."""
+    """Processes of guardians whose journal's path begins so, by what they hold open.
+
+    One that was killed counts until its locks are released, which is a little later.
+    """
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-    return [pid for pid in pids if _is_guardian(pid) and _holds(pid, journals)]
+    seen = _seen.setdefault(journals, set())
+    seen.update(pid for pid in pids if _is_guardian(pid) and _holds(pid, journals))
+    seen.difference_update({pid for pid in seen if _has_ended(pid)})
+    return sorted(seen)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie, whose memory, files and locks are gone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 def end(journals: Path) -> None:
@@ -23,7 +40,7 @@ def end(journals: Path) -> None:
 
 def _is_guardian(pid: int) -> bool:
     try:
-        return b"durable._guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"._guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -15,6 +15,7 @@ from taurusdb_starrocks_emulator import Emulator
 
 from tests.fleet.conftest import stages
 from tests.fleet.fleets import PROJECT
+from tests.guardians import living
 
 PROGRAM = Path(__file__).with_name("window_program.py")
 
@@ -31,18 +32,8 @@ def all_run(emulator: Emulator) -> bool:
 
 
 def guardians(journal: Journal) -> list[int]:
-    """The processes whose lock is that of a guardian, by the journal's own path."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes()
-                opened = [str(each.readlink()) for each in (entry / "fd").iterdir()]
-            except OSError:
-                continue
-            if b"fleet._guardian" in command and str(journal.path) in opened:
-                found.append(int(entry.name))
-    return found
+    """The processes of its guardians."""
+    return living(journal.path)
 
 
 @contextmanager

@@ -278,26 +278,25 @@ def test_a_fresh_token_reaches_the_guardian(around: Surroundings) -> None:
     until(lambda: around.running([ORDERS]), 5)
 
 
-def test_the_children_are_waited_for(around: Surroundings) -> None:
+def test_the_children_are_waited_for(around: Surroundings, folder: Path) -> None:
     """When the program is gone, its group of children goes on until it ends by itself."""
+    os.mkfifo(folder / "gate")
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60) as w:
-            child = subprocess.Popen([sys.executable, "-c", "input()"], process_group=0,
-                                     stdin=subprocess.PIPE)
+            child = subprocess.Popen(["sh", "-c", 'read line < "$0"', given["gate"]],
+                                     process_group=0)
             w.guard(child.pid, grace=0.2)
-            say("in", child.pid)
+            say("in")
             listen()
-        """
+        """,
+        gate=str(folder / "gate"),
     )
-    _, child = program.hear()
-    hold = os.open(f"/proc/{child}/fd/0", os.O_RDONLY)  # The pipe has a reader beside the child.
-    os.close(hold)
-    os.kill(child, signal.SIGSTOP)  # So that the end of its input does not end it.
+    assert program.hear() == ["in"]
     program.kill()
     time.sleep(0.7)
     assert around.paused()
-    os.kill(child, signal.SIGCONT)
+    (folder / "gate").write_text("done\n")
     until(around.running, 5)
 
 

@@ -19,6 +19,7 @@ from taurusdb_starrocks.durable import (
     JournalError,
     _guardian,
     _locks,
+    _recovery,
     forget,
     overview,
     pause,
@@ -371,9 +372,12 @@ def test_children_of_a_program_that_is_gone(around: Surroundings, pipes: Pipes) 
     """They are waited for until the lease ends, and then ended, before the tasks are resumed."""
     left = leave(around, [ORDERS], lease=2.5)
     child = subprocess.Popen(["sleep", "60"], process_group=0)
+    having = (child.pid, _recovery.identified(child.pid))
     with Journal(around.journal) as journal:
         journal.write(
-            lambda c: c.execute("UPDATE window SET process_group = ?, grace = 0.1", (child.pid,))
+            lambda c: c.execute(
+                "UPDATE window SET process_group = ?, group_born = ?, grace = 0.1", having
+            )
         )
     thread = run(made(given(around, left), pipes.hears))
     time.sleep(0.3)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from taurusdb_starrocks.durable import (
     LeaseExpiredError,
     SupersededError,
     TaskBusyError,
+    _clock,
     _link,
     _locks,
     _recovery,
@@ -268,10 +270,10 @@ def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_group_is_recognized() -> None:
     """By when its leader began: a number may be used again."""
     child = subprocess.Popen(["sleep", "60"], process_group=0)
-    born = _recovery.born(child.pid)
+    born = _recovery.identified(child.pid)
     assert born
     assert _recovery.group_lives(child.pid, born)
-    assert _recovery.group_lives(child.pid, "")
+    assert not _recovery.group_lives(child.pid, "")
     assert not _recovery.group_lives(child.pid, "another time")
     assert not _recovery.group_lives(None, born)
     _recovery.end_group(child.pid, "another time", 0.1)
@@ -282,6 +284,58 @@ def test_a_group_is_recognized() -> None:
     assert _recovery.born(child.pid) == ""
 
 
+def test_a_group_that_cannot_be_recognized(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """Its leader has exited: it is refused, because a later group could be ended in its place."""
+    with subprocess.Popen(["true"], process_group=0) as child:
+        pass
+    with window(
+        client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
+    ) as opened:
+        with pytest.raises(ConfigurationError, match=f"group {child.pid} has no running leader"):
+            opened.guard(child.pid)
+        assert around.rows("SELECT process_group FROM window") == [(None,)]
+
+
+def test_a_group_on_another_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Linux's counters, the time at which a process began comes from `ps`."""
+    monkeypatch.setattr(_clock, "boot", lambda: "")
+    monkeypatch.setenv("PATH", str(folder))
+    assert _recovery.born(os.getpid()) == ""
+    (folder / "ps").write_text('#!/bin/sh\ntest "$4" = 4711 && echo "Thu Nov 26 02:21:13 2026"\n')
+    (folder / "ps").chmod(0o700)
+    assert _recovery.born(4711) == "Thu Nov 26 02:21:13 2026"
+    assert _recovery.born(4712) == ""
+
+
+def test_a_group_that_is_all_zombies() -> None:
+    """It is over, although the system still lists it: in a container, nobody may reap it."""
+    script = "sleep 60 & echo $!"
+    with subprocess.Popen(
+        ["sh", "-c", script], process_group=0, stdout=subprocess.PIPE, text=True
+    ) as leader:
+        born = _recovery.identified(leader.pid)
+        assert leader.stdout is not None
+        left = int(leader.stdout.readline())
+        until(lambda: _recovery._stat(leader.pid)[0] == "Z")
+        assert _recovery.group_lives(leader.pid, born)
+        os.kill(left, signal.SIGKILL)
+        until(lambda: not _recovery.group_lives(leader.pid, born))
+        os.killpg(leader.pid, 0)  # It is listed: nobody has waited for the leader.
+
+
+def test_a_group_that_is_stopped() -> None:
+    """It can use the grace between the two signals."""
+    script = "trap 'exit 7' TERM; echo; while :; do sleep 0.01; done"
+    with subprocess.Popen(["sh", "-c", script], process_group=0, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        os.killpg(child.pid, signal.SIGSTOP)
+        _recovery.end_group(child.pid, _recovery.identified(child.pid), 10.0)
+        assert child.wait(1) == 7
+
+
 def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """It lives; that it cannot be ended is said."""
 
@@ -289,7 +343,8 @@ def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "killpg", forbidden)
-    assert _recovery.group_lives(os.getpgrp(), "")
+    born = _recovery.born(os.getpgrp())
+    assert _recovery.group_lives(os.getpgrp(), born)
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -297,7 +352,7 @@ def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
         if len(slept) > 2:
             monkeypatch.setattr(_recovery, "group_lives", lambda *_: False)
 
-    _recovery.end_group(os.getpgrp(), "", 1.0, sleep)
+    _recovery.end_group(os.getpgrp(), born, 1.0, sleep)
     assert slept == [0.05] * 3
 
 
@@ -604,6 +659,32 @@ def test_a_window_that_was_closed_before_its_first_pause(
             late()
     keeper.closed({}, [])
     assert overview(journal) == []
+
+
+def test_a_guardian_that_is_stopped_after_it_took_over(
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It keeps its lock, resumes nothing, and loses the tasks after the timeout of the window."""
+    stopped = _locks.Lock(journal.lock_path("stopped"))
+    with pytest.raises(LeaseExpiredError):
+        with window(
+            client,
+            around.instance_id,
+            BOTH,
+            journal=journal,
+            lease=1.0,
+            guardian=False,
+            timeout=0.8,
+        ):
+            journal.write(lambda c: c.execute("UPDATE window SET actor = 'stopped'"))
+            until(lambda: overview(journal)[0].state == "expired")
+    assert "has not resumed them; this program does: orders_sync, billing_sync" in caplog.text
+    assert around.running()
+    assert overview(journal) == []
+    stopped.release()
 
 
 def test_tasks_that_others_let_go_of(

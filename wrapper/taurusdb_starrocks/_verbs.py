@@ -150,6 +150,11 @@ class Verbs(ABC):
         return self._plan.timeout
 
     @property
+    def wait_timeout(self) -> float:
+        """The default ``timeout`` of all methods that wait, in seconds."""
+        return self._patience.timeout
+
+    @property
     def settle(self) -> float:
         """The default ``settle`` of all methods that wait, in seconds."""
         return self._patience.settle

@@ -195,11 +195,12 @@ class Batch:
             grace: Seconds between SIGTERM and SIGKILL.
 
         Raises:
+            ConfigurationError: The leader of the group has exited.
             LeaseExpiredError: The lease is over. The tasks run, or are about to.
             JournalError: It could not be written down.
         """
         self.check()
-        born = _recovery.born(process_group)
+        born = _recovery.identified(process_group)
         self.journal.write(
             lambda c: c.execute(
                 "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE batch = ?",

@@ -70,6 +70,8 @@ class Keeper(Sender):
         self._reason = reason
         self._handle = handle
         self._settle = float(waiting.get("settle", client.settle))
+        self._timeout = float(waiting.get("timeout", client.wait_timeout))
+        self._waits_until: float | None = None  # For another process that has the tasks.
         self._process = 0
         self._seen_paused: set[str] = set()
         self._unhandled: set[str] = set()  # Taken over, and the window does not know of them yet.
@@ -228,11 +230,14 @@ class Keeper(Sender):
             return self._left_by_others(task_names)
 
     def _left_by_others(self, names: Collection[str]) -> Collection[str]:
-        """The tasks that are this program's to resume: all, unless somebody else took them over.
+        """The tasks that are this program's to resume: all, unless another process has them.
 
-        That is the guardian after the end of the lease, or ``recover``; they are waited for until
-        the tasks run. One that is gone, or has failed, leaves them to this program again.
+        That is the guardian after the end of the lease, or ``recover``. This program waits for it
+        until the tasks run. It takes them back if that process is gone, has failed, or takes longer
+        than the window's timeout, as one that is stopped does.
         """
+        if self._waits_until is None:
+            self._waits_until = time.monotonic() + self._timeout
         try:
             while True:
                 row = self.journal.read(lambda c: _records.find(c, self.window))
@@ -243,7 +248,16 @@ class Keeper(Sender):
                 if not held & set(names):
                     return () if row["actor"] == row["guardian"] else self._reclaim(names)
                 names = [name for name in names if name in held]
-                if row["trouble"] or not self._alive(row["actor"]):
+                late = time.monotonic() > self._waits_until
+                if late:
+                    logger.warning(
+                        "window on instance=%s: after %g s, the process that took its tasks over "
+                        "at the end of the lease has not resumed them; this program does: %s",
+                        self._instance_id,
+                        self._timeout,
+                        ", ".join(names),
+                    )
+                if late or row["trouble"] or not self._alive(row["actor"]):
                     self._take_back(row["actor"])
                     return names
                 self._watch.tell(over=True)
@@ -281,7 +295,8 @@ class Keeper(Sender):
             if not self.tasks:  # It never had them.
                 self.leave()
                 return list(left)
-            left = {n: error for n, error in left.items() if n in self._left_by_others(left)}
+            ours = self._left_by_others(left)
+            left = {name: error for name, error in left.items() if name in ours}
             still = self._let_go(left)
             self._watch.tell(over=True)
             self.leave()
@@ -364,7 +379,7 @@ class Keeper(Sender):
     def guard(self, process_group: int, grace: float) -> None:
         """Write down the children that are to be gone before the tasks are resumed."""
         self._check_open()
-        born = _recovery.born(process_group)
+        born = _recovery.identified(process_group)
         self.journal.write(
             lambda c: c.execute(
                 "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE id = ?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,14 @@ from typing import Any
 
 import attrs
 
-from taurusdb_starrocks import Client, Earlier, NotResumedError, Rebuild, ReplicationError
+from taurusdb_starrocks import (
+    Client,
+    ConfigurationError,
+    Earlier,
+    NotResumedError,
+    Rebuild,
+    ReplicationError,
+)
 from taurusdb_starrocks.durable import _clock, _locks, _records
 from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
@@ -185,21 +193,53 @@ def cause(error: ReplicationError) -> str:
     return f"{type(behind or error).__name__}: {behind or error}"
 
 
+def identified(group: int) -> str:
+    """What tells a process group from a later one of the same number: when its leader started.
+
+    Raises:
+        ConfigurationError: Nothing tells, for example because the leader has exited.
+    """
+    since = born(group)
+    if not since:
+        raise ConfigurationError(
+            f"The process group {group} has no running leader, or the system does not tell when it "
+            "started: a later group with the same number would be ended in its place. The tasks "
+            "stay paused, and no process group was recorded."
+        )
+    return since
+
+
 def born(process: int) -> str:
-    """When a process began, as the system counts it; empty if it is gone or nothing tells."""
+    """When a process started, as the system counts it; empty if it is gone or nothing tells."""
+    if _clock.boot():
+        return "".join(_stat(process)[19:20])  # It counts from the start of the machine.
+    try:
+        shown = subprocess.run(  # noqa: S603  # The argument is a number.
+            ["ps", "-o", "lstart=", "-p", str(process)],  # noqa: S607  # Each system has its own.
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return shown.stdout.strip()
+
+
+def _stat(process: int) -> list[str]:
+    """What Linux tells of a process, from its state on; empty if it is gone."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 def group_lives(group: int | None, since: str) -> bool:
-    """Whether a group of processes is there, and not another one by the same number."""
-    if group is None:
-        return False
-    leader = born(group)
-    if leader and since and leader != since:
+    """Whether a process group is alive, and not a later one of the same number.
+
+    Zombies do not count: in a container, there may be no process that reaps them.
+    """
+    if group is None or not since or born(group) not in {"", since}:
         return False
     try:
         os.killpg(group, 0)
@@ -207,18 +247,25 @@ def group_lives(group: int | None, since: str) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    if _stat(group)[:1] != ["Z"]:
+        return True
+    others = (_stat(int(path.name)) for path in Path("/proc").glob("[0-9]*"))
+    return any(stat[0] != "Z" and int(stat[2]) == group for stat in others if stat)
 
 
 def end_group(
     group: int, since: str, grace: float, sleep: Callable[[float], object] = time.sleep
 ) -> None:
-    """End a group of processes: SIGTERM, and SIGKILL for those that are there after the grace."""
-    for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+    """End a process group: SIGTERM, and SIGKILL for what is alive after the grace in seconds.
+
+    A process that is stopped is continued, so that it can use the grace.
+    """
+    for numbers, patience in (((signal.SIGTERM, signal.SIGCONT), grace), ((signal.SIGKILL,), 5.0)):
         limit = time.monotonic() + patience
         if group_lives(group, since):
             try:
-                os.killpg(group, number)
+                for number in numbers:
+                    os.killpg(group, number)
             except (ProcessLookupError, PermissionError) as error:
                 logger.warning("process group %d: %s", group, error.strerror)
         while group_lives(group, since) and time.monotonic() < limit:

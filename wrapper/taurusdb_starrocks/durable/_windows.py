@@ -80,6 +80,8 @@ class DurableWindow(_Handle):
             grace: Seconds between the two signals.
 
         Raises:
+            ConfigurationError: The leader of the group has exited, so that nothing tells the group
+                from a later one of the same number.
             LeaseExpiredError: The lease is over. The tasks run, or are about to.
             JournalError: It could not be written down.
         """

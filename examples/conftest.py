@@ -1,6 +1,6 @@
-"""Run the whole conformance suite on an app of your own, with pytest."""
+"""Run the conformance suite on your own app with pytest."""
 
-from my_stand_in import INSTANCE_ID, PROJECT_ID, TASK_NAME, TOKEN, app  # yours: ASGI or WSGI
+from my_mock_server import INSTANCE_ID, PROJECT_ID, TASK_NAME, TOKEN, app  # ASGI or WSGI
 from taurusdb_starrocks_conformance import Suite
 
 

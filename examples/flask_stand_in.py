@@ -1,4 +1,4 @@
-"""A stand-in in Flask, with three slips that the conformance suite finds."""
+"""A mock server in Flask with three bugs that the conformance suite finds."""
 
 import re
 import uuid
@@ -12,7 +12,7 @@ app = Flask(__name__)
 stages = {"orders_sync": "Incremental", "billing_sync": "Paused"}
 
 
-def refuse(status, code, message):
+def reject(status, code, message):
     abort(make_response({"error_code": code, "error_msg": message}, status))
 
 
@@ -20,24 +20,24 @@ def check(project, instance):
     rules = {project: "[0-9A-Za-z]{32}", instance: "[0-9A-Za-z]{32}[a-z]{2}[0-9]{2}"}
     rules[request.headers.get("X-Language", "en-us")] = "en-us|zh-cn"
     if not all(re.fullmatch(rule, value) for value, rule in rules.items()):
-        refuse(400, "DBS.280001", "Parameter error.")
+        reject(400, "DBS.280001", "Parameter error.")
     if project != PROJECT:
-        refuse(403, "DBS.200010", "Forbidden.")
+        reject(403, "DBS.200010", "Forbidden.")
     if instance != INSTANCE:
-        refuse(404, "DBS.200022", "Instance not found.")  # First slip: it should be 400.
+        reject(404, "DBS.200022", "Instance not found.")  # Bug 1: the status should be 400.
 
 
 def change(project, instance, stage):
     if request.headers.get("X-Auth-Token") != TOKEN:
-        refuse(401, "APIGW.0301", "Incorrect IAM authentication information")
+        reject(401, "APIGW.0301", "Incorrect IAM authentication information")
     check(project, instance)
     document = request.get_json(silent=True)
     name = document.get("task_name") if isinstance(document, dict) else None
-    # Second slip: a name with white space around it breaks the rules.
+    # Bug 2: a name with white space around it is accepted.
     if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9_]{3,128}", name.strip()):
-        refuse(400, "DBS.280001", "Parameter error.")
+        reject(400, "DBS.280001", "Parameter error.")
     if name.strip() not in stages:
-        refuse(400, "DBS.05000091", "Task not found.")
+        reject(400, "DBS.05000091", "Task not found.")
     stages[name.strip()] = stage
     return {"job_id": str(uuid.uuid4())}
 
@@ -47,12 +47,12 @@ app.post(f"{BASE}/resume", defaults={"stage": "Incremental"}, endpoint="resume")
 
 
 @app.get(BASE)
-def replications(project, instance):  # Third slip: nobody looks at the token.
+def replications(project, instance):  # Bug 3: the token is not checked.
     check(project, instance)
     sent = [request.args.get("limit", "100"), request.args.get("offset", "0")]
     limit, offset = (int(text) if re.fullmatch("[0-9]{1,10}", text) else -1 for text in sent)
     if not (1 <= limit <= 100 and 0 <= offset <= 2147483647):
-        refuse(400, "DBS.280001", "Parameter error.")
+        reject(400, "DBS.280001", "Parameter error.")
     rows = [{"task_name": name, "stage": stage} for name, stage in stages.items()]
     return {"total_count": len(rows), "replications": rows[offset : offset + limit]}
 

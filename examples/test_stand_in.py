@@ -1,8 +1,8 @@
-"""Fuzz a stand-in of your own with the contract that comes with the package."""
+"""Fuzz your own mock server with the OpenAPI specification in the package."""
 
 import schemathesis
 import yaml
-from my_stand_in import (  # yours: ASGI or WSGI
+from my_mock_server import (  # Yours: an ASGI or WSGI app.
     INSTANCE_ID,
     PROJECT_ID,
     SOURCE_INSTANCE_ID,
@@ -18,7 +18,7 @@ schema.app = app
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Ask for what the stand-in knows; leave what was made malformed as it is."""
+    """Use the IDs that the mock server has; leave malformed IDs as they are."""
     instance_id = SOURCE_INSTANCE_ID if case.operation.path.endswith("/htap") else INSTANCE_ID
     real = {"project_id": (PROJECT_ID, 32), "instance_id": (instance_id, 36)}
     case.path_parameters = {
@@ -34,5 +34,5 @@ def before_call(context, case, kwargs):
 
 
 @schema.parametrize()
-def test_my_stand_in_follows_the_contract(case):
+def test_responses_match_the_specification(case):
     case.call_and_validate(headers={"X-Auth-Token": TOKEN})

@@ -101,7 +101,7 @@ def theirs(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
             f"{APPS}\nAPP, SETTINGS = {app}, {SETTINGS!r}\n{textwrap.dedent(more)}"
         )
         (tmp_path / "conftest.py").write_text(conftest)
-        (tmp_path / "my_stand_in.py").write_text(MY_STAND_IN)
+        (tmp_path / "my_mock_server.py").write_text(MY_STAND_IN)
         (tmp_path / "test_theirs.py").write_text("def test_theirs(): pass\n")
         root = Path(__file__).parents[3]
         return run(

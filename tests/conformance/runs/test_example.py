@@ -38,7 +38,7 @@ async def app(scope, receive, send):
 def run(folder: Path, stand_in: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "examples" / "test_stand_in.py", folder)
     (folder / "schemathesis.toml").write_text("[generation]\nmax-examples = 10\n")
-    (folder / "my_stand_in.py").write_text(stand_in, encoding="utf-8")
+    (folder / "my_mock_server.py").write_text(stand_in, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_stand_in.py"],
         cwd=folder,

@@ -13,7 +13,15 @@ from typing import Any
 import httpx
 import pytest
 from scripted_service import INSTANCE, POLL, Service, refusal
-from taurusdb_starrocks import AsyncClient, Client, NotResumedError, TokenAuth, _sigint, _windows
+from taurusdb_starrocks import (
+    AsyncClient,
+    Client,
+    NotResumedError,
+    TokenAuth,
+    _alerts,
+    _sigint,
+    _windows,
+)
 
 
 def interrupt() -> None:
@@ -293,12 +301,12 @@ def test_a_window_that_is_open_at_exit(
     """The last line of the log names its tasks; one that is closed says nothing."""
     window = client.paused(INSTANCE, "orders_sync")
     window.__enter__()
-    _windows._name_left()
+    _alerts.name_open()
     (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
     assert "window still open at exit: May still be paused: orders_sync" in record.message
     window.__exit__(None, None, None)
     caplog.clear()
-    _windows._name_left()
+    _alerts.name_open()
     assert [record for record in caplog.records if record.levelno == logging.CRITICAL] == []
 
 
@@ -307,7 +315,7 @@ def test_a_window_that_paused_nothing_says_nothing_at_exit(
 ) -> None:
     """There is nothing of its own to resume."""
     with client.paused(INSTANCE, "archive_sync"):
-        _windows._name_left()
+        _alerts.name_open()
     assert [record for record in caplog.records if record.levelno == logging.CRITICAL] == []
 
 
@@ -322,10 +330,10 @@ def test_an_exception_before_the_first_step_of_the_closing(
         with client.paused(INSTANCE, "orders_sync") as task:
             monkeypatch.setattr(_windows, "run", lambda *_: sys.exit(3))
     assert service.stages[task.name] == "Paused"
-    _windows._name_left()
+    _alerts.name_open()
     (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
     assert "May still be paused: orders_sync" in record.message
-    _windows._open.clear()
+    _alerts._open.clear()
 
 
 @pytest.mark.parametrize("loaded", [True, False])

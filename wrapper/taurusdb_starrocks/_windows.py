@@ -6,22 +6,21 @@ statement and makes sure that no step is lost:
 - A ``KeyboardInterrupt`` can be raised at any instruction, even between the end of the block and
   the first instruction that resumes the tasks. In these places it is delayed.
 - A process forked inside a window has a copy of the window. The copy does nothing.
-- If a window is still open when the interpreter exits, it logs the names of its tasks.
+- If a window is still open when the interpreter exits, ``_alerts.py`` logs its tasks.
 """
 
 from __future__ import annotations
 
-import atexit
 import inspect
 import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from functools import cache, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from taurusdb_starrocks import _sigint
+from taurusdb_starrocks import _alerts, _sigint
 from taurusdb_starrocks._decisions.steps import arun, run
 from taurusdb_starrocks._decisions.window import WindowSteps, with_block_error
 from taurusdb_starrocks._errors import ConfigurationError, NotResumedError, ReplicationError
@@ -59,8 +58,7 @@ class _Window(Generic[Seen]):
         if self._process:
             raise ConfigurationError("A window can be used only once: create a new one.")
         self._process = os.getpid()
-        _watch_exit()
-        _open.add(self)
+        _alerts.opened(self)
 
     @property
     def _unfinished(self) -> bool:
@@ -101,26 +99,11 @@ class _Window(Generic[Seen]):
     def _end(self) -> None:
         # A signal handler's exception can end the closing before its first step.
         if not self._steps.unfinished:
-            _open.discard(self)
+            _alerts.closed(self)
 
-    def name_left(self) -> None:
-        """Log the tasks that the window leaves paused, if any."""
-        if self._unfinished and self._steps.touched:
-            logger.critical("window still open at exit: %s", self._steps.left_open())
-
-
-_open: set[_Window[Any]] = set()
-
-
-@cache
-def _watch_exit() -> None:
-    """Log the tasks of windows that are open at exit; registered once per process."""
-    atexit.register(_name_left)
-
-
-def _name_left() -> None:
-    for window in list(_open):
-        window.name_left()
+    def left_paused(self) -> str | None:
+        """The message that names the tasks that the window leaves paused, if any."""
+        return str(self._steps.left_open()) if self._unfinished and self._steps.touched else None
 
 
 class Window(_Window[Seen]):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 from taurusdb_starrocks import ConfigurationError
-from taurusdb_starrocks.cli import settings
 from taurusdb_starrocks.cli.program import program
 from taurusdb_starrocks.cli.settings import Settings, journal_path
 from taurusdb_starrocks_emulator import Emulator
@@ -189,11 +186,28 @@ def test_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_httpx_is_kept_from_its_own_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a client is made, pygments is not found; afterwards it is, like everything else."""
-    monkeypatch.delitem(sys.modules, "pygments", raising=False)
-    with settings._WithoutPygments():
-        with pytest.raises(ModuleNotFoundError):
-            import_module("pygments")
-        assert import_module("json")
-    assert import_module("pygments")
+def test_prompt_is_answered_once(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by a command that needs several clients: one for each window that it recovers."""
+    asked: list[str] = []
+
+    def prompt(text: str, **_options: bool) -> str:
+        asked.append(text)
+        return "AKIDEXAMPLE"
+
+    monkeypatch.setattr(click, "prompt", prompt)
+    settings = Settings(prompt=True)
+    for _ in range(2):
+        settings.connect(emulator.url, emulator.project_id).close()
+        with settings.client():
+            pass
+    assert len(asked) == 2
+
+
+def test_profile_is_read_once(run: Run, emulator: Emulator, profile: Path) -> None:
+    """A file that changes in a run does not change the credentials of a part of it."""
+    settings = Settings(profile="prod")
+    settings.connect(emulator.url, emulator.project_id).close()
+    profile.unlink()
+    settings.connect(emulator.url, emulator.project_id).close()

@@ -16,6 +16,7 @@ import pytest
 from taurusdb_starrocks import __version__
 from taurusdb_starrocks import cli as package
 from taurusdb_starrocks.cli import main
+from taurusdb_starrocks.cli import program as module
 from taurusdb_starrocks.cli.program import program
 from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator
@@ -120,21 +121,6 @@ def test_a_table_in_a_pipe_needs_no_rich() -> None:
     assert not {"sqlite3", "asyncio", "rich", "httpx"} & set(ran.stdout.split())
 
 
-def test_a_client_loads_no_other_command_line() -> None:
-    """httpx has one, which it loads where click, pygments and rich are installed."""
-    code = (
-        "import sys; from taurusdb_starrocks.cli import main; "
-        "main(['tasks', '0' * 32 + 'in17', '--endpoint', 'http://127.0.0.1:1', '--project-id', "
-        "'0' * 32]); print(*sys.modules); import pygments"
-    )
-    environ = {"TAURUSDB_STARROCKS_AUTH_TOKEN": "token"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ
-    )
-    assert "httpx" in ran.stdout.split()
-    assert not {"rich", "pygments", "asyncio"} & set(ran.stdout.split())
-
-
 @pytest.mark.parametrize("library", ["click", "rich"])
 def test_without_the_extra(
     library: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -148,6 +134,16 @@ def test_without_the_extra(
         f"taurusdb-starrocks: The command needs {library}, which is not installed: "
         "pip install 'taurusdb-starrocks[cli]'\n"
     )
+
+
+def test_ctrl_c_while_modules_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the command without a traceback, as later."""
+
+    def interrupted(_arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "run", interrupted)
+    assert main(["tasks"]) == 130
 
 
 def test_beginning_quickly(monkeypatch: pytest.MonkeyPatch) -> None:

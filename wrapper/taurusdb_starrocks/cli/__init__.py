@@ -1,6 +1,6 @@
-"""The command ``taurusdb-starrocks``: pause, watch and resume tasks from a shell.
+"""The command ``taurusdb-starrocks``: list, pause and resume tasks from a shell.
 
-It needs the extra ``cli``, and says so in one line where that is not installed.
+It needs the extra ``cli``. Without that, it shows one line that says what to install.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ PROGRAM = "taurusdb-starrocks"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with these arguments, or the process's own; return the exit status."""
+    """Run the command and return its exit status.
+
+    Args:
+        arguments: The command's arguments. By default those of the process.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         _begin_quickly()
-    if given == ["--version"]:  # Without what takes long to load.
+    if given == ["--version"]:  # Quickly: without the imports below.
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
         return 0
     for library in ("click", "rich"):
@@ -33,12 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "pip install 'taurusdb-starrocks[cli]'\n"
             )
             return 2
-    from taurusdb_starrocks.cli.program import run  # noqa: PLC0415  # Not without the extra.
+    try:
+        from taurusdb_starrocks.cli.program import run  # noqa: PLC0415  # Not without the extra.
 
-    return run(given)
+        return run(given)
+    except KeyboardInterrupt:  # While modules are loaded; later ones are handled by commands.
+        return 130
 
 
 def _begin_quickly() -> None:
-    """Look for garbage seldom, and not when the process ends: a third of what a command takes."""
+    """Collect garbage rarely, and not at exit: without this, a command takes 10 % longer."""
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)

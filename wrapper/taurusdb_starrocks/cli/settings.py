@@ -1,16 +1,15 @@
-"""What a client is made with: from options, a profile, a prompt, or the environment."""
+"""The settings of a client: from options, a profile, a prompt, or the environment."""
 
 from __future__ import annotations
 
 import configparser
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 CREDENTIALS_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 STATE_HOME = "XDG_STATE_HOME"
-# What the client names by its arguments, as it is called here.
+# The client's messages name its arguments. These are the options in their place.
 WORDS = {
     "Pass region= or endpoint=, or set": "Give --region or --endpoint, or set",
     "Give region or endpoint, not both.": "Give --region or --endpoint, not both.",
@@ -35,61 +34,74 @@ WORDS = {
 }
 
 
-class Settings(NamedTuple):
-    """The options that say where requests go, and on whose behalf.
+class Settings:
+    """Endpoint, project and credentials, from the options of a command.
 
-    Attributes:
-        region: Region, if given.
-        endpoint: Endpoint in place of a region, if given.
-        project_id: Project, if given.
-        profile: Section of the credentials file, if given.
-        prompt: Whether to ask for an access key.
+    A profile is read, and a prompt answered, once in a run of the command.
+
+    Args:
+        region: Value of ``--region``.
+        endpoint: Value of ``--endpoint``.
+        project_id: Value of ``--project-id``.
+        profile: Value of ``--profile``: a section of the credentials file.
+        prompt: Whether ``--prompt`` is given.
     """
 
-    region: str | None = None
-    endpoint: str | None = None
-    project_id: str | None = None
-    profile: str | None = None
-    prompt: bool = False
+    def __init__(
+        self,
+        region: str | None = None,
+        endpoint: str | None = None,
+        project_id: str | None = None,
+        profile: str | None = None,
+        prompt: bool = False,
+    ) -> None:
+        self._region = region
+        self._endpoint = endpoint
+        self._project_id = project_id
+        self._profile = profile
+        self._prompt = prompt
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[Client]:
-        """A client made with them; for the rest with the environment.
+        """A client with these settings; the environment provides what no option gives.
 
         Raises:
-            ConfigurationError: Something is missing or malformed; the message names options.
+            ConfigurationError: A setting is missing or malformed. The message names options.
         """
         try:
-            made = _made(**self._arguments(), **options)
+            made = _made(**self._arguments, **options)
         except ConfigurationError as error:
             raise ConfigurationError(in_options(str(error))) from None
         with made as client:
             yield client
 
     def options(self) -> list[str]:
-        """The same as options, for another process.
+        """The same settings as options, for another process.
 
         Raises:
-            ConfigurationError: What was asked for on the terminal is not given away.
+            ConfigurationError: ``--prompt`` is given: no option can carry a secret.
         """
-        if self.prompt:
+        if self._prompt:
             raise ConfigurationError("--prompt and --no-wait cannot be used together.")
         named = {
-            "--region": self.region,
-            "--endpoint": self.endpoint,
-            "--project-id": self.project_id,
-            "--profile": self.profile,
+            "--region": self._region,
+            "--endpoint": self._endpoint,
+            "--project-id": self._project_id,
+            "--profile": self._profile,
         }
         return [text for name, value in named.items() if value for text in (name, value)]
 
     def connect(self, endpoint: str, project_id: str) -> Client:
-        """A client for what the journal names, with these credentials."""
-        auth = self._arguments().get("auth")
+        """A client with these credentials, for an endpoint and a project of the journal."""
+        auth = self._arguments.get("auth")
         return _made(endpoint=endpoint, project_id=project_id, auth=auth)
 
     def fleet_connect(self) -> Callable[[str | None, str | None], AsyncClient]:
-        """What makes the clients of a fleet: these settings are what a target does not say."""
-        given = self._arguments()
+        """A function that makes the clients of a fleet.
+
+        These settings are used where a target has none.
+        """
+        given = self._arguments
 
         def connect(endpoint: str | None, project_id: str | None) -> AsyncClient:
             from taurusdb_starrocks import fleet  # noqa: PLC0415  # As above.
@@ -107,60 +119,46 @@ class Settings(NamedTuple):
         return connect
 
     def source(self, found: str) -> str:
-        """Where a setting was found: an option, the profile, a variable or a file."""
+        """The source of a setting in the words of the command: an option, a profile, a file."""
         if found == "auth=":
-            return "--prompt" if self.prompt else f"profile {self.profile}"
-        given = {"endpoint=": self.endpoint, "region=": self.region, "project_id=": self.project_id}
+            return "--prompt" if self._prompt else f"profile {self._profile}"
+        given = {
+            "endpoint=": self._endpoint,
+            "region=": self._region,
+            "project_id=": self._project_id,
+        }
         if found in given and not given[found]:
-            return f"profile {self.profile}"
+            return f"profile {self._profile}"
         return in_options(found)
 
-    def _arguments(self) -> dict[str, Any]:
+    @cached_property
+    def _arguments(self) -> Mapping[str, Any]:
         arguments: dict[str, Any] = {
-            "region": self.region,
-            "endpoint": self.endpoint,
-            "project_id": self.project_id,
+            "region": self._region,
+            "endpoint": self._endpoint,
+            "project_id": self._project_id,
         }
-        if self.profile is not None:
-            section = read_profile(self.profile, os.environ)
-            if not self.region and not self.endpoint:
+        if self._profile is not None:
+            section = read_profile(self._profile, os.environ)
+            if not self._region and not self._endpoint:
                 arguments["region"] = section.get("region")
                 arguments["endpoint"] = section.get("endpoint")
-            arguments["project_id"] = self.project_id or section.get("project_id")
+            arguments["project_id"] = self._project_id or section.get("project_id")
             arguments["auth"] = _signing(
                 section.get("ak", ""), section.get("sk", ""), section.get("security_token")
             )
-        if self.prompt:
+        if self._prompt:
             access_key = click.prompt("Access key (AK)", err=True)
             secret_key = click.prompt("Secret key (SK)", hide_input=True, err=True)
             arguments["auth"] = _signing(access_key, secret_key, None)
         return {name: value for name, value in arguments.items() if value}
 
 
-class _WithoutPygments(MetaPathFinder):
-    """Keeps httpx from loading a command line of its own, which needs click, pygments and rich.
-
-    It does so where they are installed, and takes a fifth of what a command takes in all.
-    """
-
-    def find_spec(self, fullname: str, *_others: object) -> None:
-        """Nothing, or the error that it is not installed."""
-        if fullname == "pygments":
-            raise ModuleNotFoundError(name=fullname)
-
-    def __enter__(self) -> None:
-        sys.meta_path.insert(0, self)
-
-    def __exit__(self, *_exception: object) -> None:
-        sys.meta_path.remove(self)
-
-
 def _made(**arguments: Any) -> Client:
     """A client."""
     from taurusdb_starrocks import Client  # noqa: PLC0415  # Completion and help need none.
 
-    with _WithoutPygments():
-        return Client(**arguments)
+    return Client(**arguments)
 
 
 def _signing(access_key: str, secret_key: str, security_token: str | None) -> Any:
@@ -170,7 +168,7 @@ def _signing(access_key: str, secret_key: str, security_token: str | None) -> An
 
 
 def in_options(text: str) -> str:
-    """A message of the client in the words of the command."""
+    """A message of the client, with options in place of its arguments."""
     for theirs, ours in WORDS.items():
         text = text.replace(theirs, ours)
     return text
@@ -180,17 +178,22 @@ def read_profile(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     """A section of the official client's credentials file.
 
     Raises:
-        ConfigurationError: The file cannot be read, or has no such section. It is not quoted.
+        ConfigurationError: The file cannot be read, or has no such section. The message does not
+            quote it.
     """
-    path = Path(environ.get(CREDENTIALS_FILE) or Path.home() / ".huaweicloud" / "credentials")
+    path = Path(environ.get(CREDENTIALS_FILE) or home() / ".huaweicloud" / "credentials")
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
         mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, configparser.Error) as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        raise ConfigurationError(f"{path} holds keys and others can read it: chmod 600 it.")
+        raise ConfigurationError(
+            f"{path} has keys, and other users can read it. Run: chmod 600 {path}"
+        )
     if not parser.has_section(name):
         known = ", ".join(parser.sections()) or "none"
         raise ConfigurationError(f"{path} has no profile [{name}]. It has: {known}.")
@@ -201,9 +204,21 @@ def read_profile(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     return section
 
 
+def home() -> Path:
+    """The user's home folder.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ConfigurationError("This user has no home folder: set HOME.") from None
+
+
 def journal_path(given: str | None, environ: Mapping[str, str]) -> Path:
-    """The journal: the one that is given, or the one in the user's state folder."""
+    """The path of the journal: the given one, or the one in the user's state folder."""
     if given:
         return Path(given)
-    state = environ.get(STATE_HOME) or Path.home() / ".local" / "state"
+    state = environ.get(STATE_HOME) or home() / ".local" / "state"
     return Path(state) / "taurusdb-starrocks" / "journal.sqlite"

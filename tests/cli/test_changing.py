@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,8 +15,8 @@ from typing import Self
 
 import click
 import pytest
-from taurusdb_starrocks.cli import changing
-from taurusdb_starrocks_emulator import Emulator
+from taurusdb_starrocks.cli import behind, changing
+from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
 
@@ -42,7 +45,7 @@ def test_pause_and_resume(run: Run, emulator: Emulator) -> None:
     assert row["until"]
     ran = run("resume", instance, "orders_sync", "-o", "json")
     assert [row["stage"] for row in ran.rows] == ["Incremental"]
-    assert run("check") == (0, "", "Nothing is paused.\n")
+    assert run("check").status == 0
     assert operations(emulator) == [("pause", "orders_sync"), ("resume", "orders_sync")]
 
 
@@ -174,6 +177,48 @@ def test_no_wait_in_vain(run: Run, emulator: Emulator, monkeypatch: pytest.Monke
     assert "--prompt and --no-wait cannot be used together." in ran.err
 
 
+def test_ctrl_c_without_waiting(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the request is accepted, it does what it does with waiting: nothing goes on."""
+    emulator.faults.add(Fault("hang", operation="list", seconds=30.0))
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess,
+        "Popen",
+        lambda *a, **options: started.append(popen(*a, **options)) or started[0],
+    )
+
+    def interrupt() -> None:
+        until(lambda: bool(emulator.journal()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    ran = run("pause", emulator.instance_id, "orders_sync", "--no-limit", "--no-wait")
+    interrupting.join()
+    assert ran.status == 130
+    assert started[0].returncode == 130
+    assert operations(emulator) == []
+    assert run("check").status == 0
+
+
+def test_ctrl_c_again_without_waiting() -> None:
+    """Each one is passed on, and the status is the one that shells show."""
+
+    class Impatient(subprocess.Popen[bytes]):
+        interrupts = 2
+
+        def wait(self, timeout: float | None = None) -> int:
+            if self.interrupts:
+                self.interrupts -= 1
+                raise KeyboardInterrupt
+            return super().wait(timeout)
+
+    assert behind._end_of(Impatient(["sleep", "30"])) == 130
+
+
 def test_telling_of_accepted_requests(run: Run, emulator: Emulator) -> None:
     """A byte for each; after the last one nothing is said any more."""
     read, write = os.pipe()
@@ -187,6 +232,9 @@ def test_telling_of_accepted_requests(run: Run, emulator: Emulator) -> None:
             assert (verb, os.read(read, 9)) == (verb, b"++")
             assert os.path.samestat(os.fstat(2), Path(os.devnull).stat())
             os.dup2(stderr, 2)
+        os.close(read)
+        telling = behind.telling(write, 2)  # Nobody reads what it reports.
+        telling("orders_sync")
     finally:
-        for descriptor in (read, write, stderr):
+        for descriptor in (write, stderr):
             os.close(descriptor)

@@ -43,6 +43,39 @@ def test_check_of_what_others_paused(run: Run, emulator: Emulator) -> None:
     )
 
 
+NO_INSTANCE = f"{'0' * 32}in17"
+OTHER = "b6280c323ce449f2ad02af74e21f3dc5in17"
+
+
+def test_check_of_nothing(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """What was read is named, and what was not."""
+    journal = tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite"
+    journal.parent.mkdir(mode=0o700, parents=True)
+    Journal(journal).close()
+    nothing = f"Nothing is paused in the journal {journal}"
+    asked = "The service was not asked: give an INSTANCE."
+    assert run("check") == (0, "", f"{nothing}. {asked}\n")
+    assert run("check", OTHER) == (0, "", f"{nothing}, on {OTHER}.\n")
+
+
+def test_check_goes_on_after_a_failure(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each instance that could not be checked is named; the worst is the exit status."""
+    ran = run("check", NO_INSTANCE, emulator.instance_id, "0in07")
+    assert (ran.status, ran.out.count("archive_sync")) == (6, 1)
+    none, first, second = ran.err.splitlines()
+    assert none.startswith("There is no journal at ")
+    assert f"{NO_INSTANCE} was not checked. 400 DBS.200022" in first
+    assert "0in07 was not checked." in second
+    ran = run("check", NO_INSTANCE, OTHER)
+    assert ran.status == 1
+    assert ran.err.splitlines()[-1] == f"Nothing is paused on {OTHER}."
+    monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", "secret-token")
+    ran = run("check", NO_INSTANCE, OTHER)
+    assert (ran.status, ran.err.count("was not checked. 401")) == (4, 2)
+
+
 @pytest.mark.usefixtures("abandoned")
 def test_recover(run: Run, emulator: Emulator) -> None:
     """What a window left is listed, and resumed."""
@@ -114,3 +147,30 @@ def test_check_of_an_instance_needs_no_journal(run: Run, emulator: Emulator) -> 
     assert "There is no journal at " in ran.err
     ran = run("check", emulator.instance_id, "--journal", "elsewhere.sqlite")
     assert (ran.status, ran.out) == (2, "")
+
+
+def test_journal_that_cannot_be_created(
+    run: Run, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says what could not be created, and what to do."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    ran = run("pause", emulator.instance_id, "orders_sync", "--no-limit")
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    assert f"{tmp_path}/file/taurusdb-starrocks, cannot be created: Not a directory." in ran.err
+    assert "Give --journal FILE, or set XDG_STATE_HOME." in ran.err
+
+
+def test_user_without_a_home_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no default journal then."""
+
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert run("check") == (
+        2,
+        "",
+        "taurusdb-starrocks: This user has no home folder: set HOME.\n",
+    )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 from taurusdb_starrocks import (
     AuthenticationError,
@@ -131,3 +135,40 @@ def test_log(run: Run, emulator: Emulator, verbose: tuple[str, ...], lines: int)
     ran = run("status", emulator.instance_id, "orders_sync", *verbose)
     assert ran.status == 0
     assert ran.err.count("status=200") == lines
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_output_that_cannot_be_written(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """One line says so, and that the command was carried out; nothing else fails at exit."""
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # A device.
+        monkeypatch.setattr(sys, "stdout", full)
+        ran = run("tasks", emulator.instance_id, "--output", form)
+    assert ran.status == 1
+    assert "could not be written: [Errno 28] No space left on device. The command" in ran.err
+
+
+def test_reader_that_has_seen_enough(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is said about it, as with other commands in a pipeline."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w", encoding="utf-8") as nobody:  # noqa: PTH123  # A descriptor.
+        monkeypatch.setattr(sys, "stdout", nobody)
+        ran = run("tasks", emulator.instance_id)
+    assert (ran.status, ran.err) == (1, "")
+
+
+def test_error_of_the_system(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """One line says what failed, and how to find out what is paused."""
+    targets = tmp_path / "targets.csv"
+    targets.write_text(f"instance_id,task_name\n{emulator.instance_id},orders_sync\n")
+    left = tmp_path / "no-such-folder" / "left.csv"
+    ran = run("fleet", "resume", str(targets), "--left", str(left), "--yes")
+    assert ran.status == 3
+    assert ran.err == (
+        f"taurusdb-starrocks: {left}: No such file or directory. What is paused now: "
+        "taurusdb-starrocks check\n"
+    )

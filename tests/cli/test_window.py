@@ -315,6 +315,27 @@ def test_command_that_is_stopped(
     assert continues == "sh continues: no shell here can continue a stopped job."
 
 
+@pytest.mark.parametrize(
+    ("lease", "status"), [(Lease(60.0), 121), (Lease(60.0, error=OSError(28, "Full")), 122)]
+)
+def test_error_of_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lease: Lease,
+    status: int,
+) -> None:
+    """It is said in one line; tasks may be paused if the command had run."""
+    if status == 121:
+
+        def popen(*_command: object, **_options: object) -> None:
+            raise OSError(11, "Resource temporarily unavailable")
+
+        monkeypatch.setattr(subprocess, "Popen", popen)
+    assert execute(lease, "true") == status
+    said = "Resource temporarily unavailable." if status == 121 else "Full."
+    assert capsys.readouterr().err.splitlines()[-1] == f"taurusdb-starrocks: {said}"
+
+
 def test_lease_that_ends_before_the_command_starts() -> None:
     """The command never runs, and the tasks run."""
     lease = Lease(60.0)

@@ -1,24 +1,28 @@
-"""Not waiting: a process that stays behind does it, and sees to the journal."""
+"""Not waiting for a change: a process in the background waits for it and writes the journal."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from taurusdb_starrocks.cli.output import discard
 from taurusdb_starrocks.cli.statuses import DONE
 
 
 def stay_behind(arguments: Sequence[str], requests: int) -> int:
-    """Run this program with other arguments; return once the service has accepted its requests.
+    """Run this program in the background; return once the service has accepted its requests.
 
-    It goes on by itself then. If it ends before that, its exit status is returned; what it says
-    about that is on stderr.
+    The process then continues by itself. If it ends earlier, its exit status is returned, and its
+    messages are on stderr. Ctrl-C before that interrupts the process, as if it ran in the
+    foreground.
 
     Args:
-        arguments: Arguments of a command that waits.
-        requests: How many requests are to be accepted.
+        arguments: The arguments of a command that waits.
+        requests: How many requests must be accepted.
     """
     read, write = os.pipe()
     command = [sys.executable, "-m", "taurusdb_starrocks.cli", *arguments]
@@ -31,19 +35,39 @@ def stay_behind(arguments: Sequence[str], requests: int) -> int:
     )
     os.close(write)
     accepted = 0
-    with os.fdopen(read, "rb", buffering=0) as told:
-        while accepted < requests and (said := told.read(requests)):
-            accepted += len(said)
+    try:
+        with os.fdopen(read, "rb", buffering=0) as told:
+            while accepted < requests and (said := told.read(requests)):
+                accepted += len(said)
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        accepted = 0
     if accepted < requests:
-        return process.wait()
-    process.returncode = DONE  # It is nobody's child any more.
+        return _end_of(process)
+    process.returncode = DONE  # Nobody waits for it any more.
     return DONE
 
 
-def telling(descriptor: int, requests: int) -> Callable[..., None]:
-    """What tells the program that started this one of each request that was accepted.
+def _end_of(process: subprocess.Popen[bytes]) -> int:
+    """Wait for its end, and return its exit status as shells show it. Ctrl-C interrupts it too."""
+    while True:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+        else:
+            return status if status >= 0 else 128 - status
 
-    After the last of them nobody listens any more: stderr leads nowhere then.
+
+def telling(descriptor: int, requests: int) -> Callable[..., None]:
+    """A callback for accepted requests, which reports each to the program that started this one.
+
+    After the last request that program ends, so messages are discarded. If it is killed earlier,
+    the requests are sent all the same.
+
+    Args:
+        descriptor: Where to report.
+        requests: How many requests must be accepted.
     """
     left = requests
 
@@ -51,9 +75,8 @@ def telling(descriptor: int, requests: int) -> Callable[..., None]:
         nonlocal left
         left -= 1
         if not left:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-        os.write(descriptor, b"+")
+            discard(2)
+        with suppress(BrokenPipeError):
+            os.write(descriptor, b"+")
 
     return accepted

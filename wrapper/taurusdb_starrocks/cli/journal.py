@@ -1,18 +1,15 @@
-"""Commands about the journal of pauses: check and recover."""
+"""The command that resumes what the journal says was left paused: recover."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from taurusdb_starrocks import Stage
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.output import Columns
-from taurusdb_starrocks.cli.settings import journal_path
-from taurusdb_starrocks.cli.statuses import DONE, PAUSED, REFUSED
+from taurusdb_starrocks.cli.statuses import DONE, REFUSED
 from taurusdb_starrocks.cli.times import local
 
 if TYPE_CHECKING:
@@ -48,49 +45,6 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "state": entry.state,
         "trouble": entry.trouble,
     }
-
-
-@click.command(epilog=example("check 9ac58f9b88744f8a87893d22f6ef9a28in17"))
-@click.argument("instances", metavar="[INSTANCE...]", nargs=-1)
-@options.journal
-@common
-def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
-    """Show what is paused, by whom, since when and until when.
-
-    The journal knows what was paused on this machine. For the instances that you name, the service
-    is asked too. It knows only that a task is paused.
-
-    Exit status: 6 if anything is paused, 0 if not.
-    """
-    path = journal_path(journal, os.environ)
-    if instances and not journal and not path.exists():
-        setup.output.say(f"There is no journal at {path}: only the service is asked.")
-        rows = []
-    else:
-        with options.opened(journal, create=False) as record:
-            from taurusdb_starrocks.durable import overview  # noqa: PLC0415  # SQLite and more.
-
-            rows = [entry_row(entry) for entry in overview(record)]
-    known = {(row["instance_id"], row["task_name"]) for row in rows}
-    for instance in instances:
-        with setup.client(instance) as client:
-            rows += [
-                {
-                    "instance_id": instance,
-                    "task_name": task.name,
-                    "kind": None,
-                    "owner": None,
-                    "reason": None,
-                    "since": None,
-                    "until": None,
-                    "state": "not in the journal",
-                    "trouble": "",
-                }
-                for task in client.tasks(instance)
-                if task.stage is Stage.PAUSED and (instance, task.name) not in known
-            ]
-    setup.output.rows(PAUSES, rows, none="Nothing is paused.")
-    return PAUSED if rows else DONE
 
 
 @click.command(epilog=example("recover --list"))

@@ -15,7 +15,7 @@ import click
 from taurusdb_starrocks import ConfigurationError, ReplicationError
 from taurusdb_starrocks.cli import PROGRAM
 from taurusdb_starrocks.cli.output import Output
-from taurusdb_starrocks.cli.settings import Settings, journal_path
+from taurusdb_starrocks.cli.settings import STATE_HOME, Settings, journal_path
 from taurusdb_starrocks.cli.times import duration, time
 
 if TYPE_CHECKING:
@@ -142,14 +142,21 @@ def opened(given: str | None, *, create: bool = True) -> Iterator[Journal]:
         create: Whether to create it if it does not exist. Otherwise the disk may be read-only.
 
     Raises:
-        ConfigurationError: It does not exist, or must not be stored there.
+        ConfigurationError: It does not exist, its folder cannot be created, or it must not be
+            stored there.
         JournalError: It cannot be used.
     """
     from taurusdb_starrocks.durable import Journal  # noqa: PLC0415  # SQLite and more.
 
     path = journal_path(given, os.environ)
     if create and not given:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The folder of the journal, {path.parent}, cannot be created: {error.strerror}. "
+                f"Nothing was sent. Give --journal FILE, or set {STATE_HOME}."
+            ) from None
     with Journal(path, create=create) as record:
         yield record
 

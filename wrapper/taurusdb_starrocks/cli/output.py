@@ -1,11 +1,12 @@
-"""What the command shows: tables for people, JSON Lines for programs, and words on stderr.
+"""The output of commands: a table or JSON Lines on stdout, messages on stderr.
 
-Nothing but data goes to stdout. What is for people only, like progress, is shown on a terminal.
+Only data goes to stdout. Progress is shown only on a terminal.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Row = Mapping[str, Any]
-# Heading of each column, and the function that shows it of a row.
+# The heading of each column, and the function that makes its text from a row.
 Columns = Mapping[str, Any]
 
 
+class UnwrittenError(Exception):
+    """Data could not be written to stdout; the cause says why."""
+
+
 class Output:
-    """Where a command writes, and how.
+    """Writes the data and the messages of a command.
 
     Args:
         form: ``table`` or ``json``.
-        quiet: Whether to show nothing but data, warnings and errors.
+        quiet: Whether to show only data, warnings and errors.
     """
 
     def __init__(self, form: Literal["table", "json"], *, quiet: bool) -> None:
@@ -35,12 +40,15 @@ class Output:
         self.quiet = quiet
 
     def rows(self, columns: Columns, rows: Iterable[Row], *, none: str = "") -> None:
-        """Write rows: each an object on a line of its own, or a table.
+        """Write rows as a table, or as JSON with an object on each line.
 
         Args:
-            columns: What the table shows; JSON has the whole rows.
+            columns: The columns of the table. JSON has the complete rows.
             rows: The data.
-            none: What to tell people when there is none.
+            none: The message if there are no rows.
+
+        Raises:
+            UnwrittenError: Standard output cannot be written.
         """
         if self.form == "json":
             for row in rows:
@@ -50,27 +58,33 @@ class Output:
         if not found:
             self.say(none)
         elif sys.stdout.isatty():
-            console().print(table(columns, found))
+            with _writing():
+                console().print(table(columns, found))
         else:
-            sys.stdout.writelines(f"{line}\n" for line in plain(columns, found))
+            with _writing():
+                sys.stdout.writelines(f"{line}\n" for line in plain(columns, found))
 
     def line(self, row: Row) -> None:
-        """Write one object."""
-        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        """Write one object as a line of JSON.
+
+        Raises:
+            UnwrittenError: Standard output cannot be written.
+        """
+        with _writing():
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def say(self, text: str) -> None:
-        """Tell a person something that is no data."""
+        """Show a message on stderr, unless the output is quiet."""
         if text and not self.quiet:
             _told(f"{text}\n")
 
     def warn(self, text: str) -> None:
-        """Tell a person something that must not be missed."""
+        """Show a warning on stderr."""
         _told(f"{PROGRAM}: {text}\n")
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
-        """Show on a terminal that something is being waited for, and how long already."""
+        """Show on a terminal what the command waits for, and for how long."""
         if self.quiet or not sys.stderr.isatty():
             yield
             return
@@ -87,22 +101,39 @@ class Output:
             yield
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Write what the block writes to stdout."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        raise UnwrittenError from error
+
+
 def _told(text: str) -> None:
-    """Write to stderr. That nobody reads it any more must not change an exit status."""
+    """Write to stderr. A stderr that is closed must not change the exit status."""
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
+def discard(descriptor: int) -> None:
+    """Discard what is written to a descriptor from now on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 def console(*, stderr: bool = False) -> Console:
-    """A terminal, as wide as it is; NO_COLOR is respected."""
+    """The terminal, in its width. NO_COLOR is respected."""
     from rich.console import Console  # noqa: PLC0415  # Only a terminal needs it.
 
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
 
 
 def table(columns: Columns, rows: Sequence[Row]) -> Table:
-    """A table that folds long texts where the terminal is narrow."""
+    """A table that folds long texts on a narrow terminal."""
     from rich.table import Table  # noqa: PLC0415  # As above.
     from rich.text import Text  # noqa: PLC0415  # As above.
 
@@ -119,7 +150,7 @@ def table(columns: Columns, rows: Sequence[Row]) -> Table:
 
 
 def plain(columns: Columns, rows: Sequence[Row]) -> Iterator[str]:
-    """The lines of a table for whoever reads a pipe or a file."""
+    """The lines of a table for a pipe or a file: no colors, no limit of width."""
     cells = [list(columns), *([str(show(row)) for show in columns.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:

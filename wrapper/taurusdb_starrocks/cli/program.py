@@ -13,15 +13,20 @@ from click.shell_completion import get_completion_class
 
 from taurusdb_starrocks import ReplicationError, __version__
 from taurusdb_starrocks.cli import PROGRAM, changing, journal, reading, window
+from taurusdb_starrocks.cli.checking import check
 from taurusdb_starrocks.cli.doctor import doctor
 from taurusdb_starrocks.cli.fleet import fleet
 from taurusdb_starrocks.cli.options import example
+from taurusdb_starrocks.cli.output import UnwrittenError, discard
 from taurusdb_starrocks.cli.statuses import (
     DONE,
     INTERRUPTED,
     NEVER_RAN,
+    REFUSED,
+    UNKNOWN,
     WRONG_USE,
     line_of,
+    line_of_system,
     status_of,
 )
 
@@ -59,7 +64,7 @@ for command in (
     changing.pause,
     changing.resume,
     window.window,
-    journal.check,
+    check,
     journal.recover,
     doctor,
     fleet,
@@ -85,7 +90,20 @@ def run(arguments: Sequence[str]) -> int:
         except ReplicationError as error:
             _say(line_of(error))
             return status_of(error)
+        except UnwrittenError as error:
+            return _unwritten(error.__cause__)
+        except OSError as error:
+            _say(f"{line_of_system(error)} What is paused now: {PROGRAM} check")
+            return UNKNOWN
     return int(status or DONE)
+
+
+def _unwritten(cause: BaseException | None) -> int:
+    """Say that data could not be written, unless its reader has seen enough, like ``head``."""
+    if not isinstance(cause, BrokenPipeError):
+        _say(f"The output could not be written: {cause}. The command was carried out.")
+    discard(sys.stdout.fileno())  # What is still buffered must not fail again at exit.
+    return REFUSED
 
 
 def _say(text: str) -> None:

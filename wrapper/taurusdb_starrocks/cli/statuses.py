@@ -1,4 +1,4 @@
-"""Exit statuses, and the line that says what went wrong and what to do next."""
+"""Exit statuses, and errors in one line that says what to do next."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AUTHENTICATION = 4
 TIMED_OUT = 5
 PAUSED = 6
 INTERRUPTED = 130
-# Those of window, beside the command's own.
+# Exit statuses of window, in addition to the command's own.
 NEVER_RAN = 121
 MAY_BE_PAUSED = 122
 MAX_REACHED = 124
@@ -33,7 +33,7 @@ NOT_FOUND = 127
 
 
 def status_of(error: ReplicationError) -> int:
-    """The exit status of a command that an error ended."""
+    """The exit status of a command that ended with an error."""
     match error:
         case ConfigurationError():
             return WRONG_USE
@@ -46,6 +46,12 @@ def status_of(error: ReplicationError) -> int:
         case OutcomeUnknownError(harmless=False) | ServerError(harmless=False):
             return UNKNOWN
     return REFUSED
+
+
+def line_of_system(error: OSError) -> str:
+    """An error of the operating system in one line."""
+    about = f"{error.filename}: " if error.filename else ""
+    return f"{about}{error.strerror or error}."
 
 
 def line_of(error: ReplicationError) -> str:

@@ -27,6 +27,7 @@ from taurusdb_starrocks.cli.statuses import (
     NOT_EXECUTABLE,
     NOT_FOUND,
     line_of,
+    line_of_system,
 )
 from taurusdb_starrocks.cli.times import duration, soon, spoken
 
@@ -200,6 +201,9 @@ class Execution:
         except ReplicationError as error:
             self._output.warn(line_of(error))
             return NEVER_RAN if self._runs_again(error) else MAY_BE_PAUSED
+        except OSError as error:
+            self._output.warn(line_of_system(error))
+            return NEVER_RAN if self._runs_again(error) else MAY_BE_PAUSED
         except (KeyboardInterrupt, click.Abort) as interrupt:
             left = _not_resumed(interrupt)
             self._output.warn("Interrupted." if left is None else line_of(left))
@@ -264,7 +268,7 @@ class Execution:
             self.status = MAX_REACHED
             command.end_rest(self._grace)
 
-    def _runs_again(self, error: ReplicationError) -> bool:
+    def _runs_again(self, error: Exception) -> bool:
         """Whether tasks run after an error, because the command never ran."""
         return self.status is None and not isinstance(error, NotResumedError)
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from taurusdb_starrocks import _regions
+from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator
 
 from docs import http_reference
@@ -105,6 +106,8 @@ def test_block_runs(
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Journal(tmp_path / "nightly" / "pauses.db").close()  # As by an earlier block of its page.
     for name, text in beside.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)

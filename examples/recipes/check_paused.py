@@ -1,6 +1,6 @@
-"""Report tasks that are paused: ``check_paused.py INSTANCE…``. Exit status 6 if there is one.
+"""Report paused tasks: ``check_paused.py INSTANCE…``. The exit code is 6 if there is one.
 
-Run it from cron on another machine than your jobs. Cron sends what it prints as mail.
+Run it from cron on a different machine than your jobs. cron sends its output by mail.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Pause tasks and tell a shell what happened: ``exit_status.py INSTANCE TASK…``."""
+"""Pause tasks and exit with a code that a shell can check: ``exit_status.py INSTANCE TASK…``."""
 
 import sys
 
@@ -15,17 +15,17 @@ from taurusdb_starrocks import (
     WaitTimeoutError,
 )
 
-# The first class that fits decides. The numbers are those of the command taurusdb-starrocks.
+# The first class that matches decides. The taurusdb-starrocks command uses the same exit codes.
 STATUSES: list[tuple[type[ReplicationError], int]] = [
-    (NotResumedError, 122),  # Tasks may still be paused: wake somebody up.
+    (NotResumedError, 122),  # Tasks may still be paused: send an alert.
     (ConfigurationError, 2),  # Nothing was sent: correct the arguments.
     (AuthenticationError, 4),
     (PermissionDeniedError, 4),
-    (WaitTimeoutError, 5),  # It may still happen: look again later.
-    (OutcomeUnknownError, 3),  # It may have happened: read the stage.
+    (WaitTimeoutError, 5),  # The pause may still take effect: check later.
+    (OutcomeUnknownError, 3),  # The task may have changed: check its stage.
     (ServerError, 3),
-    (NotSentError, 1),  # Nothing changed: safe to repeat.
-    (ReplicationError, 1),  # Refused: nothing changed.
+    (NotSentError, 1),  # Nothing changed: safe to retry.
+    (ReplicationError, 1),  # Rejected: nothing changed.
 ]
 
 

@@ -1,4 +1,4 @@
-"""Log every call as a line of JSON, and pass what needs attention to an alert function."""
+"""Log every call as a line of JSON, and pass warnings and errors to an alert function."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ class AsJson(logging.Formatter):
 
 
 class Alerts(logging.Handler):
-    """Passes on warnings and worse: failed calls, tasks that were found paused, open windows."""
+    """Sends warnings and errors: failed calls, tasks that were already paused, open windows."""
 
     def __init__(self, send: Callable[[str], object]) -> None:
         super().__init__(logging.WARNING)

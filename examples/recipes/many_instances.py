@@ -1,4 +1,4 @@
-"""Pause the tasks of many instances at once, work on each, and resume. One coroutine each."""
+"""Pause the tasks of many instances at once, do your work, and resume them."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ async def work(instance_id: str) -> None:
 
 
 async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semaphore) -> str:
-    """Pause every running task of an instance, work, and resume; say how it went."""
+    """Pause every running task of an instance, do the work, resume; return a result to print."""
     async with limit:
         try:
             running = [
@@ -29,7 +29,7 @@ async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semapho
         except NotResumedError as error:
             return f"MAY STILL BE PAUSED: {', '.join(error.task_names)}"
         except ReplicationError as error:
-            return f"failed, its tasks run: {error}"
+            return f"failed, no task was left paused: {error}"
         return "done"
 
 

@@ -1,6 +1,6 @@
-"""Load data every night while replication is paused; alert when a task may still be paused.
+"""Load data every night while replication is paused; alert if a task may still be paused.
 
-Run it again after a crash: it resumes what the crashed run left paused.
+Run it again after a crash: it resumes the tasks that the crashed run left paused.
 """
 
 import json
@@ -16,7 +16,7 @@ TASKS = ["orders_sync", "billing_sync"]
 
 
 def alert(text: str) -> None:
-    """Post a message where people read it."""
+    """Print a message, and post it to ALERT_URL if that is set."""
     print(text, file=sys.stderr)
     if "ALERT_URL" in os.environ:
         body = json.dumps({"text": text}).encode()
@@ -27,11 +27,11 @@ def alert(text: str) -> None:
 
 
 def load_with_tasks_paused(client: Client, command: list[str]) -> None:
-    # No other program pauses these tasks. If one is paused now, a crashed run left it so.
+    # Nothing else pauses these tasks. If one is paused now, a crashed run left it paused.
     window = client.paused(INSTANCE, TASKS, already_paused="resume", timeout=900)
     with window:
         if window.found_paused:
-            alert(f"an earlier run left paused: {', '.join(window.found_paused)}")
+            alert(f"left paused by an earlier run: {', '.join(window.found_paused)}")
         subprocess.run(command, check=True)
 
 
@@ -43,7 +43,7 @@ def main(command: list[str]) -> int:
         alert(f"MAY STILL BE PAUSED: {', '.join(error.task_names)}. {error}")
         return 122
     except (ReplicationError, subprocess.CalledProcessError, OSError) as error:
-        alert(f"the nightly load failed; the tasks run: {error}")
+        alert(f"nightly load failed; this run left no task paused: {error}")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Stay below a rate limit: one client, few calls at once, rare polls, and patient retries."""
+"""Stay below a rate limit: one client, few concurrent calls, fewer polls, and more retries."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Change a schema while its task is paused, then check that the change can be synchronized.
+"""Change a schema while its task is paused, then check that the change can be replicated.
 
 ``schema_change.py INSTANCE TASK COMMAND…`` runs the command, like ``mysql -e "ALTER TABLE …"``.
 """
@@ -12,19 +12,19 @@ from taurusdb_starrocks import Client
 def main(instance_id: str, task_name: str, *command: str) -> int:
     with Client() as client:
         seconds = client.configuration(instance_id, task_name).binlog_retention_seconds
-        kept = "for an unknown time" if seconds is None else f"for {seconds} s"
-        print(f"the source keeps its binary log {kept}: finish well before that")
+        retention = "unknown" if seconds is None else f"{seconds} s"
+        print(f"binlog retention of the source: {retention}; finish well before that")
 
         with client.paused(instance_id, task_name):
             subprocess.run(command, check=True)
 
-        # Some changes cannot be synchronized. The service says so only once the task runs again.
+        # Some changes cannot be replicated. The service reports it once the task is running again.
         problem = client.configuration(instance_id, task_name).last_error_of_alter_table
         needs_repair = client.task(instance_id, task_name).needs_repair
     if problem or needs_repair:
         print(f"{task_name} needs a repair: {problem or 'see the console'}", file=sys.stderr)
         return 1
-    print(f"{task_name} runs, no repair is needed")
+    print(f"{task_name} is running; no repair is needed")
     return 0
 
 

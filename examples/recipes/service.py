@@ -1,4 +1,4 @@
-"""A service that pauses a task for each batch, and stops cleanly on SIGTERM and Ctrl-C."""
+"""A service that pauses a task for each batch, and shuts down gracefully on SIGTERM and Ctrl-C."""
 
 import signal
 import sys
@@ -15,7 +15,7 @@ def process_batch() -> None:
 
 
 def main() -> int:
-    # Service managers send SIGTERM. Handled as Ctrl-C, it ends the window, which resumes the task.
+    # Service managers send SIGTERM. Like Ctrl-C, it now closes the window, which resumes the task.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with Client(poll=Poll(first=1, interval=5)) as client:
@@ -27,7 +27,7 @@ def main() -> int:
         print(f"MAY STILL BE PAUSED: {error}", file=sys.stderr)
         return 122
     except KeyboardInterrupt:
-        print("stopped, the task runs", flush=True)
+        print("stopped, the task is running", flush=True)
         return 0
 
 

@@ -1,7 +1,7 @@
 """Pause or resume the tasks in a CSV file: ``tasks_from_csv.py pause|resume tasks.csv``.
 
-The file has the columns instance_id and task_name. What fails is written to failed.csv, which is a
-file for the next run. Running it again is safe.
+The file has the columns instance_id and task_name. Failed tasks are written to failed.csv, in the
+same format. It is safe to run the script again.
 """
 
 import csv

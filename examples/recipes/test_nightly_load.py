@@ -10,7 +10,7 @@ from taurusdb_starrocks_emulator import Emulator, Fault
 
 @pytest.fixture
 def starrocks_client_settings() -> dict[str, object]:
-    return {"settle": 0.5, "timeout": 1}  # A test of a failure waits no minute.
+    return {"settle": 0.5, "timeout": 1}  # Keeps tests of failures short.
 
 
 def stages(emulator: Emulator) -> set[str]:
@@ -33,7 +33,7 @@ def test_a_lost_response_does_no_harm(
     assert stages(starrocks_emulator) == {"Incremental"}
 
 
-def test_a_task_that_stays_paused_is_named(
+def test_a_task_that_stays_paused_is_reported(
     starrocks_emulator: Emulator, starrocks_client: Client
 ) -> None:
     refused = Fault("error", operation="resume", status=403, code="DBS.200010")

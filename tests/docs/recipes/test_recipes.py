@@ -120,22 +120,22 @@ def test_nightly_load(run: Run, emulator: Emulator) -> None:
 
 
 def test_nightly_load_after_a_crash(run: Run, emulator: Emulator, chat: Chat) -> None:
-    """What a killed run left paused is told, and resumed by the next run."""
+    """Tasks that a killed run left paused are reported and resumed by the next run."""
     url, said = chat
     killer = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
     assert run("nightly_load.py", sys.executable, "-c", killer).returncode == -signal.SIGKILL
     assert stages(emulator, ORDERS, "orders_sync", "billing_sync") == ["Paused"] * 2
     assert run("nightly_load.py", *OK, ALERT_URL=url).returncode == 0
-    assert said == ["an earlier run left paused: orders_sync, billing_sync"]
+    assert said == ["left paused by an earlier run: orders_sync, billing_sync"]
     assert stages(emulator, ORDERS, "orders_sync", "billing_sync") == ["Incremental"] * 2
 
 
 def test_nightly_load_that_fails(run: Run, emulator: Emulator, chat: Chat) -> None:
-    """A load that fails is told, with the tasks running."""
+    """A load that fails is reported, and the tasks are running."""
     url, said = chat
     done = run("nightly_load.py", sys.executable, "-c", "raise SystemExit(9)", ALERT_URL=url)
     assert done.returncode == 1
-    assert "the nightly load failed; the tasks run" in said[0]
+    assert "nightly load failed; this run left no task paused" in said[0]
     assert stages(emulator, ORDERS, "orders_sync", "billing_sync") == ["Incremental"] * 2
 
 
@@ -246,7 +246,7 @@ def test_service_stops_on_sigterm(environ: dict[str, str], emulator: Emulator) -
         told, _ = service.communicate(timeout=30)
     finally:
         service.kill()
-    assert (service.returncode, told) == (0, "stopped, the task runs\n")
+    assert (service.returncode, told) == (0, "stopped, the task is running\n")
     assert stages(emulator, ORDERS, "orders_sync") == ["Incremental"]
 
 
@@ -307,7 +307,7 @@ def test_schema_change(run: Run, emulator: Emulator) -> None:
     """A change that cannot be synchronized is told; one that can is not."""
     done = run("schema_change.py", ORDERS, "orders_sync", *OK)
     assert done.returncode == 0, done.stderr
-    assert "orders_sync runs, no repair is needed" in done.stdout
+    assert "orders_sync is running; no repair is needed" in done.stdout
     assert changes(emulator) == ["pause", "resume"]
     done = run("schema_change.py", ORDERS, "archive_sync", *OK)
     assert done.returncode == 1
@@ -360,7 +360,7 @@ def test_container(tmp_path: Path) -> None:
     """The image's command serves, its health check tells, and it is published to this machine."""
     text = (CONTAINER / "Dockerfile").read_text(encoding="utf-8")
     told = text.replace("\\\n", " ")
-    assert "NOT BUILT HERE" in text
+    assert "UNTESTED" in text
     assert int(re.findall(r"^USER (\d+)$", told, re.MULTILINE)[-1]) > 0
     command, health = (
         json.loads(found)

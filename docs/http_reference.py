@@ -208,7 +208,7 @@ def call(
         f"{{.call}}\n**{method}** `{path}`",
         "",
         operation["description"],
-        f"Operation `{operation['operationId']}`, in the contract since {since}.",
+        f"Operation ID: `{operation['operationId']}`. Added in version {since}.",
         "",
         "::::{tab-set}",
         ":sync-group: language",
@@ -229,7 +229,7 @@ def call(
         rows = [
             [
                 f"`{name}`",
-                "required" if needed else "optional",
+                "yes" if needed else "no",
                 kind(field),
                 cell(field["description"]),
             ]
@@ -238,7 +238,7 @@ def call(
         lines += [
             "**Body** (`application/json`)",
             "",
-            *table(["name", "needed", "type", "description"], rows),
+            *table(["name", "required", "type", "description"], rows),
             "",
         ]
     return [*lines, *responses(contract, operation, parameters)]
@@ -255,7 +255,7 @@ def responses(
         [
             f"`{status}`",
             cell(one["description"]),
-            "as below" if status == "200" else f"[error](#http-error-{status})",
+            "see below" if status == "200" else f"[error](#http-error-{status})",
         ]
         for status, one in all_of_them.items()
     ]
@@ -275,8 +275,8 @@ def responses(
         for name, field, _ in contract.fields(content["schema"])
     ]
     lines += [*table(["field", "type", "description"], fields), ""]
-    told = [["the call", provenance(operation)], *sources(contract, parameters, content["schema"])]
-    lines += [":::{dropdown} Where this is from", *table(["what", "provenance"], told), ":::", ""]
+    told = [["call", provenance(operation)], *sources(contract, parameters, content["schema"])]
+    lines += [":::{dropdown} Sources", *table(["item", "source"], told), ":::", ""]
     return lines
 
 
@@ -312,9 +312,10 @@ def hosts(contract: Contract) -> list[str]:
         for region in server["variables"]["region"]["enum"]
     ]
     return [
-        "## Hosts",
+        "(hosts)=",
+        "## Endpoints by region",
         "",
-        "The prefix cannot be derived from the region.",
+        "The prefix of the hostname differs by region, so look it up in this table.",
         "",
         *table(["region", "base URL"], sorted(rows)),
         "",
@@ -325,7 +326,7 @@ def hosts(contract: Contract) -> list[str]:
 
 def credentials(contract: Contract) -> list[str]:
     """How a request is authenticated."""
-    lines = ["## Authentication", "", "Every call takes one of the two:", ""]
+    lines = ["## Authentication", "", "Each call accepts either of these:", ""]
     for name, scheme in contract.document["components"]["securitySchemes"].items():
         lines += [f"- **{name}.** {cell(scheme['description'])} {provenance(scheme)}"]
     return [*lines, ""]

@@ -13,11 +13,11 @@ T = TypeVar("T", bound="Job")
 
 @_attrs_define
 class Job:
-    """The job that pauses or resumes the task.
+    """The asynchronous job that pauses or resumes the task.
 
     Attributes:
-        job_id (str | Unset): ID of the job that pauses or resumes the task. The pages do not say whether it is always
-            present.
+        job_id (str | Unset): ID of the job that pauses or resumes the task. Huawei Cloud does not document whether it
+            is always present.
     """
 
     job_id: str | Unset = UNSET

@@ -16,8 +16,8 @@ class ParameterCheck:
     """A source parameter and its check result.
 
     Attributes:
-        param_name (None | str | Unset): Name of the parameter. `binlog_expire_logs_seconds` is the retention of the
-            binary log, in seconds.
+        param_name (None | str | Unset): Name of the parameter. `binlog_expire_logs_seconds` is the binlog retention
+            period, in seconds.
         value (float | None | str | Unset): Value of the parameter.
         check_result (None | str | Unset): `success`, `fail` or `failed`.
     """

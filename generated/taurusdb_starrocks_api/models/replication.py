@@ -21,15 +21,15 @@ class Replication:
         task_name (None | str | Unset): Name of the task.
         status (None | str | Unset): `Yes` if the task is normal, `No` if it is not. `Wait` and an empty string also
             occur.
-        stage (None | str | Unset): Stage of the task: `wait`, `full`, `incremental`, `paused` or `cancelled`. Lowercase
-            in the table of the vendor's page, capitalized in its example and on the wire. Other values are possible.
+        stage (None | str | Unset): Stage of the task: `wait`, `full`, `incremental`, `paused`, or `cancelled`.
+            Lowercase in Huawei Cloud's table of fields, capitalized in its example and in live responses. Other values are
+            possible.
         percentage (float | None | str | Unset): Progress of the stage, in percent.
         catchup_stage (float | None | str | Unset): Stage of the catch-up.
         catchup_percentage (float | None | str | Unset): Progress of the catch-up, in percent.
-        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. Only on newer revisions of the
-            page.
-        is_main_task (bool | None | str | Unset): Whether the task is a main task; a repair task is not. Only on newer
-            revisions of the page.
+        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. Documented only in newer revisions.
+        is_main_task (bool | None | str | Unset): Whether the task is a main task; a repair task is not. Documented only
+            in newer revisions.
     """
 
     source_database: None | str | Unset = UNSET

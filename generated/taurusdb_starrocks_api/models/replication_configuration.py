@@ -32,7 +32,7 @@ class ReplicationConfiguration:
             selection takes effect.
         is_tables_change (bool | None | str | Unset): Whether the tables of the task have changed.
         last_error_of_alter_table (None | str | Unset): Why the last `ALTER TABLE` of the source could not be
-            synchronized. Empty if there was no such error.
+            replicated. Empty if there was no such error.
     """
 
     source_instance_id: None | str | Unset = UNSET

@@ -22,7 +22,7 @@ class ReplicationList:
     Attributes:
         total_count (int | None | str | Unset): Total number of tasks of the instance.
         replications (list[Replication] | None | Unset): The tasks in this page.
-        ext_text (None | str | Unset): Extra text. The vendor does not explain it.
+        ext_text (None | str | Unset): Additional text. Huawei Cloud does not document its meaning.
     """
 
     total_count: int | None | str | Unset = UNSET

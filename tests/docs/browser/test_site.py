@@ -130,7 +130,7 @@ def test_http_reference_shows_the_call(
     told = part.inner_text()
     for expected in [*texts, call, whole, "curl", "200", "400", "401", "403", "429", "500"]:
         assert expected in told, expected
-    assert told.index("Responses") < told.index("Where this is from")
+    assert told.index("Responses") < told.index("Sources")
     part.get_by_text("Python", exact=True).click()
     expect(part.get_by_text("from taurusdb_starrocks import Client")).to_be_visible()
 

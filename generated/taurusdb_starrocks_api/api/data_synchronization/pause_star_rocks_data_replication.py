@@ -101,11 +101,11 @@ def sync_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
-     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
-    "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. Huawei Cloud documents this call
+    as "Stopping a Data Synchronization Task for a StarRocks Instance".
 
     Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    `gaussdb:htapInstance:modifyDataSync`). Huawei Cloud does not document the response for a
     task that is already paused.
 
     Args:
@@ -146,11 +146,11 @@ def sync(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
-     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
-    "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. Huawei Cloud documents this call
+    as "Stopping a Data Synchronization Task for a StarRocks Instance".
 
     Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    `gaussdb:htapInstance:modifyDataSync`). Huawei Cloud does not document the response for a
     task that is already paused.
 
     Args:
@@ -186,11 +186,11 @@ async def asyncio_detailed(
 ) -> Response[GatewayErrorBody | Job | ServiceErrorBody]:
     """Pause a synchronization task
 
-     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
-    "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. Huawei Cloud documents this call
+    as "Stopping a Data Synchronization Task for a StarRocks Instance".
 
     Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    `gaussdb:htapInstance:modifyDataSync`). Huawei Cloud does not document the response for a
     task that is already paused.
 
     Args:
@@ -229,11 +229,11 @@ async def asyncio(
 ) -> GatewayErrorBody | Job | ServiceErrorBody | None:
     """Pause a synchronization task
 
-     Pauses one synchronization task of a StarRocks instance. The vendor's page is titled
-    "Stopping a Data Synchronization Task for a StarRocks Instance".
+     Pauses one synchronization task of a StarRocks instance. Huawei Cloud documents this call
+    as "Stopping a Data Synchronization Task for a StarRocks Instance".
 
     Requires the permission `gaussdbformysql:htapInstance:modifyDataSync` (alias
-    `gaussdb:htapInstance:modifyDataSync`). The vendor does not document the response for a
+    `gaussdb:htapInstance:modifyDataSync`). Huawei Cloud does not document the response for a
     task that is already paused.
 
     Args:

@@ -104,9 +104,9 @@ def sync_detailed(
     """Get the configuration of a synchronization task
 
      Returns the configuration of a synchronization task: the TaurusDB instance it replicates
-    from, the parameters of the source (with the binary log retention, if the service lists it),
-    whether its tables changed, and the last schema change of the source that could not be
-    synchronized.
+    from, the parameters of the source (with the binlog retention, if the service reports it),
+    whether its tables changed, and the error of the last schema change of the source that could
+    not be replicated.
 
     Args:
         project_id (str):
@@ -147,9 +147,9 @@ def sync(
     """Get the configuration of a synchronization task
 
      Returns the configuration of a synchronization task: the TaurusDB instance it replicates
-    from, the parameters of the source (with the binary log retention, if the service lists it),
-    whether its tables changed, and the last schema change of the source that could not be
-    synchronized.
+    from, the parameters of the source (with the binlog retention, if the service reports it),
+    whether its tables changed, and the error of the last schema change of the source that could
+    not be replicated.
 
     Args:
         project_id (str):
@@ -185,9 +185,9 @@ async def asyncio_detailed(
     """Get the configuration of a synchronization task
 
      Returns the configuration of a synchronization task: the TaurusDB instance it replicates
-    from, the parameters of the source (with the binary log retention, if the service lists it),
-    whether its tables changed, and the last schema change of the source that could not be
-    synchronized.
+    from, the parameters of the source (with the binlog retention, if the service reports it),
+    whether its tables changed, and the error of the last schema change of the source that could
+    not be replicated.
 
     Args:
         project_id (str):
@@ -226,9 +226,9 @@ async def asyncio(
     """Get the configuration of a synchronization task
 
      Returns the configuration of a synchronization task: the TaurusDB instance it replicates
-    from, the parameters of the source (with the binary log retention, if the service lists it),
-    whether its tables changed, and the last schema change of the source that could not be
-    synchronized.
+    from, the parameters of the source (with the binlog retention, if the service reports it),
+    whether its tables changed, and the error of the last schema change of the source that could
+    not be replicated.
 
     Args:
         project_id (str):

@@ -110,7 +110,7 @@ def sync_detailed(
      Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
     each task. You cannot request a single task by name.
 
-    A page can have fewer than `limit` tasks even if it is not the last page.
+    A page can contain fewer than `limit` tasks even if it is not the last page.
 
     Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -158,7 +158,7 @@ def sync(
      Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
     each task. You cannot request a single task by name.
 
-    A page can have fewer than `limit` tasks even if it is not the last page.
+    A page can contain fewer than `limit` tasks even if it is not the last page.
 
     Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -201,7 +201,7 @@ async def asyncio_detailed(
      Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
     each task. You cannot request a single task by name.
 
-    A page can have fewer than `limit` tasks even if it is not the last page.
+    A page can contain fewer than `limit` tasks even if it is not the last page.
 
     Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 
@@ -247,7 +247,7 @@ async def asyncio(
      Returns one page of the synchronization tasks of a StarRocks instance, with the stage of
     each task. You cannot request a single task by name.
 
-    A page can have fewer than `limit` tasks even if it is not the last page.
+    A page can contain fewer than `limit` tasks even if it is not the last page.
 
     Requires the permission `gaussdbformysql:htapInstance:getReplication`.
 

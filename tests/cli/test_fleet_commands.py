@@ -1,9 +1,15 @@
-"""fleet pause, resume and report: the tasks of a file of targets."""
+"""fleet pause, resume, window and report: the tasks of a file of targets."""
 
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +119,206 @@ def test_statuses(run: Run, emulator: Emulator, targets: str, fault: Fault, stat
     emulator.faults.add(fault)
     ran = run("fleet", "pause", targets, "--no-limit", "--yes", "--timeout", "1s")
     assert ran.status == status
+
+
+def test_an_interrupt_while_pausing(run: Run, emulator: Emulator, targets: str) -> None:
+    """How many are paused, how many may be, and what to do next."""
+    emulator.faults.add(Fault("hang", operation="pause", at=(2,), seconds=5))
+    interrupt_at(emulator, "pause", 2)
+    ran = run("fleet", "pause", targets, "--max", "2h", "--yes")
+    assert ran.status == 130
+    assert (
+        "Interrupted. 1 targets are paused or about to be, 1 more may be, and the other 0 were not "
+        "changed. What is paused stays so until the limit. Continue: the same command. Undo: "
+        "taurusdb-starrocks fleet resume targets.csv" in ran.err
+    )
+
+
+def test_an_interrupt_while_resuming(run: Run, emulator: Emulator, targets: str) -> None:
+    """How many run, and how many may still be paused."""
+    assert run("fleet", "pause", targets, "--max", "2h", "--yes").status == 0
+    emulator.faults.add(Fault("hang", operation="resume", at=(2,), seconds=5))
+    interrupt_at(emulator, "resume", 2)
+    ran = run("fleet", "resume", targets, "--yes")
+    assert ran.status == 130
+    assert "1 targets run or are about to. The other 1 MAY STILL BE PAUSED." in ran.err
+
+
+def interrupt_at(emulator: Emulator, operation: str, count: int) -> None:
+    """Send SIGINT to this process once that many requests have arrived."""
+
+    def wait() -> None:
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit:
+            if sum(call.operation == operation for call in emulator.journal()) >= count:
+                time.sleep(0.1)  # The response of the one before is written down.
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+            time.sleep(0.01)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+@pytest.mark.parametrize("path", ["no/such/folder/left.csv", "."])
+def test_a_file_that_cannot_be_written(
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path, path: str
+) -> None:
+    """Is noticed before anything is sent; one that can is not made by looking."""
+    ran = run("fleet", "pause", targets, "--no-limit", "--yes", "--left", path)
+    assert ran.status == 2
+    assert f"{path} cannot be written" in ran.err
+    assert emulator.journal() == []
+    assert run("fleet", "pause", targets, "--yes", "--left", "left.csv").status == 2
+    assert not (tmp_path / "left.csv").exists()
+
+
+# --- fleet window -------------------------------------------------------------------------------
+
+
+def changes(emulator: Emulator) -> list[str]:
+    """What changed something, in order."""
+    return [call.operation for call in emulator.journal() if call.operation in {"pause", "resume"}]
+
+
+def run_again(emulator: Emulator) -> bool:
+    return {stage(emulator, name) for name in BOTH} == {"Incremental"}
+
+
+def test_a_command_in_a_window(run: Run, emulator: Emulator, targets: str) -> None:
+    """All are paused, the command runs and has the standard output, all run again."""
+    ran = run("fleet", "window", targets, "--max", "1m", "-o", "json", "--", "sh", "-c", "exit 7")
+    assert (ran.status, ran.out) == (7, "")
+    first, second = ran.err.splitlines()
+    assert first.startswith("Paused: the targets of targets.csv. Resumed when sh ends, or at ")
+    assert second == "Running again: the targets of targets.csv."
+    assert changes(emulator) == ["pause"] * 2 + ["resume"] * 2
+    assert run("check").status == 0
+
+
+def test_a_target_that_is_paused_already(run: Run, emulator: Emulator, targets: str) -> None:
+    """It stays so."""
+    emulator.set_stage(emulator.instance_id, "orders_sync", "Paused")
+    ran = run("fleet", "window", targets, "--max", "1m", "--", "true")
+    assert ran.status == 0
+    assert "Already paused, and left paused afterwards: 1 targets." in ran.err
+    assert stage(emulator, "orders_sync") == "Paused"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--max", "1m"), 121, "Give the command after --."),
+        (("--", "true"), 121, "Say for how long: --max 2h or --until 06:00."),
+        (("--max", "1m", "--", "no-such-command"), 127, "no-such-command: not found."),
+        (("--max", "1m", "--dry-run", "--", "true"), 0, "2 targets would be paused, and resumed."),
+        (("--max", "1m", "--region", "nowhere", "--", "true"), 121, "Unknown region"),
+    ],
+)
+def test_nothing_is_paused(
+    run: Run,
+    emulator: Emulator,
+    targets: str,
+    arguments: tuple[str, ...],
+    status: int,
+    said: str,
+) -> None:
+    """By a wrong command line, or a dry run."""
+    ran = run("fleet", "window", targets, *arguments)
+    assert ran.status == status
+    assert said in ran.err
+    assert emulator.journal() == []
+
+
+def test_a_target_that_cannot_be_paused(
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path
+) -> None:
+    """The command never runs, all targets run, and what failed is a file of targets."""
+    emulator.faults.add(Fault("error", operation="pause", at=(1,), applied=False, status=400))
+    window = ("fleet", "window", targets, "--max", "1m", "--left", "left.csv")
+    ran = run(*window, "--", "touch", str(tmp_path / "ran"))
+    assert ran.status == 121
+    assert "targets could not be paused. The block did not begin, and all are resumed." in ran.err
+    assert (tmp_path / "left.csv").exists()
+    assert not (tmp_path / "ran").exists()
+    assert run_again(emulator)
+
+
+def test_what_may_still_be_paused(run: Run, emulator: Emulator, targets: str) -> None:
+    """No status of a command hides it; the guardian goes on."""
+    emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
+    window = ("fleet", "window", targets, "--max", "1m", "--timeout", "2s")
+    ran = run(*window, "--", "sh", "-c", "exit 3")
+    assert ran.status == 122
+    assert "May still be paused: billing_sync, orders_sync." in ran.err
+    assert "Resume what is left: taurusdb-starrocks recover" in ran.err
+    emulator.faults.clear()
+    until(lambda: run_again(emulator))
+
+
+def test_sigterm_while_a_command_runs(run: Run, emulator: Emulator, targets: str) -> None:
+    """It ends the command, and the targets are resumed."""
+    script = f"kill -TERM {os.getpid()}; sleep 30"
+    assert run("fleet", "window", targets, "--max", "1m", "--", "sh", "-c", script).status == 143
+    assert run_again(emulator)
+
+
+def test_sigterm_while_pausing(run: Run, emulator: Emulator, targets: str, tmp_path: Path) -> None:
+    """The command never runs, and the targets do."""
+    emulator.faults.add(Fault("hang", operation="pause", at=(2,), seconds=0.5, applied=True))
+    window = ("fleet", "window", targets, "--max", "1m", "--", "touch", str(tmp_path / "ran"))
+    interrupt_at(emulator, "pause", 2)
+    ran = run(*window)
+    assert ran.status == 121
+    assert "Interrupted." in ran.err
+    assert not (tmp_path / "ran").exists()
+    until(lambda: run_again(emulator))
+
+
+def test_the_longest_time(run: Run, emulator: Emulator, targets: str, tmp_path: Path) -> None:
+    """The command is ended first, and then the targets are resumed."""
+    ended = tmp_path / "ended"
+    script = f"trap 'touch {ended}; exit 0' TERM; while :; do sleep 0.05; done"
+    quick = ("--max", "4s", "--interval", "0.05s")
+    ran = run("fleet", "window", targets, *quick, "--", "sh", "-c", script)
+    assert ran.status == 124
+    assert "The time is over: sh was ended, and the tasks were resumed." in ran.err
+    resumed = [call.time for call in emulator.journal() if call.operation == "resume"]
+    assert ended.stat().st_mtime <= resumed[0]
+    assert run_again(emulator)
+
+
+def test_a_window_that_is_killed(
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path
+) -> None:
+    """With kill -9, as its command runs: the guardian ends that at the limit, and resumes."""
+    script = f"echo $$ > {tmp_path / 'pid'}; exec sleep 60"
+    command = [sys.executable, "-m", "taurusdb_starrocks.cli", "fleet", "window", targets]
+    command += ["--max", "6s", "--grace", "0.5s", "--interval", "0.05s", "--", "sh", "-c", script]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as window:
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+        assert {stage(emulator, name) for name in BOTH} == {"Paused"}
+        window.kill()
+    child = int((tmp_path / "pid").read_text())
+    os.kill(child, 0)
+    until(lambda: run_again(emulator))
+    until(lambda: not alive(child))
+    until(lambda: run("check").status == 0)
+
+
+def alive(process: int) -> bool:
+    """Whether it is there, and not only waits to be reaped by whoever inherited it."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def until(true: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
 
 
 def test_it_asks_first(

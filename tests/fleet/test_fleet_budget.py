@@ -128,11 +128,11 @@ def test_guide_has_the_numbers() -> None:
     guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
     most = CONCURRENCY - 1
     for text in (
-        f"at most `concurrency - 1` more requests to pause are under way**, {most} by default",
+        f"at most `concurrency - 1` more requests are in flight**, {most} by default",
         f"if all of 300 targets fail, between {FIRST} and {FIRST + most} requests are sent",
-        f"At most `concurrency` requests ({CONCURRENCY}) are under way",
-        f"at most `rate` a second ({RATE:g})",
-        f"`settle` seconds ({SETTLE:g})",
+        f"At most `concurrency` requests ({CONCURRENCY}) are in flight",
+        f"at most `rate` requests a second ({RATE:g})",
+        f"`settle` seconds ({SETTLE:g}) after it may have left",
         f"`timeout` seconds ({TIMEOUT:g})",
     ):
         assert text in guide

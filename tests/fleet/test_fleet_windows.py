@@ -28,6 +28,9 @@ from tests.fleet.fleets import PROJECT, instance
 from tests.fleet.test_fleet_runs import FAST
 from tests.fleet.windows_running import all_run, guardians, until
 
+# Thirty resumes are accepted, and all others refused.
+HALF = Fault("error", operation="resume", at=tuple(range(31, 999)), applied=False, status=400)
+
 
 def test_a_block(
     emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
@@ -293,24 +296,35 @@ def test_a_guardian_that_does_not_come_to_an_end(
     until(lambda: guardians(journal) == [])
 
 
+@pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_while_tasks_are_resumed(
     emulator: Emulator,
     connect: Connect,
     journal: Journal,
     targets: list[Target],
-    caplog: pytest.LogCaptureFixture,
+    times: int,
 ) -> None:
-    """The log says that the guardian goes on, and it does."""
+    """The error says that the guardian goes on, and it does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    left = [times]
 
     def interrupt(event: Event) -> None:
-        if any(call.operation == "resume" for call in emulator.journal()):
+        if left[0] and any(call.operation == "resume" for call in emulator.journal()):
+            left[0] -= 1
             signal.raise_signal(signal.SIGINT)
 
     options = {**FAST, "events": interrupt}
-    with pytest.raises(KeyboardInterrupt):
-        with window(targets[:30], journal=journal, lease=60, connect=connect, **options):
-            pass
-    assert "was interrupted at its end. The guardian goes on to resume" in caplog.text
+    try:
+        with pytest.raises(
+            FleetError, match=r"resume was interrupted\. The guardian goes on"
+        ) as error:
+            with window(targets[:60], journal=journal, lease=60, connect=connect, **options):
+                emulator.faults.add(HALF)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert error.value.may_be_paused
+    assert error.value.result.counts["planned"] >= 30
+    emulator.faults.clear()
     until(lambda: all_run(emulator))
     until(lambda: overview(journal) == [])
 
@@ -345,6 +359,34 @@ def test_a_block_of_coroutines(
     assert all_run(emulator)
     rows = journal.read(lambda c: c.execute("SELECT process_group, grace FROM window").fetchall())
     assert {tuple(row) for row in rows} == {(os.getpgrp(), 3.0)}
+
+
+def test_a_second_cancellation(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """It ends the resuming; the guardian goes on with the rest."""
+    closing = asyncio.Event()
+
+    def tell(_event: Event) -> None:
+        if any(call.operation == "resume" for call in emulator.journal()):
+            closing.set()
+
+    async def block() -> None:
+        options = {**FAST, "events": tell}
+        async with awindow(targets[:60], journal=journal, lease=60, connect=connect, **options):
+            emulator.faults.add(HALF)
+
+    async def main() -> None:
+        task = asyncio.create_task(block())
+        await closing.wait()
+        task.cancel()
+        with pytest.raises(FleetError, match=r"resume was interrupted\. The guardian goes on"):
+            await task
+
+    asyncio.run(main())
+    emulator.faults.clear()
+    until(lambda: all_run(emulator))
+    until(lambda: overview(journal) == [])
 
 
 @pytest.mark.parametrize("where", ["starting", "inside"])

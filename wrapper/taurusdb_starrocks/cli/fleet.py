@@ -1,4 +1,4 @@
-"""Commands for the tasks of many instances: fleet pause, resume and report."""
+"""Commands for the tasks of many instances: fleet pause, resume, window and report."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from taurusdb_starrocks.cli import options
+from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.changing import lease
 from taurusdb_starrocks.cli.options import Function, Setup, common, example
 from taurusdb_starrocks.cli.output import Columns, Output, console
 from taurusdb_starrocks.cli.statuses import DONE, REFUSED, TIMED_OUT, UNKNOWN
-from taurusdb_starrocks.cli.times import local
+from taurusdb_starrocks.cli.times import duration, local
+from taurusdb_starrocks.cli.window import Execution, WithCommand
 
 if TYPE_CHECKING:
-    from taurusdb_starrocks.fleet import Event, Options, Result, Row
+    from taurusdb_starrocks.durable import Journal
+    from taurusdb_starrocks.fleet import Event, FleetWindow, Options, Result, Row
 
 MOST_SHOWN = 10  # Failures that are shown one by one.
 COUNTS: Columns = {
@@ -54,18 +57,34 @@ def _shared(function: Function) -> Function:
     """The options of the commands that send requests."""
     for option in (
         click.option(
-            "--left", metavar="FILE", help="Write what failed or was not tried, as targets."
+            "--left",
+            metavar="FILE",
+            callback=_writable,
+            help="Write what failed or was not tried, as targets.",
         ),
         click.option(
             "--rate", type=float, default=20.0, help="Requests a second to a project (20)."
         ),
         click.option("--concurrency", type=int, default=16, help="Requests at once (16)."),
-        options.timeout,
+        click.option("--timeout", type=duration, help="Longest time to wait (1h)."),
         options.interval,
-        options.yes,
     ):
         function = option(function)
     return _targets(function)
+
+
+def _writable(_context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    """Refuse a file that cannot be written, before anything is sent."""
+    if path is not None:
+        new = not Path(path).exists()
+        try:
+            with Path(path).open("a", encoding="utf-8"):
+                pass
+            if new:
+                Path(path).unlink()
+        except OSError as error:
+            raise click.BadParameter(f"{path} cannot be written: {error.strerror}.") from error
+    return path
 
 
 def _targets(function: Function) -> Function:
@@ -92,6 +111,7 @@ def _targets(function: Function) -> Function:
     "--max-errors", metavar="N|N%", help="Stop when more fail than this, or than this share."
 )
 @options.reason
+@options.yes
 @_shared
 @common
 def pause(
@@ -114,20 +134,32 @@ def pause(
     _confirm("Pause", targets, yes=given["yes"])
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
 
-    with options.opened(journal) as record, _progress(setup.output, "Pausing") as events:
-        result = many.pause(
-            targets,
-            journal=record,
-            lease=limit.seconds(),
-            max_errors=max_errors,
-            reason=reason,
-            **_options(setup, events, **given),
-        )
+    with options.opened(journal) as record:
+        try:
+            with _progress(setup.output, "Pausing") as events:
+                result = many.pause(
+                    targets,
+                    journal=record,
+                    lease=limit.seconds(),
+                    max_errors=max_errors,
+                    reason=reason,
+                    **_options(setup, events, **given),
+                )
+        except KeyboardInterrupt:
+            counts = _recorded(setup, targets, record, "pause", given["allowed"])
+            setup.output.warn(
+                f"Interrupted. {counts['done']} targets are paused or about to be, "
+                f"{counts['unknown']} more may be, and the other {counts['other']} were not "
+                "changed. What is paused stays so until the limit. Continue: the same command. "
+                f"Undo: {PROGRAM} fleet resume {targets}"
+            )
+            raise
     return _told(setup.output, result, given["left"])
 
 
 @fleet.command(epilog=example("fleet resume targets.csv --yes"))
 @click.option("--everything", is_flag=True, help="Resume also what the journal has not as paused.")
+@options.yes
 @_shared
 @common
 def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **given: Any) -> int:
@@ -138,14 +170,98 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
     _confirm("Resume", targets, yes=given["yes"])
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
 
-    with options.opened(journal) as record, _progress(setup.output, "Resuming") as events:
-        result = many.resume(
-            targets,
-            journal=record,
-            everything=everything,
-            **_options(setup, events, **given),
-        )
+    with options.opened(journal) as record:
+        try:
+            with _progress(setup.output, "Resuming") as events:
+                result = many.resume(
+                    targets,
+                    journal=record,
+                    everything=everything,
+                    **_options(setup, events, **given),
+                )
+        except KeyboardInterrupt:
+            counts = _recorded(setup, targets, record, "resume", given["allowed"])
+            setup.output.warn(
+                f"Interrupted. {counts['done']} targets run or are about to. The other "
+                f"{counts['unknown'] + counts['other']} MAY STILL BE PAUSED. Continue: the same "
+                f"command. What is still paused: {PROGRAM} check"
+            )
+            raise
     return _told(setup.output, result, given["left"])
+
+
+@fleet.command(cls=WithCommand, epilog=example("fleet window targets.csv --max 2h -- ./migrate.sh"))
+@options.longest
+@options.until
+@options.grace
+@options.reason
+@options.dry_run
+@_shared
+@common
+def window(
+    setup: Setup,
+    targets: str,
+    longest: float | None,
+    until: datetime | None,
+    grace: float,
+    reason: str,
+    dry: bool,
+    journal: str | None,
+    left: str | None,
+    command: tuple[str, ...],
+    **given: Any,
+) -> int:
+    """Pause all targets, run a command, and resume them whatever happens.
+
+    The command runs only if all targets are paused; a single failure stops the pausing. The command
+    has the terminal. Ctrl-C goes to it alone; SIGTERM and SIGHUP end it. After --max, which counts
+    from before the first pause, it is ended and the tasks are resumed. A guardian process does that
+    also when this one is killed.
+
+    Exit status: the command's own, but 121 not paused, the command never ran; 122 tasks may still
+    be paused; 124 --max was reached; 126 and 127 the command cannot be executed, or is not found;
+    128+n it was ended by signal n.
+    """
+    limit = lease(longest, until)
+    execution = Execution(setup.output, command, grace)
+    shows = _Shows(setup.output)
+
+    def pause_and_run() -> int | None:
+        from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
+
+        def opened(paused: FleetWindow) -> None:
+            if found := paused.result.counts["found"]:
+                setup.output.warn(f"Already paused, and left paused afterwards: {found} targets.")
+
+        with options.opened(journal) as record:
+            how = _options(setup, shows, **given)
+            if dry:
+                rows = many.report(
+                    targets,
+                    journal=record,
+                    connect=how["connect"],
+                    allow_endpoints=how["allow_endpoints"],
+                )
+                count = sum(1 for _ in rows)
+                setup.output.say(f"{count} targets would be paused, and resumed. Nothing was sent.")
+                return DONE
+            seconds = limit.seconds()
+            assert seconds is not None
+            opening = many.window(
+                targets,
+                journal=record,
+                lease=seconds,
+                reason=reason or f"window for {execution.name}",
+                **how,
+            )
+            try:
+                execution.inside(opening, f"the targets of {targets}", opened, progress=shows.bar)
+            except many.FleetError as error:
+                _tell_left(setup.output, error.result, left)
+                raise
+        return None
+
+    return execution.status_of(pause_and_run)
 
 
 @fleet.command(epilog=example("fleet report targets.csv"))
@@ -164,6 +280,23 @@ def report(setup: Setup, targets: str, journal: str | None, allowed: tuple[str, 
         )
         setup.output.rows(REPORT, map(_row, rows))
     return DONE
+
+
+def _recorded(
+    setup: Setup, targets: str, record: Journal, verb: str, allowed: tuple[str, ...]
+) -> dict[str, int]:
+    """How many targets the journal has as done, as of unknown outcome, and as anything else."""
+    from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
+
+    counts = {"done": 0, "unknown": 0, "other": 0}
+    connect = setup.settings.fleet_connect()
+    for _, last in many.report(targets, journal=record, connect=connect, allow_endpoints=allowed):
+        state = last.state if last and last.verb == verb else ""
+        counts[_REACHED.get(state, "other")] += 1
+    return counts
+
+
+_REACHED = {"accepted": "done", "confirmed": "done", "sent": "unknown", "unknown": "unknown"}
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -218,12 +351,43 @@ def shown(output: Output) -> bool:
     return not output.quiet and sys.stderr.isatty()
 
 
+class _Shows:
+    """Shows the events of a window, whose command has the standard output, on a terminal."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._show: Callable[[Event], object] = _nothing
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        self._show(event)
+
+    @contextmanager
+    def bar(self, doing: str) -> Iterator[None]:
+        """Have them shown in a bar."""
+        if not shown(self._output):
+            yield
+            return
+        with _bar(doing) as self._show:
+            yield
+        self._show = _nothing
+
+
 @contextmanager
 def _progress(output: Output, doing: str) -> Iterator[Callable[[Event], object]]:
     """Show on a terminal how far it is; in JSON, write each target as soon as it is done with."""
-    if output.form == "json" or not shown(output):
-        yield (lambda event: output.line(_event_row(event))) if output.form == "json" else _nothing
-        return
+    if output.form == "json":
+        yield lambda event: output.line(_event_row(event))
+    elif shown(output):
+        with _bar(doing) as show:
+            yield show
+    else:
+        yield _nothing
+
+
+@contextmanager
+def _bar(doing: str) -> Iterator[Callable[[Event], object]]:
+    """A bar on a terminal with rate, counts by state and time left."""
     from rich.progress import (  # noqa: PLC0415  # Only a terminal needs it.
         BarColumn,
         MofNCompleteColumn,
@@ -281,6 +445,16 @@ def _told(output: Output, result: Result, left: str | None) -> int:
             {"state": state, "targets": count} for state, count in result.counts.items() if count
         ]
         output.rows(COUNTS, counts)
+    _tell_left(output, result, left)
+    if result.complete:
+        return DONE
+    if result.counts["unknown"]:
+        return UNKNOWN
+    return TIMED_OUT if result.counts["accepted"] else REFUSED
+
+
+def _tell_left(output: Output, result: Result, left: str | None) -> None:
+    """Show what failed or was not tried, and write it to a file."""
     for target, state, error in islice(result.outcomes(), MOST_SHOWN):
         output.warn(f"{target.task_name} of {target.instance_id} is {state}. {error}".rstrip())
     more = len(list(islice(result.outcomes(), MOST_SHOWN + 1))) > MOST_SHOWN
@@ -290,8 +464,3 @@ def _told(output: Output, result: Result, left: str | None) -> int:
         output.warn(f"Nothing more was paused: {result.stopped}")
     if left is not None:
         output.say(f"{result.write_left(left)} targets are left, in {left}.")
-    if result.complete:
-        return DONE
-    if result.counts["unknown"]:
-        return UNKNOWN
-    return TIMED_OUT if result.counts["accepted"] else REFUSED

@@ -120,6 +120,12 @@ until = click.option(
     "--until", type=time, help="Time at which they are resumed at the latest, like 06:00."
 )
 reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the journal.")
+grace = click.option(
+    "--grace",
+    type=duration,
+    default="10s",
+    help="Time between SIGTERM and SIGKILL, when the command must end (10s).",
+)
 wait = click.option("--wait/--no-wait", default=True, help="Whether to wait until it is done.")
 accepted_fd = click.option("--accepted-fd", type=int, hidden=True)  # For behind.py.
 timeout = click.option("--timeout", type=duration, help="Longest time to wait (30m).")

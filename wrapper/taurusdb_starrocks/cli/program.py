@@ -86,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else PROGRAM
             _say(f"{error.format_message()} See {path} --help")
-            return NEVER_RAN if path == f"{PROGRAM} window" else WRONG_USE
+            return NEVER_RAN if path.endswith(" window") else WRONG_USE
         except ReplicationError as error:
             _say(line_of(error))
             return status_of(error)

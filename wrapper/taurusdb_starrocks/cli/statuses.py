@@ -54,6 +54,11 @@ def line_of_system(error: OSError) -> str:
     return f"{about}{error.strerror or error}."
 
 
+def may_be_paused(error: Exception) -> bool:
+    """Whether an error says that tasks may still be paused: one of a window, or of a fleet's."""
+    return isinstance(error, NotResumedError) or bool(getattr(error, "may_be_paused", False))
+
+
 def line_of(error: ReplicationError) -> str:
     """The error in one line, with what to do next."""
     about = f"{error.instance_id or 'INSTANCE'} {error.task_name or ''}".rstrip()
@@ -65,6 +70,8 @@ def line_of(error: ReplicationError) -> str:
             f"is gone. Resume: {PROGRAM} resume {error.instance_id} {names}"
         )
     text = " ".join(str(error).split())
+    if may_be_paused(error):
+        return f"{text} Resume what is left: {PROGRAM} recover"
     match error:
         case ConfigurationError():
             return text

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from taurusdb_starrocks import NotResumedError, ReplicationError
+from taurusdb_starrocks import ReplicationError
 from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.changing import chosen, dry_run, lease
 from taurusdb_starrocks.cli.options import Setup, common, example
@@ -28,8 +28,9 @@ from taurusdb_starrocks.cli.statuses import (
     NOT_FOUND,
     line_of,
     line_of_system,
+    may_be_paused,
 )
-from taurusdb_starrocks.cli.times import duration, soon, spoken
+from taurusdb_starrocks.cli.times import soon, spoken
 
 if TYPE_CHECKING:
     from taurusdb_starrocks.cli.foreground import Foreground, Signals
@@ -70,12 +71,7 @@ class WithCommand(click.Command):
 @options.every
 @options.longest
 @options.until
-@click.option(
-    "--grace",
-    type=duration,
-    default="10s",
-    help="Time between SIGTERM and SIGKILL, when the command must end (10s).",
-)
+@options.grace
 @options.reason
 @options.timeout
 @options.interval
@@ -219,6 +215,8 @@ class Execution:
         window: AbstractContextManager[P],
         tasks: str,
         opened: Callable[[P], None],
+        *,
+        progress: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
         """Open a window, run the command in it, and close it.
 
@@ -226,12 +224,15 @@ class Execution:
             window: The window.
             tasks: The tasks, as messages name them.
             opened: Called with the open window before the command starts.
+            progress: Shows on a terminal that tasks are being paused or resumed; the default is
+                that of all commands.
         """
+        progress = progress or self._output.progress
         from taurusdb_starrocks.cli.foreground import Foreground, Signals  # noqa: PLC0415  # POSIX.
         from taurusdb_starrocks.durable import LeaseExpiredError  # noqa: PLC0415  # SQLite and more.
 
         with ExitStack() as shown:
-            shown.enter_context(self._output.progress(f"Pausing {tasks}"))
+            shown.enter_context(progress(f"Pausing {tasks}"))
             try:
                 with window as paused, Signals() as signals, Foreground(self._command) as command:
                     shown.close()
@@ -242,7 +243,7 @@ class Execution:
                     )
                     paused.guard(command.group, grace=self._grace)
                     self._run(command, signals, paused, tasks)
-                    shown.enter_context(self._output.progress(f"Resuming {tasks}"))
+                    shown.enter_context(progress(f"Resuming {tasks}"))
             except LeaseExpiredError:  # The tasks run.
                 if self.status is None:
                     raise
@@ -270,7 +271,7 @@ class Execution:
 
     def _runs_again(self, error: Exception) -> bool:
         """Whether tasks run after an error, because the command never ran."""
-        return self.status is None and not isinstance(error, NotResumedError)
+        return self.status is None and not may_be_paused(error)
 
     def _countdown(self, paused: Paused, command: Foreground) -> Callable[[], float]:
         """What to do each time that the command is checked.
@@ -301,11 +302,13 @@ class Execution:
         return tick
 
 
-def _not_resumed(error: BaseException | None) -> NotResumedError | None:
-    """The error that an interrupt replaced, if that error names tasks."""
-    while error is not None and not isinstance(error, NotResumedError):
+def _not_resumed(error: BaseException | None) -> ReplicationError | None:
+    """The error that an interrupt replaced, if it says that tasks may still be paused."""
+    while error is not None:
+        if isinstance(error, ReplicationError) and may_be_paused(error):
+            return error
         error = error.__context__
-    return error
+    return None
 
 
 def _cannot_run(name: str) -> tuple[int, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -29,8 +28,6 @@ from taurusdb_starrocks.fleet._verbs import (
     checked,
     connect,
 )
-
-logger = logging.getLogger("taurusdb_starrocks.durable")
 
 TICK = 0.05  # Seconds between checks that the guardian is done.
 NAMED = 10  # Tasks that an error names.
@@ -262,19 +259,26 @@ class _Window:
         self.watch.end()
         try:
             result, expired = await self._resume()
-        except BaseException:
-            logger.error("fleet %s was interrupted at its end. %s", self.batch.id, self._who())  # noqa: TRY400  # The error goes on.
+        except asyncio.CancelledError as interrupt:
+            self.interrupted(interrupt)
             raise
         finally:
             # It ends when nothing is left, and otherwise goes on with that.
             self.watch.tell(over=True)
             self.batch.close()
         if result is not None and not result.complete:
-            raise self._not_resumed(result)
+            raise self._not_resumed(result, f"The first error: {next(result.outcomes()).error}")
         if expired:
             raise self.batch.expired(
                 "The lease ended before the block did, and the tasks were resumed."
             )
+
+    def interrupted(self, interrupt: BaseException) -> None:
+        """Raise a ``FleetError`` about an interrupt of ``close``, if tasks may still be paused."""
+        found = self._left()
+        if found is not None:
+            result = Result(found, "interrupted", 0.0, 0)
+            raise self._not_resumed(result, "The resume was interrupted.") from interrupt
 
     async def _resume(self) -> tuple[Result | None, bool]:
         """Resume what is left, and say whether the lease is over: then the guardian is first."""
@@ -291,15 +295,9 @@ class _Window:
 
     async def _resume_left(self) -> Result | None:
         """Resume what the batch has; None if that is nothing."""
-        left = (
-            Target(place[2], name, None, place[0], place[1])
-            for place, names in batched(self.batch.journal, self.batch.id)
-            for name in names
-        )
-        first = next(left, None)
-        if first is None:
+        found = self._left()
+        if found is None:
             return None
-        found = Targets(itertools.chain([first], left), self._options.get("connect", connect))
         heir = Batch(
             self.batch.journal,
             "resume",
@@ -313,19 +311,31 @@ class _Window:
         finally:
             heir.close()
 
+    def _left(self) -> Targets | None:
+        """What the batch has in the journal; None if that is nothing."""
+        left = (
+            Target(place[2], name, None, place[0], place[1])
+            for place, names in batched(self.batch.journal, self.batch.id)
+            for name in names
+        )
+        first = next(left, None)
+        if first is None:
+            return None
+        return Targets(itertools.chain([first], left), self._options.get("connect", connect))
+
     async def _carry_out(self, batch: Batch, targets: Targets, budget: Budget) -> Result:
         try:
             return await carry_out(batch, targets, budget, self._options)
         finally:
             await targets.aclose()
 
-    def _not_resumed(self, result: Result) -> FleetError:
+    def _not_resumed(self, result: Result, why: str) -> FleetError:
         left = list(itertools.islice(result.outcomes(), NAMED + 1))
         names = ", ".join(outcome.target.task_name for outcome in left[:NAMED])
         more = " and others" if len(left) > NAMED else ""
         return FleetError(
             f"May still be paused: {names}{more}. A task that stays paused longer than the source "
-            f"keeps its binary log cannot catch up. {self._who()} The first error: {left[0].error}",
+            f"keeps its binary log cannot catch up. {why} {self._who()}",
             result,
             may_be_paused=True,
         )
@@ -371,7 +381,8 @@ def window(
 
     Raises:
         FleetError: A target could not be paused: the block did not begin, and all were resumed. Or
-            one could not be resumed, within ``timeout``.
+            one could not be resumed within ``timeout``, or an interrupt stopped that: then
+            ``may_be_paused`` is set, and the guardian goes on.
         LeaseExpiredError: The lease ended before the block did, and the tasks were resumed. Or too
             little of it was left when they were paused: the block did not begin.
         GuardianError: There is no guardian. Nothing was sent.
@@ -383,7 +394,11 @@ def window(
         result = asyncio.run(made.open())
         yield FleetWindow(made.batch, made.watch, result)
     finally:
-        asyncio.run(made.close())
+        try:
+            asyncio.run(made.close())
+        except KeyboardInterrupt as interrupt:  # A second one, which asyncio does not hold back.
+            made.interrupted(interrupt)
+            raise
 
 
 @asynccontextmanager
@@ -399,8 +414,8 @@ async def awindow(
 ) -> AsyncIterator[AsyncFleetWindow]:
     """``window`` for coroutines.
 
-    When its task is cancelled, the tasks are resumed before the cancellation goes on. Another
-    cancellation ends that: the guardian then resumes the rest.
+    When it is cancelled, the tasks are resumed before the cancellation goes on. Another
+    cancellation stops that: a ``FleetError`` replaces it, and the guardian resumes the rest.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

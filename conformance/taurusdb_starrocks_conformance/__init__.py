@@ -1,4 +1,4 @@
-"""A conformance suite for servers that implement the contract of TaurusDB StarRocks replication."""
+"""A conformance test suite for servers that implement the TaurusDB StarRocks contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .target import CannotRunError, Target
 
 __all__ = ["CannotRunError", "Finding", "Level", "Outcome", "Suite", "Target"]
-INSTALL = "the conformance suite needs its extra: pip install 'taurusdb-starrocks[conformance]'"
+INSTALL = "the conformance suite is not installed: pip install 'taurusdb-starrocks[conformance]'"
 _WHERE = {
     "CannotRunError": "target",
     "Finding": "findings",
@@ -23,7 +23,7 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is used when it is used: pytest imports this package wherever it is installed."""
+    """Import names on first use: pytest imports this package wherever it is installed."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415 - as the rest, only when it is used

@@ -1,7 +1,7 @@
 """The command `taurusdb-starrocks-conformance`.
 
-The last line says what came of it, and so does the exit status: 0 if the server has passed, 1 if it
-has failed, 2 if nothing can be said.
+The last line and the exit status show the result: 0 if the server passed, 1 if it failed, 2 if the
+result is unknown.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ PROGRAM = "taurusdb-starrocks-conformance"
 EPILOG = """
 environment:
   TAURUSDB_FUZZ_TOKEN, TAURUSDB_FUZZ_PROJECT_ID, TAURUSDB_FUZZ_INSTANCE_ID, TAURUSDB_FUZZ_TASK_NAME
-                         what to use at the server; the task is paused and resumed, again and again
+                         what to use on the server; the task is paused and resumed many times
   TAURUSDB_FUZZ_OTHER_INSTANCE_ID
-                         an instance whose tasks must stay as they are
+                         an instance whose tasks must not change
   TAURUSDB_FUZZ_SOURCE_INSTANCE_ID
                          the TaurusDB instance, for the call that lists its instances
-  CONFIRM=yes            needed for a server that is not on this machine
-  SEED                   what everything drawn depends on
-  RATE                   requests at the most, like 2/s or 30/m
-  MAX_RESPONSE_SECONDS   after which a response counts as slow
-  SETTLE_SECONDS         in which a pause or a resume must have taken effect
-  HOLD_SECONDS           for which each is watched, to see that it lasts
+  CONFIRM=yes            required for a server on another machine
+  SEED                   seed of all random values
+  RATE                   maximum rate of requests, like 2/s or 30/m
+  MAX_RESPONSE_SECONDS   a slower response is reported
+  SETTLE_SECONDS         maximum time until a pause or a resume takes effect
+  HOLD_SECONDS           how long a change is watched, to check that it lasts
 
-exit status: 0 passed, 1 failed, 2 nothing can be said
+  exit status: 0 passed, 1 failed, 2 result unknown
 """
 
 
@@ -46,7 +46,7 @@ def main(
     environment: Mapping[str, str] | None = None,
     say: Callable[[str], None] = print,
 ) -> int:
-    """Test the server that the arguments and the environment name; the exit status."""
+    """Test the server given by the arguments and the environment; return the exit status."""
     options = _parser().parse_args(arguments)
     environment = os.environ if environment is None else environment
     try:
@@ -72,7 +72,7 @@ def main(
 def tell(
     outcome: Outcome, folder: Path, say: Callable[[str], None], *, strict: bool = False
 ) -> int:
-    """Write the reports and say what was found; the exit status."""
+    """Write the reports and print the findings; return the exit status."""
     from .reports import write  # noqa: PLC0415 - only with the extra
 
     told = write(outcome, folder, strict=strict)
@@ -82,10 +82,10 @@ def tell(
 
 
 def seed_of(environment: Mapping[str, str]) -> int:
-    """The seed that is set, or one drawn.
+    """The seed from the environment, or a random one.
 
     Raises:
-        CannotRunError: It is no number.
+        CannotRunError: The seed is not a number.
     """
     from .run import drawn_seed  # noqa: PLC0415 - only with the extra
     from .target import CannotRunError  # noqa: PLC0415 - as above
@@ -94,32 +94,32 @@ def seed_of(environment: Mapping[str, str]) -> int:
     if not text:
         return drawn_seed()
     if not (text.isascii() and text.isdecimal()):
-        raise CannotRunError("SEED is no number")
+        raise CannotRunError("SEED is not a number")
     return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Test a server against the contract of TaurusDB StarRocks replication.",
+        description="Test a server against the OpenAPI contract of TaurusDB StarRocks replication.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("url", metavar="URL", help="URL of the server, like http://127.0.0.1:8080")
     parser.add_argument(
-        "url", metavar="URL", help="where the server is, like http://127.0.0.1:8080"
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="fail on what frameworks do by themselves, too"
+        "--strict",
+        action="store_true",
+        help="also fail on warnings (common habits of web frameworks)",
     )
     parser.add_argument(
         "--reports",
         type=Path,
         default=Path("reports"),
         metavar="FOLDER",
-        help="where reports go (default: %(default)s)",
+        help="folder for the reports (default: %(default)s)",
     )
     parser.add_argument(
-        "--replay", type=Path, metavar="FILE", help="show one finding of a report again"
+        "--replay", type=Path, metavar="FILE", help="reproduce one finding of a report"
     )
     parser.add_argument("--version", action="version", version=_version())
     return parser

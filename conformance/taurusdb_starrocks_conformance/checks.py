@@ -1,20 +1,20 @@
-"""The checks: what each demands, and how much it matters."""
+"""The checks: their requirement and their importance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# In the order in which findings are told.
+# In the order in which findings are reported.
 AREAS = ("security", "state", "requests", "responses")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One demand on a server.
+    """One requirement for a server.
 
     Attributes:
-        area: Where it belongs, see `AREAS`.
-        demand: What must be so.
+        area: The area, see `AREAS`.
+        demand: The requirement.
     """
 
     area: str
@@ -22,7 +22,7 @@ class Check:
 
 
 CHECKS = {
-    # Security: something is done or told for somebody who must not have it.
+    # Security: the server does or shows something that the caller must not get.
     "ignored_auth": Check(
         "security", "Nothing is done for a caller who has not proved who they are."
     ),
@@ -40,7 +40,7 @@ CHECKS = {
         "security", "One caller does not see the objects of another."
     ),
     "path_is_exact": Check("security", "No 2xx answers a path that the contract does not have."),
-    # State: a task is not in the stage that callers believe it is in.
+    # State: a task is not in the stage that callers expect.
     "refusal_changes_nothing": Check("state", "What was refused has changed nothing."),
     "other_tasks_untouched": Check("state", "No other task is paused or resumed."),
     "change_takes_effect": Check("state", "The list shows in the end what was accepted."),
@@ -54,7 +54,7 @@ CHECKS = {
     "job_has_id": Check("state", "Every accepted change has a job ID."),
     "use_after_free": Check("state", "What was deleted is gone."),
     "ensure_resource_availability": Check("state", "What was created is there."),
-    # Requests: what is accepted and what is refused.
+    # Requests: which requests are accepted and which are refused.
     "answers": Check("requests", "Every request is answered."),
     "not_a_server_error": Check("requests", "No response is a 5xx."),
     "invalid_accepted": Check(
@@ -71,7 +71,7 @@ CHECKS = {
     ),
     "at_once": Check("requests", "Requests at the same time are answered like one by one."),
     "response_time": Check("requests", "Every response comes in time."),
-    # Responses: their form.
+    # Responses: the format of responses.
     "status_code_conformance": Check("responses", "Every status is documented."),
     "content_type_conformance": Check(
         "responses", "Every response has the documented content type."
@@ -82,9 +82,9 @@ CHECKS = {
     "request_id": Check("responses", "Every response has an `X-Request-Id` of its own."),
     "allow_header_conformance": Check("responses", "A 405 has an `Allow` with the right methods."),
 }
-# Checks that compare an exchange with another: what is wrong with the one alone says it better.
+# Checks that compare two exchanges. A failure of one exchange alone is a better finding.
 COMPARING = frozenset({"same_every_time", "connection_is_reusable", "at_once"})
-# A check that has failed says all about an exchange that these would say again.
+# If a check has failed for an exchange, these other checks would only repeat it.
 SAID_BY: dict[str, frozenset[str]] = {
     check: frozenset(others)
     for others, checks in (

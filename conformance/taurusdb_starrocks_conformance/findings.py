@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a target, by cause; one slip is one finding."""
+"""Findings: the problems of a target, grouped by cause. One mistake is one finding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ELSEWHERE = "other paths and methods"
 
 
 class Level(StrEnum):
-    """How bad a finding is: a fault breaks the contract, a warning is what frameworks do."""
+    """The level of a finding: a fault breaks the contract, a warning is a habit of frameworks."""
 
     FAULT = "fault"
     WARNING = "warning"
@@ -24,13 +24,13 @@ class Level(StrEnum):
 
 @dataclass
 class Example:
-    """One way to see a finding.
+    """One example of a finding.
 
     Attributes:
         where: The operation.
         message: What is wrong.
-        step: The step of the run that has found it.
-        alone: Whether the one request shows it.
+        step: The step of the run that found it.
+        alone: Whether a single request shows it.
     """
 
     where: str
@@ -42,7 +42,7 @@ class Example:
 
 @dataclass
 class Finding:
-    """Something wrong with a target, with every distinct example of it."""
+    """A problem of a target, with all distinct examples."""
 
     level: Level
     check: str
@@ -52,7 +52,7 @@ class Finding:
 
     @property
     def operations(self) -> list[str]:
-        """Where it shows."""
+        """The operations where it occurs."""
         return sorted({example.where for example in self.examples})
 
     @property
@@ -62,17 +62,17 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """What the first example says."""
+        """The message of the first example."""
         return self.examples[0].message
 
 
 class Findings:
-    """Collects what is wrong.
+    """Collects findings.
 
     Args:
         target: The target.
-        step: Tells which step of the run is under way.
-        noted: Called at every new finding.
+        step: Returns the current step of the run.
+        noted: Called for each new finding.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Findings:
         self._seen: set[tuple[object, ...]] = set()
 
     def add(self, misfit: Misfit, exchange: Exchange | None, *, alone: bool = True) -> None:
-        """Note a misfit, unless it says again what the exchange has failed already."""
+        """Add a misfit, unless it repeats a failed check of the exchange."""
         check = misfit.check
         if exchange is not None:
             if exchange.failed and (
@@ -111,7 +111,7 @@ class Findings:
             self._noted(finding)
 
     def report(self, check: str, message: str, exchange: Exchange | None) -> None:
-        """Note a fault that takes more than one request to be seen."""
+        """Add a fault that takes more than one request to show."""
         self.add(Misfit(check, message), exchange, alone=False)
 
     def _place(self, exchange: Exchange | None) -> tuple[str, object]:

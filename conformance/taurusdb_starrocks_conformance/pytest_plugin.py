@@ -1,11 +1,11 @@
-"""The suite from pytest: a hook says what to test, and each check is a test.
+"""The suite in pytest: a hook returns what to test, and each check is a test.
 
 In a `conftest.py`:
 
     def pytest_starrocks_conformance():
         return Suite(app, token=…, project_id=…, instance_id=…, task_name=…)
 
-Nothing of the suite is imported unless somebody implements the hook.
+The suite is imported only if the hook is implemented.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ class Hooks:
     """The hook that a `conftest.py` implements."""
 
     def pytest_starrocks_conformance(self) -> Suite:
-        """The suite to run, with the app or the URL to test."""
+        """Return the suite to run, with the app or the URL to test."""
         raise NotImplementedError
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Make the hook known."""
+    """Register the hook."""
     pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One option."""
+    """Add the option."""
     group = parser.getgroup("starrocks conformance")
     group.addoption(
         "--conformance-strict",
         action="store_true",
-        help="fail on what frameworks do by themselves, too",
+        help="also fail on warnings (common habits of web frameworks)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A marker, so that the suite can be selected and left out."""
+    """Register the marker, which selects or deselects the suite."""
     config.addinivalue_line("markers", "conformance: a check of the StarRocks conformance suite.")
     config.stash[OUTCOMES] = []
 
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the checks, unless only certain files or tests are wanted."""
+    """Add the checks, unless single files or tests are selected."""
     if all("::" in argument or argument.endswith(".py") for argument in config.args):
         return
     for number, suite in enumerate(config.hook.pytest_starrocks_conformance()):
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(
 
 
 class Checks(pytest.Collector):
-    """The checks of one suite, which is run once, when the first of them is."""
+    """The checks of one suite. The suite runs once, with the first check."""
 
     def __init__(self, *, suite: Suite, **settings: Any) -> None:
         super().__init__(**settings)
@@ -83,11 +83,11 @@ class Checks(pytest.Collector):
 
     @property
     def strict(self) -> bool:
-        """Whether warnings fail."""
+        """Whether warnings are failures."""
         return self.suite.strict or bool(self.config.getoption("--conformance-strict"))
 
     def outcome(self) -> Outcome:
-        """What the run has found; an error is raised for each check anew."""
+        """The outcome of the run. If the run fails, each check raises the error."""
         if self._error is not None:
             raise self._error
         if self._outcome is None:
@@ -101,7 +101,7 @@ class Checks(pytest.Collector):
 
 
 class Check(pytest.Item):
-    """One check: failed if anything that it demands is not so."""
+    """One check. It fails if any of its findings is a failure."""
 
     parent: Checks
 
@@ -119,12 +119,12 @@ class Check(pytest.Item):
             pytest.fail(shown(outcome, failing), pytrace=False)
 
     def reportinfo(self) -> tuple[Any, None, str]:
-        """Where it is in reports."""
+        """The name in reports."""
         return self.path, None, f"{self.parent.name}: {self.name}"
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say what came of each run, and list its warnings."""
+    """Print the result of each run and its warnings."""
     for outcome in config.stash[OUTCOMES]:
         strict = bool(config.getoption("--conformance-strict"))
         terminalreporter.write_line(f"{outcome.verdict(strict=strict)}, seed {outcome.seed}")

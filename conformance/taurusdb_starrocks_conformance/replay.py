@@ -1,4 +1,4 @@
-"""Show a finding of an earlier run again, from the file that the report names."""
+"""Reproduce a finding of an earlier run, from a file of the report."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .target import CannotRunError, Target
 
 
 def replay(file: Path, target: Target, say: Callable[[str], None]) -> int:
-    """Send again what has shown a finding; the exit status.
+    """Repeat the requests of a finding; return the exit status.
 
     Args:
         file: A `replay-….json` of a report.
-        target: The server, which may be another one than then.
-        say: Takes lines of output.
+        target: The server. It can be another one.
+        say: Prints a line.
 
     Returns:
-        1 if the finding shows again, 0 if it does not.
+        1 if the finding occurs again, 0 if it does not.
 
     Raises:
-        CannotRunError: The file cannot be read, or nothing can be said about the target.
+        CannotRunError: The file cannot be read, or the target could not be tested.
     """
     try:
         recipe = json.loads(file.read_text(encoding="utf-8"))
@@ -49,7 +49,7 @@ def replay(file: Path, target: Target, say: Callable[[str], None]) -> int:
 
 
 def _request(run: Run, recipe: Any, target: Target, say: Callable[[str], None]) -> bool:
-    """Send one request, with the task in the stage that it needs."""
+    """Bring the task into the required stage, and send one request."""
     secrets = Secrets(target.token)
     told = recipe["request"]
     request = Request(

@@ -1,4 +1,4 @@
-"""A run against one target: everything that is sent, in its order."""
+"""A run against one target: all tests, in order."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .target import CannotRunError, Target
 from .task import CHANGES, SAFE, Change
 from .wire import StoppedError, Wire
 
-# Once there is a fault, so many seconds are spent on finding others.
+# After the first fault, the run spends this many seconds on finding others.
 GRACE = 45.0
 EXAMPLES = 50
 PROVOKED = (403, 429, 500)
 
 
 def drawn_seed() -> int:
-    """A seed that nobody has chosen."""
+    """A random seed."""
     return random.SystemRandom().randrange(2**32)
 
 
 @dataclass
 class Outcome:
-    """What a run has found.
+    """The outcome of a run.
 
     Attributes:
         findings: Faults and warnings, security first.
@@ -51,25 +51,25 @@ class Outcome:
 
     @property
     def cases(self) -> int:
-        """How many requests were cases, and not there to prepare or look after one."""
+        """Number of requests that are test cases, without preparation and follow-up requests."""
         return sum(exchange.case for exchange in self.exchanges)
 
     @property
     def faults(self) -> list[Finding]:
-        """What breaks the contract."""
+        """The findings that break the contract."""
         return [finding for finding in self.findings if finding.level is Level.FAULT]
 
     @property
     def warnings(self) -> list[Finding]:
-        """What frameworks do by themselves."""
+        """The findings that are common habits of web frameworks."""
         return [finding for finding in self.findings if finding.level is Level.WARNING]
 
     def failed(self, *, strict: bool = False) -> bool:
-        """Whether the target has failed: by a fault, or by anything if strict."""
+        """Whether the target failed: because of a fault, or of any finding if strict."""
         return bool(self.findings if strict else self.faults)
 
     def verdict(self, *, strict: bool = False) -> str:
-        """What came of it, in one line."""
+        """The result in one line."""
         faults, warnings = len(self.faults), len(self.warnings)
         told = f"{faults or 'no'} fault{'s' if faults != 1 else ''}"
         if warnings:
@@ -83,12 +83,12 @@ class Run:
 
     Args:
         target: The server.
-        seed: What everything drawn depends on.
+        seed: Seed of all random values.
         first_only: Whether to stop at the first fault.
-        examples: How many examples schemathesis draws for each operation and phase.
-        provoke: Makes the target fail with a status, for as long as the context lasts: it covers
-            the documented responses that a healthy target never gives.
-        say: Takes lines of progress.
+        examples: Number of examples that schemathesis generates for each operation and phase.
+        provoke: Returns a context in which the target fails with a given status. This covers the
+            documented responses that a healthy target never sends.
+        say: Prints a line of progress.
     """
 
     def __init__(
@@ -124,10 +124,10 @@ class Run:
         self._overtime = Overtime(self.wire, self.changes, report)
 
     def go(self, only: str | None = None) -> Outcome:
-        """Do it all, or one step of it.
+        """Run all steps, or one of them.
 
         Raises:
-            CannotRunError: Nothing can be said about the target.
+            CannotRunError: The target could not be tested.
         """
         began = time.monotonic()
         try:
@@ -151,10 +151,10 @@ class Run:
         return self.outcome
 
     def once(self, request: Request, expect: Expectation | None) -> Exchange:
-        """Send one request, with the task in the stage that it needs.
+        """Bring the task into the required stage, and send one request.
 
         Raises:
-            CannotRunError: Nothing can be said about the target.
+            CannotRunError: The target could not be tested.
         """
         try:
             self._look_around()
@@ -185,7 +185,7 @@ class Run:
         self._say(note)
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """All steps by their names, each of which can be done alone."""
+        """All steps by name. Each can be run alone."""
         yield "pause and resume", self.changes.cycle
         if self.wire.list_is_offered:
             yield "pages", self._reader.pages
@@ -200,7 +200,7 @@ class Run:
         else:
             yield (
                 "requests at once",
-                lambda: self._note("Requests at the same time were left out: a rate is set."),
+                lambda: self._note("Concurrent requests were not tested, because a rate is set."),
             )
         passes: tuple[Pass, Pass] = ("pinned", "not pinned")
         for which in passes:
@@ -210,7 +210,7 @@ class Run:
             yield "told to fail", self._told_to_fail
 
     def _group(self, group: Group) -> None:
-        """Send a group: first what must be refused, and see that it has changed nothing."""
+        """Send a group: first the requests to refuse, and check that they changed nothing."""
         wire, verb = self.wire, group.verb
         change: Change | None = next((change for change in CHANGES if change == verb), None)
         refused = [probe for probe in group.probes if not _may_change(probe)]
@@ -251,7 +251,7 @@ class Run:
         self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
 
     def _affordable(self) -> int:
-        """Fewer examples for a slow target, so that a run ends."""
+        """The number of examples, reduced for a slow target."""
         usual = statistics.median(exchange.seconds for exchange in self.wire.exchanges)
         usual += 4 * self.wire.task.needs
         if self.outcome.target.rate is not None:
@@ -284,5 +284,5 @@ class Run:
 
 
 def _may_change(probe: Probe) -> bool:
-    """Whether a request may do anything: it may be accepted, and its method is not a safe one."""
+    """Whether a request can have an effect: it can be accepted, and its method is not safe."""
     return 200 in probe.expect.allowed and probe.request.method not in SAFE

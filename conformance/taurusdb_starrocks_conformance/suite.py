@@ -1,4 +1,4 @@
-"""The suite as an object: what pytest and other programs run."""
+"""The suite as an object, for pytest and other programs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from .target import Target
 
 
 class Suite:
-    """The whole suite for one server.
+    """The conformance suite for one server.
 
     Args:
         app: An ASGI or WSGI app, which is served from this process, or the URL of a server.
-        token: What goes in `X-Auth-Token`.
-        project_id: The project that the token is for.
+        token: Value of `X-Auth-Token`.
+        project_id: The project of the token.
         instance_id: A StarRocks instance of the project.
-        task_name: The task of the instance that is paused and resumed, again and again.
-        setup: Called before the run; a context manager that is left after it. Put your state here.
+        task_name: A task of the instance. It is paused and resumed many times.
+        setup: Returns a context manager that surrounds the run. Create your test data in it.
         strict: Whether warnings fail the run.
-        seed: What everything drawn depends on; drawn itself if not given.
-        examples: How many examples are drawn for each operation; fewer are quicker.
-        reports: A folder for reports; none are written if not given.
-        settings: Further attributes of `Target`.
+        seed: Seed of all random values; random by default.
+        examples: Number of random examples for each operation. Fewer are faster.
+        reports: Folder for reports; by default none are written.
+        settings: More attributes of `Target`.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Suite:
         return f"Suite({self._app!r})"
 
     def run(self) -> Outcome:
-        """Serve the app, run everything, and say what was found.
+        """Serve the app, run all tests, and return the outcome.
 
         Raises:
-            CannotRunError: Nothing can be said about the server.
+            CannotRunError: The server could not be tested.
             RuntimeError: The app does not start.
         """
         seed = drawn_seed() if self._seed is None else self._seed

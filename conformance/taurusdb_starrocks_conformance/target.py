@@ -1,4 +1,4 @@
-"""What is tested, and how carefully: read from the environment before anything is sent."""
+"""The server to test and its limits, read from the environment before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ PREFIX = "TAURUSDB_FUZZ_"
 
 
 class CannotRunError(Exception):
-    """Nothing can be said about the target; the text says why."""
+    """The target could not be tested. The message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A server, the token to use, and the one task that may be paused and resumed.
+    """A server, a token, and the only task that the suite pauses and resumes.
 
     Attributes:
-        url: Where the server is.
-        token: What goes in `X-Auth-Token`.
-        task_name: The task that is paused and resumed, again and again.
-        other_instance_id: An instance whose tasks must stay as they are. Only its list is read.
+        url: URL of the server.
+        token: Value of `X-Auth-Token`.
+        task_name: The task that is paused and resumed many times.
+        other_instance_id: An instance whose tasks must not change. Only its list is read.
         source_instance_id: The TaurusDB instance that the instance replicates from. Without it,
             the call that lists its instances is not tested.
-        rate: Requests a second at the most; None for no bound.
-        slowest: Seconds after which a response counts as slow.
-        settle: Seconds in which a pause or a resume must have taken effect.
-        hold: Seconds for which a pause and a resume are watched, to see that they last.
-        all_operations: Whether a target that lacks an operation is at fault. The list came to the
-            contract with version 1.1, configuration and instances with 1.2: a server of an earlier
-            version follows its contract without them.
+        rate: Maximum number of requests per second; None for no limit.
+        slowest: Seconds after which a response is slow.
+        settle: Seconds within which a pause or a resume must take effect.
+        hold: Seconds for which a pause and a resume are watched, to check that they last.
+        all_operations: Whether a missing operation is a fault. Version 1.1 of the contract added
+            the list, and 1.2 the configuration and the instances. A server with an older version
+            need not have them.
     """
 
     url: str
@@ -55,27 +55,27 @@ class Target:
         return f"Target({self.url!r})"
 
     def instance(self, operation: Operation) -> str:
-        """The instance that an operation is about."""
+        """The instance of an operation."""
         return (self.source_instance_id or "") if operation.of_source else self.instance_id
 
     @property
     def base(self) -> str:
-        """The path that all paths of the contract follow."""
+        """The path prefix of all paths of the contract."""
         return urlsplit(self.url).path.rstrip("/")
 
 
 def read_target(url: str, environment: Mapping[str, str]) -> Target:
-    """The target at a URL.
+    """The target with a URL and settings from the environment.
 
     Raises:
-        CannotRunError: A setting is missing or cannot be used, or nobody has confirmed that a
-            service which is not on this machine may be tested.
+        CannotRunError: A setting is missing or invalid, or the server is on another machine and
+            the test is not confirmed.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise CannotRunError(f"TARGET is no http:// or https:// address: {url!r}")
+        raise CannotRunError(f"TARGET is not an http:// or https:// URL: {url!r}")
     if parts.username is not None:
-        raise CannotRunError("TARGET must not hold credentials")
+        raise CannotRunError("TARGET must not contain credentials")
     values: dict[str, Any] = {
         name: environment.get(PREFIX + name.upper(), "")
         for name in ("token", "project_id", "instance_id", "task_name")
@@ -84,15 +84,15 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
         verb = "is" if len(missing) == 1 else "are"
         raise CannotRunError(f"{', '.join(missing)} {verb} not set")
     if not values["token"].isascii() or not values["token"].isprintable():
-        raise CannotRunError(f"{PREFIX}TOKEN cannot stand in a header")
+        raise CannotRunError(f"{PREFIX}TOKEN is not a valid header value")
     for name, rule in (*IDENTIFIERS.items(), ("task_name", TASK_NAME)):
         if not rule.fullmatch(values[name]):
-            raise CannotRunError(f"{PREFIX}{name.upper()} does not fit the contract")
+            raise CannotRunError(f"{PREFIX}{name.upper()} does not match the contract")
     local = is_loopback(parts.hostname)
     if not local and environment.get("CONFIRM") != "yes":
         raise CannotRunError(
             f"{parts.hostname} is not this machine: the suite pauses and resumes task "
-            f"{values['task_name']} there; say CONFIRM=yes if that is what you want"
+            f"{values['task_name']} there. Set CONFIRM=yes if you want that"
         )
     rate = environment.get("RATE") or (None if local else "2/s")
     return Target(
@@ -100,8 +100,8 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
         other_instance_id=environment.get(PREFIX + "OTHER_INSTANCE_ID") or None,
         source_instance_id=environment.get(PREFIX + "SOURCE_INSTANCE_ID") or None,
         rate=None if rate is None else _rate(rate),
-        # A service across a network is given more time, and a real one up to half an hour to
-        # pause a task: that is how long the vendor's own Terraform provider waits.
+        # A server in the network gets more time, and up to half an hour to pause a task, like in
+        # the vendor's Terraform provider.
         slowest=_seconds(environment, "MAX_RESPONSE_SECONDS", 2.0 if local else 5.0),
         settle=_seconds(environment, "SETTLE_SECONDS", 30.0 if local else 1800.0),
         hold=_seconds(environment, "HOLD_SECONDS", 1.5 if local else 60.0),
@@ -110,7 +110,7 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name: nothing is looked up."""
+    """Whether a host name means this machine, without a lookup."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -123,7 +123,7 @@ def _rate(text: str) -> float:
     """Requests a second."""
     match = re.fullmatch(r"([1-9][0-9]{0,5})/([smh])", text, re.ASCII)
     if match is None:
-        raise CannotRunError(f"RATE is {text!r}; it is written like 2/s, 30/m or 100/h")
+        raise CannotRunError(f"RATE is {text!r}, but must be like 2/s, 30/m or 100/h")
     return int(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
@@ -133,5 +133,5 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
     except ValueError:
         seconds = -1
     if not 0 <= seconds < 86_400:
-        raise CannotRunError(f"{name} is no number of seconds")
+        raise CannotRunError(f"{name} is not a number of seconds")
     return seconds

@@ -1,4 +1,4 @@
-"""The one way to the target: every request passes here, so every rule about them stands here."""
+"""The only way to the target. All requests pass here, so all rules about them are here."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .exchange import UNKNOWN_TASK, Exchange, Expectation, Reply, Request
 from .target import Target
 from .task import Change, TaskOnTarget, change_of, has_credentials, opposite, refused_change
 
-# An access key is locked after five wrong signatures in a row; a target's real limit is not known.
+# An access key is locked after five wrong signatures in a row. A target's real limit is unknown.
 BAD_CREDENTIALS_IN_A_ROW = 3
 
 Report = Callable[[str, str, Exchange], None]
 
 
 class StoppedError(requests.RequestException):
-    """Nothing more may be sent; the text says why."""
+    """No more requests may be sent. The message says why."""
 
 
 class Wire:
     """Sends requests to one target.
 
     Args:
-        target: What to send to.
-        report: Told of every fault: the check, what is wrong, and the exchange that shows it.
-        judge: Looks at every exchange.
-        sleep: What waits.
+        target: The target.
+        report: Called for each fault with the check, the problem, and the exchange.
+        judge: Checks each exchange.
+        sleep: Waits.
         clock: A monotonic clock.
     """
 
@@ -53,7 +53,7 @@ class Wire:
         self.task = TaskOnTarget()
         self.stopped: str | None = None
         self.deadline: float | None = None
-        # Operations that the target does not have.
+        # Operations that the target lacks.
         self.lacking: set[str] = set()
         self.lock = threading.RLock()
         self.clock = clock
@@ -72,7 +72,7 @@ class Wire:
     # What is sent
 
     def request(self, operation: Operation, **changes: Any) -> Request:
-        """A request that is right in all that is not said; see `request_for`."""
+        """A correct request, except for the given arguments; see `request_for`."""
         return request_for(self.target, operation, **changes)
 
     def send(
@@ -86,19 +86,19 @@ class Wire:
         expect: Expectation | None = None,
         over: Connection | None = None,
     ) -> Exchange:
-        """Send a request and judge what comes back.
+        """Send a request and judge the response.
 
         Args:
             request: The request.
-            source: What it is for.
+            source: Its purpose.
             as_is: Whether the task may be in a stage that does not allow the change.
-            case: Whether it counts as a case.
-            excused: Whether a 5xx is no fault here.
-            expect: What may be answered.
-            over: The connection to use; a new one if none is given.
+            case: Whether it counts as a test case.
+            excused: Whether a 5xx is not a fault here.
+            expect: The allowed responses.
+            over: The connection to use; a new one by default.
 
         Raises:
-            StoppedError: Nothing may be sent any more.
+            StoppedError: No more requests may be sent.
         """
         patient = expect is not None and expect.allowed == {200}
         with self.lock:
@@ -110,7 +110,7 @@ class Wire:
     def at_once(
         self, batch: Sequence[tuple[Request, Expectation | None]], source: str
     ) -> list[Exchange]:
-        """Send requests at the same time, each over a connection of its own."""
+        """Send requests at the same time, each over a separate connection."""
         with self.lock:
             for request, _ in batch:
                 self.before(request, as_is=True)
@@ -127,7 +127,7 @@ class Wire:
                 exchanges = list(pool.map(send, batch))
             for exchange in exchanges:
                 self.after(exchange)
-            # Which of them came last is not known.
+            # Their order is unknown.
             self.task.last, self.task.at = None, self.clock()
             self._bad = max(self._bad, bad)
             return exchanges
@@ -135,7 +135,7 @@ class Wire:
     def patiently(
         self, request: Request, reply: Reply, began: float, again: Callable[[Request], Reply]
     ) -> tuple[Reply, float]:
-        """Send a change again as long as an earlier one may be under way."""
+        """Send a change again while an earlier one may be in progress."""
         since, until = self.task.at, began + self.target.settle
         if not self.task.is_busy(request, reply, self.target):
             return reply, began
@@ -149,7 +149,7 @@ class Wire:
     # Before and after
 
     def before(self, request: Request, *, as_is: bool) -> None:
-        """What must be so before a request is sent: its turn, credentials, the task's stage."""
+        """Prepare a request: wait for its turn, check credentials, set the task's stage."""
         if self.stopped is None and self.deadline is not None and self.clock() > self.deadline:
             self.stopped = "enough was found"
         if self.stopped is not None:
@@ -157,7 +157,7 @@ class Wire:
         good = has_credentials(request, self.target)
         if not good and self._bad >= BAD_CREDENTIALS_IN_A_ROW:
             self._prove_credentials()
-        # Counted before it is sent: several may be sent at the same time.
+        # Count before sending, because several requests may be sent at the same time.
         self._bad += not good
         change = change_of(request, self.target)
         if change is not None and not as_is:
@@ -165,7 +165,7 @@ class Wire:
         self._wait_for_turn()
 
     def after(self, exchange: Exchange) -> Exchange:
-        """Note an exchange and have it judged."""
+        """Record an exchange and judge it."""
         exchange.number = len(self.exchanges) + 1
         self.exchanges.append(exchange)
         good = has_credentials(exchange.request, self.target)
@@ -190,7 +190,7 @@ class Wire:
         except (ConnectionError, http.client.RemoteDisconnected):
             if not used:
                 raise
-            # HTTP lets a server close a connection whenever it likes.
+            # HTTP allows a server to close a connection at any time.
             return connection.exchange(request)
 
     def _attempt(
@@ -201,7 +201,7 @@ class Wire:
         *,
         patient: bool = False,
     ) -> Exchange:
-        """Send a request once, or as long as an earlier change may be under way."""
+        """Send a request, and repeat it while an earlier change may be in progress."""
         began, error, reply = self.clock(), None, None
         try:
             reply = self._exchange(request, over)
@@ -220,17 +220,17 @@ class Wire:
             self._next = max(now, self._next) + 1 / self.target.rate
 
     def _prove_credentials(self) -> None:
-        """Break a row of bad credentials with good ones that change nothing."""
+        """Send valid credentials, so that invalid ones do not lock the access."""
         request = self.request(operations()["pause"], task_name=UNKNOWN_TASK)
         exchange = self.send(request, "good credentials between bad ones", case=False)
         if exchange.status == 401:
-            self.stopped = "the target refuses the credentials it was given"
+            self.stopped = "the target rejects the valid credentials"
             raise StoppedError(self.stopped)
 
     def _judge_time(self, exchange: Exchange) -> None:
-        """A slow response is a fault if it is slow each time, or if it is not the only one.
+        """Report slow responses, if a request is slow each time or if several requests are slow.
 
-        One slow response alone says more about this machine than about the target.
+        A single slow response may be caused by this machine.
         """
         limit = self.target.slowest
         if exchange.seconds <= limit or exchange.reply is None:
@@ -254,10 +254,10 @@ class Wire:
     # The named task
 
     def toward(self, change: Change) -> None:
-        """Bring the task to where this change is possible, whatever the target makes of others.
+        """Bring the task into a stage that allows this change.
 
-        A target may refuse to pause a paused task. So that a right request is always one that
-        must be accepted, the opposite is sent first.
+        A target may refuse to pause a paused task. Therefore the opposite change is sent first, so
+        that a correct request must be accepted.
         """
         if self.task.last != opposite(change):
             self.ask(opposite(change))
@@ -266,7 +266,7 @@ class Wire:
     def ask(
         self, change: Change, source: str = "before a case: {change}", *, case: bool = False
     ) -> Exchange:
-        """Have a change accepted; wait, if the target refuses while an earlier one is under way."""
+        """Repeat a change until it is accepted, while an earlier one may be in progress."""
         task = self.task
         self._let_settle()
         began, pause, known, before = self.clock(), 0.02, task.last, task.at
@@ -278,7 +278,7 @@ class Wire:
                     task.learn(self.clock() - before)
                 return exchange
             if exchange.status == 400 and known in (None, change):
-                # A strict target, and the task is there already.
+                # A strict target, and the task is already in this stage.
                 task.last, task.at = change, self.clock()
                 return exchange
             late = self.clock() - began > self.target.settle
@@ -290,6 +290,6 @@ class Wire:
             pause = min(2 * pause, 5.0)
 
     def _let_settle(self) -> None:
-        """Wait as long as the target was seen to need between two changes."""
+        """Wait as long as the target needs between two changes, as observed."""
         if (left := self.task.at + self.task.needs - self.clock()) > 0:
             self.sleep(left)

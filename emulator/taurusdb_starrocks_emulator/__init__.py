@@ -1,13 +1,13 @@
-"""An emulator of the service behind `openapi.yaml`, to test against.
+"""An emulator of the service described by `openapi.yaml`, for tests.
 
     from taurusdb_starrocks_emulator import Emulator
 
     with Emulator() as emulator:
-        ...  # talk to emulator.url with emulator.token
+        ...  # send requests to emulator.url with emulator.token
         print(emulator.journal())
 
-It follows the contract and, where the contract is silent, what is known of the real service. It
-has not been verified against the real one.
+It follows the contract. Where the contract says nothing, it follows what is known about the real
+service. It has not been verified against the real service.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULT_KINDS", "Call", "Emulator", "Fault", "Faults", "SeedError", "TaskState"]
 
-# Imported on first use: pytest imports the plugin in this package wherever it is installed, also
-# where the extra is not, and there must be neither a failure nor a delay.
+# Imported on first use: pytest imports the plugin wherever this package is installed, even without
+# the extra. This must neither fail nor take long.
 _MODULES = {
     "FAULT_KINDS": "faults",
     "Call": "records",

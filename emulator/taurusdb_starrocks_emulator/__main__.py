@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _interrupt(*_: object) -> None:
-    """End the command; a further signal does not keep it from cleaning up."""
+    """End the command. Another signal does not interrupt the cleanup."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -28,11 +28,11 @@ def _interrupt(*_: object) -> None:
 def main(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
 ) -> int:
-    """Serve until SIGINT or SIGTERM; the exit status: 0, or 2 if it could not begin."""
+    """Serve until SIGINT or SIGTERM. Returns the exit status: 0, or 2 if it could not start."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        # Without the extra there is a command all the same.
+        # The command exists even if the extra is not installed.
         from . import Emulator  # noqa: PLC0415
         from .request_log import log_to_stderr  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -73,7 +73,7 @@ def main(
 
 
 class _Version(argparse.Action):
-    """Show the version, which takes a moment to find."""
+    """Show the version. Looking it up is slow, so it is done on demand."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415 - see above
@@ -86,26 +86,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="taurusdb-starrocks-emulator",
         description="An emulator of the TaurusDB StarRocks replication service. Prints its URL "
-        "once it is ready, then a token if none was given, and serves until it is interrupted.",
+        "when it is ready, then a token if you did not set one, and runs until interrupted.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=0, help="port to listen on (default: one that is free)")
-    add("--db", help="SQLite file to keep everything in; gone on with if it is there")
-    add("--seed", help="YAML file with what it holds at first")
+    add("--port", type=int, default=0, help="port to listen on (default: a free port)")
+    add(
+        "--db", help="SQLite file for the state; an existing file is continued (default: in memory)"
+    )
+    add("--seed", help="YAML file with the initial data")
     add("--token", help=f"token for all projects (default: ${TOKEN}, or a random one)")
     add(
         "--token-lifetime",
         type=float,
         default=86_400.0,
         metavar="SECONDS",
-        help="how long a token lives that was issued for a password (default: %(default)s)",
+        help="lifetime of tokens issued for a password (default: %(default)s)",
     )
     add(
         "--mode",
         choices=["lenient", "strict"],
         default="lenient",
-        help="whether a paused task may be paused again (default: %(default)s)",
+        help="strict refuses to pause a paused task (default: %(default)s)",
     )
     add(
         "--delay",
@@ -117,19 +119,19 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--realistic",
         action="store_true",
-        help="take 2 to 15 seconds for that, as the real service was seen to",
+        help="2 to 15 seconds instead, as observed with the real service",
     )
     add(
         "--contract",
         choices=["1.0", "1.1", "1.2"],
         default="1.2",
-        help="version of the contract; an earlier one lacks operations (default: %(default)s)",
+        help="version of the contract; older versions lack calls (default: %(default)s)",
     )
-    add("--faults", help="YAML file with what goes wrong")
+    add("--faults", help="YAML file with faults to inject")
     add("--ssl-certfile", help="certificate, for HTTPS")
     add("--ssl-keyfile", help="key of the certificate")
     add("--log", action="store_true", help="write a line for each call to standard error")
-    add("--version", action=_Version, nargs=0, help="show the version and end")
+    add("--version", action=_Version, nargs=0, help="show the version and exit")
     return parser
 
 

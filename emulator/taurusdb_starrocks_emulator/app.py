@@ -1,4 +1,4 @@
-"""How the service handles a call: an ASGI application."""
+"""The service as an ASGI application."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _IAM = {"/v3/auth/tokens": {"POST": "login"}, "/v3/projects": {"GET": "projects"
 
 
 class Service:
-    """Handles calls: reads them, lets faults meet them, records them and responds."""
+    """Handles calls: reads them, applies faults, records them, and responds."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Service:
         self._checked = frozenset(operations.handlers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One call: read it, decide within one transaction, and only then respond."""
+        """Handle one call: read it, decide in one transaction, and then respond."""
         begun = time.perf_counter()
         path = scope.get("raw_path", quote(scope["path"]).encode()).decode("latin-1")
         route = self._route(scope["method"], path)
@@ -84,7 +84,7 @@ class Service:
             with self._state.transaction():
                 response = Response(status=0) if unread else self._decide(exchange)
                 call = self._record(exchange, response)
-        except sqlite3.Error as error:  # Another process holds the file, or the disk is full.
+        except sqlite3.Error as error:  # Another process locks the file, or the disk is full.
             _log.error("%s %s: the database cannot be used: %s", exchange.method, path, error)
             await _no_database(error, exchange.request_id).send(send)
             return
@@ -94,13 +94,13 @@ class Service:
             delivery = Delivery(connection, receive, send)
             await behavior.act(met.fault, response, delivery)
             if not behavior.keeps_connection:
-                # Only then does the server know that there is nothing to be sent any more.
+                # This tells the server that nothing more will be sent.
                 await delivery.disconnected()
         else:
             await response.send(send)
 
     def _meet(self, operation: str | None, connection: Connection | None) -> Met:
-        """The faults that meet a call."""
+        """The faults that affect a call."""
         if connection is not None:
             connection.calls += 1
         if operation is None:
@@ -116,17 +116,17 @@ class Service:
         return self._contract.route(method, path)
 
     def _decide(self, exchange: Exchange) -> Response:
-        """The response to a call; what the call changes has changed when this returns."""
+        """The response to a call. Its changes are complete when this returns."""
         operation, headers = exchange.route.operation, {"X-Request-Id": exchange.request_id}
         try:
             response = self._respond(exchange).with_headers(headers)
             if operation is not None and operation in self._checked:
                 self._contract.check_response(operation, response)
-        # The outermost boundary: whatever went wrong is a 500 to the caller.
+        # The outermost boundary: any failure is a 500 for the caller.
         except Exception:  # noqa: BLE001 - see above
             _log.exception("%s %s failed", exchange.method, exchange.path)
             self._state.undo()
-            response = service_error(500, "DBS.108000", "The emulator failed; its log says why.")
+            response = service_error(500, "DBS.108000", "The emulator failed. See its log.")
             response = response.with_headers(headers)
         if (fault := exchange.met.fault) is not None:
             if isinstance(fault.behavior, OnResponse):
@@ -136,7 +136,7 @@ class Service:
         return response
 
     def _respond(self, exchange: Exchange) -> Response:
-        """The right response, fault or not."""
+        """The correct response, without faults."""
         try:
             return self._handlers[exchange.route.operation](exchange)
         except Refused as refused:
@@ -164,12 +164,12 @@ class Service:
 
 
 class _DisconnectedError(Exception):
-    """The caller left before the call was whole."""
+    """The caller disconnected before the request was complete."""
 
 
 def asgi(service: Service) -> ASGIApp:
-    """The application: the service responds whatever the path."""
-    rest = Router(redirect_slashes=False)  # What a server tells an application besides calls.
+    """The application. It responds to all paths."""
+    rest = Router(redirect_slashes=False)  # Events of the server that are not calls.
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (service if scope["type"] == "http" else rest)(scope, receive, send)
@@ -178,7 +178,7 @@ def asgi(service: Service) -> ASGIApp:
 
 
 def _missing(exchange: Exchange) -> Response:
-    """Nothing is there, or not for this method."""
+    """The response for an unknown path or method."""
     if not (allow := exchange.route.allow):
         message = "The API does not exist."
         return gateway_error(404, "APIGW.0101", message, exchange.request_id)
@@ -188,13 +188,13 @@ def _missing(exchange: Exchange) -> Response:
 
 
 def _no_database(error: sqlite3.Error, request_id: str) -> Response:
-    """The response to a call that could not be kept. Nothing has changed."""
+    """The response to a call that could not be stored. Nothing has changed."""
     message = f"The emulator cannot use its database: {error}."
     return service_error(500, "DBS.108000", message).with_headers({"X-Request-Id": request_id})
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes | None:
-    """The body; None as soon as it is too long, and then it is not kept."""
+    """The body, or None if it is too long."""
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length) > BODY_LIMIT:
         return None

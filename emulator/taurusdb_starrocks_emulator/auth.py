@@ -35,12 +35,12 @@ _DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 class UnauthenticatedError(Exception):
-    """The caller is not authenticated; the text says why."""
+    """The caller is not authenticated. The message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """A caller, their projects, and those that these credentials are for."""
+    """A caller, their projects, and the projects that the credentials are for."""
 
     name: str
     projects: Container[str]
@@ -59,8 +59,8 @@ class SignedRequest:
 
 
 def canonical_request(request: SignedRequest, signed_headers: Iterable[str]) -> str:
-    """The canonical form of a request, which is what is signed."""
-    # Decoded as a whole, as the vendor's own signer does.
+    """The canonical form of a request, which the signature covers."""
+    # The whole path is decoded, like in the vendor's signer.
     path = quote(unquote(request.path), safe="/-_.~")
     pairs = [
         (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
@@ -88,7 +88,7 @@ def sign(canonical: str, *, date: str, secret_key: str) -> str:
 
 
 class _Everything(Container[str]):
-    """All projects that there are."""
+    """All existing projects."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -109,10 +109,10 @@ class Authenticator:
         self._clock = clock
 
     def caller(self, request: SignedRequest) -> Caller:
-        """The caller who sent this. A token, when there is one, decides alone.
+        """The caller of a request. If there is a token, the signature is ignored.
 
         Raises:
-            UnauthenticatedError: There is neither a valid token nor a valid signature.
+            UnauthenticatedError: There is no valid token and no valid signature.
         """
         tokens = request.headers.getlist("x-auth-token")
         if tokens:
@@ -126,7 +126,7 @@ class Authenticator:
         return self._by_signature(request, *parsed.groups())
 
     def issue(self, user_id: int, project_id: str | None) -> tuple[str, float, float]:
-        """A new token, when it was issued, and when it ends. Older ones live on."""
+        """A new token with its issue time and expiry time. Older tokens stay valid."""
         token = secrets.token_urlsafe(48)
         now = self._clock()
         self._state.add_token(token, user_id, project_id, now + self._lifetime)
@@ -179,7 +179,7 @@ class Authenticator:
         raise UnauthenticatedError(reason)
 
     def _flaw(self, request: SignedRequest, names: list[str]) -> str | None:
-        """Why no signature of these headers could be valid."""
+        """Why these headers cannot have a valid signature, or None."""
         if names != sorted({name.lower() for name in names}) or "x-sdk-date" not in names:
             return "SignedHeaders cannot be used"
         if any(name not in request.headers for name in names):

@@ -1,4 +1,4 @@
-"""The connection that calls come in on, as far as faults use it."""
+"""The connection of a call, as needed for faults."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Connection", "Delivery", "OnePacket"]
 
 
 class OnePacket(asyncio.Transport):
-    """A transport that sends in one piece what is written in one turn of the event loop.
+    """A transport that combines all writes of one iteration of the event loop.
 
-    The server writes head and body apart; in one packet they cost half as much.
+    The server writes head and body separately. Sending them in one packet costs half as much.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -30,18 +30,18 @@ class OnePacket(asyncio.Transport):
         self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
 
     def write(self, data: Any) -> None:
-        """Send this, with what else is written in this turn."""
+        """Send data together with other writes of this iteration."""
         if not self._written:
             self._call_soon(self._flush)
         self._written.append(data)
 
     def close(self) -> None:
-        """Close the connection, once everything is sent."""
+        """Close the connection after everything is sent."""
         self._flush()
         self._transport.close()
 
     def abort(self) -> None:
-        """Close the connection at once; what was written in this turn is lost."""
+        """Close the connection immediately. The writes of this iteration are lost."""
         self._transport.abort()
 
     def _flush(self) -> None:
@@ -52,19 +52,19 @@ class OnePacket(asyncio.Transport):
 
 @dataclass
 class Connection:
-    """One connection, and how many calls came on it so far."""
+    """One connection, and the number of calls on it so far."""
 
     transport: asyncio.Transport
     calls: int = 0
 
     def reset(self) -> None:
-        """End it with a reset, whatever is still to be sent."""
-        # Linger for no time at all: what turns a close into a reset.
+        """Reset the connection, even if there is unsent data."""
+        # A linger time of zero turns the close into a reset.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
     def write_below(self, data: bytes) -> None:
-        """Write past TLS. It must be little, so that it fits into the system's buffer."""
+        """Write directly to the socket, without TLS. The data must fit into the socket buffer."""
         with self._socket.dup() as below:
             below.send(data)
 
@@ -76,13 +76,13 @@ class Connection:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a response is delivered by: a connection, and the server on it."""
+    """The connection of a response, and its server."""
 
     connection: Connection
     receive: Receive
     send: Send
 
     async def disconnected(self) -> None:
-        """Return once the caller has hung up, or been hung up on."""
+        """Return when the connection has been closed by either side."""
         while (await self.receive())["type"] != "http.disconnect":
             pass

@@ -1,6 +1,6 @@
-"""Whether a call and its response fit `openapi.yaml`, which alone says what fits.
+"""Validates calls and responses against `openapi.yaml`.
 
-Every schema is compiled once, by jsonschema-rs; nothing of what was sent is remembered.
+Each schema is compiled once with jsonschema-rs. Nothing from a request is stored.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .yaml_loader import parse_yaml
 
 __all__ = ["CONTRACTS", "OPERATIONS", "Contract", "Misfit", "Route", "read_contract"]
 
-# Versions of the contract; a service of an earlier one lacks what came later.
+# Versions of the contract. A service with an older version lacks newer calls.
 CONTRACTS = ("1.0", "1.1", "1.2")
 
-# What the operations are called in the journal and in faults.
+# Names of the operations in the journal and in faults.
 OPERATIONS = {
     "pauseStarRocksDataReplication": "pause",
     "resumeStarRocksDataReplication": "resume",
@@ -37,12 +37,12 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 class Misfit(Exception):  # noqa: N818 - the program's own fault, and not a caller's
-    """A response of the emulator does not fit the contract."""
+    """A response of the emulator does not match the contract."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """What a path leads to: an operation, or at least methods that it would take."""
+    """The operation of a path, or at least the methods that the path allows."""
 
     operation: str | None = None
     allow: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class _Parameter:
         self._schema = Draft202012Validator(described["schema"])
 
     def check(self, values: list[str]) -> None:
-        """Nothing, if it may be sent so often, with these values."""
+        """Validate the number of values and each value."""
         if not values and not self._required:
             return
         if len(values) != 1:
@@ -73,7 +73,7 @@ class _Parameter:
 
 
 class _Operation:
-    """What the contract says of an operation."""
+    """The rules of the contract for an operation."""
 
     def __init__(self, described: Any, parameters: list[Any]) -> None:
         self.query = [_Parameter(each) for each in parameters if each["in"] == "query"]
@@ -86,7 +86,7 @@ class _Operation:
 
 
 class Contract:
-    """`openapi.yaml`, or what an earlier version had of it, read once. Use `read_contract()`."""
+    """`openapi.yaml`, or the part in an older version. Create it with `read_contract()`."""
 
     def __init__(self, version: str) -> None:
         text = resources.files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
@@ -110,7 +110,7 @@ class Contract:
                 self._paths[tuple(path.split("/"))] = verbs
 
     def route(self, method: str, raw_path: str) -> Route:
-        """Where a path leads. It is split as it was sent, so an encoded slash splits nothing."""
+        """The route of a path. The path is split as sent, so an encoded slash does not split it."""
         sent = raw_path.split("/")
         for template, verbs in self._paths.items():
             if len(template) != len(sent):
@@ -126,22 +126,22 @@ class Contract:
         return Route()
 
     def is_well_formed(self, name: str, value: str) -> bool:
-        """Whether a path parameter is written as the contract says."""
+        """Whether a path parameter matches the contract."""
         return self._rules[name].fullmatch(value) is not None
 
     def check(
         self, route: Route, *, query: str, headers: Headers, document: Callable[[], Any]
     ) -> None:
-        """Nothing, if the call fits.
+        """Validate a call.
 
         Args:
-            route: Where it leads, which is an operation.
-            query: The query as it was sent.
+            route: Its route, which has an operation.
+            query: The query as sent.
             headers: Its headers.
-            document: Tells what its body holds, or raises Malformed.
+            document: Returns the document in its body, or raises Malformed.
 
         Raises:
-            Malformed: It does not fit.
+            Malformed: The call does not match the contract.
         """
         assert route.operation is not None
         for name, value in route.path.items():
@@ -159,10 +159,10 @@ class Contract:
             _check(operation.body, document(), "the body")
 
     def check_response(self, operation: str, response: Response) -> None:
-        """Nothing, if the response of an operation fits.
+        """Validate the response of an operation.
 
         Raises:
-            Misfit: It does not.
+            Misfit: The response does not match the contract.
         """
         schema = self._operations[operation].responses.get(response.status)
         if schema is None or response.content_type != "application/json":
@@ -175,7 +175,7 @@ class Contract:
 
 @cache
 def read_contract(version: str = CONTRACTS[-1]) -> Contract:
-    """The contract. Reading it takes a moment, so all emulators of a process share it."""
+    """The contract. Reading it is slow, so all emulators of a process share it."""
     return Contract(version)
 
 
@@ -187,13 +187,13 @@ def _check(schema: Draft202012Validator, value: Any, name: str) -> None:
 
 
 def _of_json(described: Any) -> Draft202012Validator:
-    """The schema of the one content type that the service has."""
+    """The schema of the only content type of the service."""
     assert set(described["content"]) == {"application/json"}
     return Draft202012Validator(described["content"]["application/json"]["schema"])
 
 
 def _inlined(node: Any, root: Any) -> Any:
-    """The document with every reference replaced by what it refers to."""
+    """Resolve all references in a document."""
     if isinstance(node, dict):
         if "$ref" in node:
             target = root

@@ -1,7 +1,7 @@
-"""The SQLite database: found to be ours, its transactions, and going back to its beginning.
+"""The SQLite database: recognizing the emulator's files, transactions, and resetting.
 
-With SQLite's write-ahead log and `synchronous=NORMAL` a finished transaction survives the death of
-the process (`kill -9`), though not that of the machine. Several processes may share a file.
+With SQLite's write-ahead log and `synchronous=NORMAL`, a finished transaction survives `kill -9` of
+the process, but not a crash of the machine. Several processes can share a file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 __all__ = ["Database"]
 
-# What tells our files from those of other programs, and from those of another layout.
+# These distinguish the emulator's files from files of other programs and other versions.
 _APPLICATION_ID = 0x54535245
 _VERSION = 4
 _TABLES = """
@@ -48,20 +48,20 @@ CREATE TABLE journal (
     path TEXT NOT NULL, query TEXT NOT NULL, operation TEXT, instance_id TEXT, task_name TEXT,
     status INTEGER, request_id TEXT NOT NULL, caller TEXT, fault TEXT, job_id TEXT);
 """
-# How long another process may hold the file, in seconds.
+# Maximum time to wait for another process that locks the file, in seconds.
 _BUSY = 2.0
 
 
 class Database:
-    """One database. Its methods may be called from any thread.
+    """One database. All threads can call its methods.
 
     Args:
-        path: File; None for one in memory.
-        plant: Fills a database that is new.
+        path: The file; None for a database in memory.
+        plant: Fills a new database.
 
     Raises:
-        ValueError: The file is another program's, or of another version. It was left as it was.
-        sqlite3.Error: It is no database, or cannot be opened.
+        ValueError: The file belongs to another program or version. It was not changed.
+        sqlite3.Error: The file is not a database or cannot be opened.
     """
 
     def __init__(self, path: str | Path | None, plant: Callable[[Database], None]) -> None:
@@ -75,7 +75,7 @@ class Database:
             raise type(error)(f"{path}: {error}") from error
 
     def _open(self, path: str | Path | None) -> None:
-        # Closes it even when nobody does; a connection that is dropped while open warns.
+        # Close it automatically: an open connection that is garbage-collected causes a warning.
         self.close = weakref.finalize(self, self._connection.close)
         try:
             # The first of several processes creates the tables, and the others find them.
@@ -91,7 +91,7 @@ class Database:
         _log_ahead(self._connection)
 
     def _is_new(self, path: str | Path | None) -> bool:
-        """Whether there is nothing in it yet."""
+        """Whether the database is still empty."""
         found = (
             self.one("PRAGMA application_id")[0],
             self.one("PRAGMA user_version")[0],
@@ -100,7 +100,7 @@ class Database:
         if found == (0, 0, 0):
             return True
         if found[0] != _APPLICATION_ID:
-            raise ValueError(f"{path}: a database of another program; it was left as it was")
+            raise ValueError(f"{path}: a database of another program; it was not changed")
         if found[1] != _VERSION:
             raise ValueError(f"{path}: a database of another version of the emulator ({found[1]})")
         return False
@@ -114,7 +114,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All changes made inside are kept together, or none."""
+        """A transaction: either all changes in the block are stored, or none."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -126,21 +126,21 @@ class Database:
                 raise
 
     def undo(self) -> None:
-        """Inside a transaction: take back all changes since it began."""
+        """Inside a transaction: roll back all changes since it started."""
         self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN IMMEDIATE")
 
     def reset(self) -> None:
-        """Hold what a new database holds, and nothing else."""
+        """Reset to the content of a new database."""
         with self._lock:
-            if self._pristine is None:  # The file was there before.
+            if self._pristine is None:  # The file existed before.
                 new = Database(None, self._plant)
                 self._keep(new._connection)
             assert self._pristine is not None
             self._pristine.backup(self._connection)
 
     def _keep(self, planted: sqlite3.Connection) -> None:
-        """Keep a copy of a new database, to go back to: copying takes less than planting."""
+        """Keep a copy of the new database for resets: copying is faster than filling it again."""
         self._pristine = _connect(None)
         weakref.finalize(self, self._pristine.close)
         planted.backup(self._pristine)
@@ -156,12 +156,12 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
     def do(self, statement: str, *values: Any) -> int:
-        """How many rows a statement changed."""
+        """Execute a statement; return the number of changed rows."""
         with self._lock:
             return self._connection.execute(statement, values).rowcount
 
     def do_all(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """The same statement for many rows."""
+        """Execute a statement for many rows."""
         with self._lock:
             self._connection.executemany(statement, rows)
 
@@ -179,7 +179,7 @@ def _connect(path: str | Path | None) -> sqlite3.Connection:
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Have a write-ahead log. SQLite itself does not wait for another process that does this."""
+    """Enable the write-ahead log. SQLite does not wait if another process does the same."""
     connection.execute("PRAGMA synchronous = NORMAL")
     deadline = time.monotonic() + _BUSY
     while True:

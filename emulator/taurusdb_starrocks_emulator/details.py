@@ -1,4 +1,4 @@
-"""What the service tells of instances, and of the configuration of a task."""
+"""Responses about instances and the configuration of a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulator as a Python program sees it."""
+"""The Python interface of the emulator."""
 
 from __future__ import annotations
 
@@ -28,57 +28,58 @@ __all__ = ["Emulator"]
 
 _DECADE = 10 * 365 * 86_400
 # Those tests created, started, paused, resumed and deleted a task in 87 and 107 seconds, with five
-# seconds before each first look and ten between looks: each effect was seen at once or soon.
+# seconds before each first poll and ten between polls: each change took effect quickly.
 _REALISTIC = (2.0, 15.0)
 
 
 def _now() -> float:
-    """The time, looked up each time: a test may freeze it, and let it go on, at any moment."""
+    """The time, looked up at each call, because a test may freeze time and let it continue."""
     return time.time()
 
 
 class Emulator:
-    """A service like the real one, on this machine.
+    """A local server that behaves like the real service.
 
-    Entering it starts a server that is ready at once; leaving it stops the server, whatever
-    hangs. It can be entered again and goes on with what it held. `app` works without a server.
+    `with Emulator() as emulator:` starts a server that is ready immediately. The end of the block
+    stops the server, even if calls hang. You can enter it again; it keeps its state. `app` works
+    without a server.
 
     Args:
-        seed: What it holds at first: a YAML file, or a mapping of the same shape. Without one,
-            the seed of this package.
-        db: SQLite file that keeps what it holds. One that is there already is gone on with, and
-            not seeded again. Without one, everything is gone with the object.
-        token: A token for all projects. Without one, a random one.
+        seed: Initial data: a YAML file, or a mapping with the same structure. The default is the
+            seed of this package.
+        db: SQLite file for the state. An existing file is continued and not seeded again. Without
+            a file, the state is lost with the object.
+        token: A token for all projects. The default is a random one.
         mode: `lenient` accepts a pause of a paused task and a resume of a running one, as new
-            jobs; `strict` refuses them. Which of the two the real service does is not published.
+            jobs; `strict` refuses them. It is not documented which of the two the real service
+            does.
         delay: Seconds until a pause or a resume takes effect.
-        realistic: Takes 2 to 15 seconds for that, as the real service did when the live tests of
-            the vendor's Terraform provider watched it; the same times in every run.
-        token_lifetime: Seconds that a token lives which was issued for a password.
-        faults: What goes wrong: a YAML file, or faults, or mappings like those in the file.
+        realistic: Changes take effect after 2 to 15 seconds, as observed in the live tests of the
+            vendor's Terraform provider. The times are the same in every run.
+        token_lifetime: Lifetime, in seconds, of tokens that are issued for a password.
+        faults: Faults to inject: a YAML file, or faults, or mappings like those in the file.
         host: Address to listen on.
-        port: Port to listen on; 0 for one that is free.
-        contract: Version of the contract that it follows: `1.2`; `1.1`, which has no
-            configuration and no instances; or `1.0`, which has no list either. What it lacks is
-            a 404.
-        clock: What tells the time, in seconds since the epoch; `time.time` by default.
+        port: Port to listen on; 0 for a free port.
+        contract: Version of the contract: `1.2`; `1.1`, which has no configuration and no
+            instances; or `1.0`, which has no list either. Calls that it lacks return 404.
+        clock: Returns the time in seconds since the epoch; `time.time` by default.
         ssl_certfile: Certificate, for HTTPS.
         ssl_keyfile: Key of the certificate.
 
     Attributes:
         app: The service as an ASGI application.
         token: The token for all projects.
-        faults: What goes wrong now; may be changed at any time.
-        project_id: The first project of the seed; likewise the others.
+        faults: The current faults. You can change them at any time.
+        project_id: The first project of the seed.
         region: Name of that project.
-        instance_id: The first instance.
+        instance_id: The first instance of the seed.
         source_instance_id: The TaurusDB instance that it replicates from.
-        task_name: The first task.
+        task_name: The first task of the seed.
         account: Account of the first user.
         user: Name of the first user.
         password: Password of the first user.
         access_key: The first access key.
-        secret_key: Its secret.
+        secret_key: Its secret key.
 
     Raises:
         SeedError: The seed cannot be used.
@@ -109,17 +110,19 @@ class Emulator:
             raise ValueError(f"mode: 'lenient' or 'strict' is needed, not {mode!r}")
         for name, seconds in (("delay", delay), ("token_lifetime", token_lifetime)):
             if not 0 <= seconds <= _DECADE:
-                raise ValueError(f"{name}: a time from 0 to {_DECADE} is needed, not {seconds!r}")
+                raise ValueError(
+                    f"{name} must be a time from 0 to {_DECADE} seconds, not {seconds!r}"
+                )
         if contract not in CONTRACTS:
             known = ", ".join(CONTRACTS)
-            raise ValueError(f"contract: one of {known} is needed, not {contract!r}")
+            raise ValueError(f"contract must be one of {known}, not {contract!r}")
         if realistic and delay:
-            raise ValueError("delay: there is none beside 'realistic'")
+            raise ValueError("delay cannot be combined with realistic")
         if port not in range(65536):
-            raise ValueError(f"port: a number up to 65535 is needed, not {port!r}")
+            raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
         self.token = secrets.token_urlsafe(24) if token is None else token
         if not self.token or not self.token.isascii() or not self.token.isprintable():
-            raise ValueError("token: printable ASCII is needed")
+            raise ValueError("token must be printable ASCII")
         check_certificate(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults), tls=ssl_certfile is not None)
         held = read_seed(seed)
@@ -158,7 +161,7 @@ class Emulator:
         self._remember_firsts(held)
 
     def _remember_firsts(self, seed: Seed) -> None:
-        """Name the first of everything, so that examples and tests are short."""
+        """Set attributes for the first of everything, so that examples and tests are short."""
         project = next(iter(seed.projects), None)
         instances = [instance for project in seed.projects for instance in project.instances]
         task = next((task for instance in instances for task in instance.tasks), None)
@@ -176,7 +179,7 @@ class Emulator:
 
     def __enter__(self) -> Self:
         if self._server is not None:
-            raise RuntimeError("the emulator has been entered already")
+            raise RuntimeError("the emulator is already running")
         self._server = self._serve()
         return self
 
@@ -191,28 +194,28 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where the server listens. RuntimeError unless the emulator has been entered."""
+        """URL of the server. Raises RuntimeError if the emulator is not running."""
         return self._entered().url
 
     def refusing(self) -> AbstractContextManager[None]:
-        """A context in which nobody listens: connections are refused by the system itself.
+        """A context in which the system refuses all connections.
 
-        What is connected when it begins is hung up on. The port stays the same.
+        Open connections are closed when it starts. The port stays the same.
         """
         return self._entered().refusing()
 
     def journal(self) -> list[Call]:
-        """Every call that was sent to the service, the oldest first; readable after leaving.
+        """All calls to the service, oldest first. Also available after the `with` block.
 
-        A call whose sender left before it was whole is not in it, nor what was not HTTP.
+        Incomplete requests and requests that are not HTTP are not included.
         """
         return self._state.journal()
 
     def task(self, instance_id: str, name: str) -> TaskState:
-        """How a task is now, whatever the service responds.
+        """The real state of a task, independent of responses and faults.
 
         Raises:
-            LookupError: There is no such task.
+            LookupError: The task does not exist.
         """
         row = self._state.task(instance_id, name)
         if row is None:
@@ -220,7 +223,7 @@ class Emulator:
         return self._as_it_is(row)
 
     def tasks(self, instance_id: str | None = None) -> list[TaskState]:
-        """How the tasks of an instance are now, or all, in the order of the list."""
+        """The real state of the tasks of an instance, or of all tasks, in the order of the list."""
         return [self._as_it_is(row) for row in self._state.tasks(instance_id)]
 
     def add_task(
@@ -235,13 +238,13 @@ class Emulator:
         """Add a task to an instance, at the end of its list.
 
         Raises:
-            LookupError: There is no such instance.
-            ValueError: The task is there already.
+            LookupError: The instance does not exist.
+            ValueError: The task already exists.
         """
         if self._state.project_of(instance_id) is None:
             raise LookupError(f"no instance {instance_id!r}")
         if self._state.task(instance_id, name) is not None:
-            raise ValueError(f"task {name!r} of instance {instance_id!r} is there already")
+            raise ValueError(f"task {name!r} of instance {instance_id!r} already exists")
         task = Task(
             name=name, source_database=name, stage=stage, resumes_to=resumes_to, status=status
         )
@@ -249,32 +252,33 @@ class Emulator:
         return self.task(instance_id, name)
 
     def set_stage(self, instance_id: str, name: str, stage: str) -> None:
-        """Put a task into a stage at once, without a call.
+        """Set the stage of a task immediately, without a call.
 
         Raises:
-            LookupError: There is no such task.
+            LookupError: The task does not exist.
         """
         if not self._state.set_stage(instance_id, name, stage):
             raise LookupError(f"no task {name!r} of instance {instance_id!r}")
 
     def reset(self) -> None:
-        """Go back to the seed: no journal, no jobs, no issued tokens, no faults.
+        """Reset to the seed: no recorded calls, no jobs, no issued tokens, no faults.
 
-        The token for all projects stays. A database that was there before gets this seed.
+        The token for all projects stays the same. A database file that already existed also gets
+        the seed.
         """
         self.faults.clear()
         self._state.reset()
 
     def close(self) -> None:
-        """Let go of the database; after that only the server's settings can be read.
+        """Close the database. After that, only the settings of the server can be read.
 
-        It happens by itself when the object is dropped.
+        This happens automatically when the object is garbage-collected.
         """
         self._state.close()
 
     def _entered(self) -> Server:
         if self._server is None:
-            raise RuntimeError("the emulator has not been entered: there is no server")
+            raise RuntimeError("the emulator is not running: use it in a with statement")
         return self._server
 
     def _as_it_is(self, row: Row) -> TaskState:

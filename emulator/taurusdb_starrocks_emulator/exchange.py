@@ -1,4 +1,4 @@
-"""One call while it is handled, and what is known of it."""
+"""One call while it is handled."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Exchange:
 
     @cached_property
     def document(self) -> Any:
-        """What the body holds. Raises Malformed, if it is not JSON, or nothing."""
+        """The document in the body. Raises Malformed if the body is empty or not JSON."""
         return strict_json(self.read_body())
 
     def read_body(self) -> bytes:
@@ -51,7 +51,7 @@ class Exchange:
         return self.body
 
     def named_task(self) -> str | None:
-        """The task that the body or the query names, as far as they are understood."""
+        """The task name in the body or the query, if they can be parsed."""
         if not self.body:
             return parse_qs(self.query).get("task_name", [None])[0] if self.query else None
         try:
@@ -61,7 +61,7 @@ class Exchange:
         return name if isinstance(name, str) else None
 
     def signed(self) -> SignedRequest:
-        """What a signature covers. A body that was too long matches no signature."""
+        """The data that a signature covers. A body that is too long matches no signature."""
         return SignedRequest(
             method=self.method,
             path=self.path,

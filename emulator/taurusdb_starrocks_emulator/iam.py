@@ -18,14 +18,14 @@ __all__ = ["Iam"]
 
 
 class Iam:
-    """The part of IAM that a client of the service needs."""
+    """The calls of IAM that a client needs."""
 
     def __init__(self, state: State, authenticator: Authenticator) -> None:
         self._state = state
         self._authenticator = authenticator
 
     def login(self, exchange: Exchange) -> Response:
-        """A token for a user's name and password, scoped to a project if one is named."""
+        """Issue a token for a username and password, for a project if the login has one."""
         try:
             check_content_type(exchange.headers.getlist("content-type"))
             document = strict_json(exchange.read_body())
@@ -70,7 +70,7 @@ class Iam:
     def _project(
         self, wanted: Mapping[str, Any], domain: dict[str, str], theirs: frozenset[str]
     ) -> dict[str, str]:
-        """The project that a login names, by ID or by name."""
+        """The project of a login, by ID or by name."""
         account = wanted.get("domain")
         if account in (None, {"name": domain["name"]}, {"id": domain["id"]}):
             for project_id, name in self._state.projects().items():
@@ -81,7 +81,7 @@ class Iam:
 
 
 def _read_login(document: Any) -> tuple[str, str, str, Mapping[str, Any] | None]:
-    """Account, user, password and wanted project of a login."""
+    """Account, user, password and requested project of a login."""
     if _at(document, list, "auth", "identity", "methods") != ["password"]:
         raise Malformed("the only method is password")
     user = _at(document, dict, "auth", "identity", "password", "user")
@@ -94,7 +94,7 @@ def _read_login(document: Any) -> tuple[str, str, str, Mapping[str, Any] | None]
 
 
 def _at(document: Any, kind: type, *keys: str) -> Any:
-    """What is found in nested objects under these keys."""
+    """The value under a path of keys in nested objects."""
     for key in keys:
         if not isinstance(document, dict) or key not in document:
             raise Malformed(f"{'.'.join(keys)} is missing")
@@ -105,10 +105,10 @@ def _at(document: Any, kind: type, *keys: str) -> Any:
 
 
 def _moment(time: float) -> str:
-    """A moment as IAM writes it."""
+    """A time in the format of IAM."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _made_id(name: str) -> str:
-    """An ID for something that the seed only names: the same name has the same ID."""
+    """An ID for something that has only a name in the seed. Equal names get equal IDs."""
     return sha256(name.encode()).hexdigest()[:32]

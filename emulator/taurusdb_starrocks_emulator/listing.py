@@ -19,9 +19,9 @@ class Listing:
     """The list of an instance, and the page of it that was requested.
 
     Attributes:
-        tasks: What the list shows of each task, with the task as it is stored.
-        limit: Most tasks of the page.
-        offset: How many tasks come before it.
+        tasks: The listed entry of each task, with the stored task.
+        limit: Maximum number of tasks in the page.
+        offset: Number of tasks before the page.
         total: `total_count`; None for the number of `tasks`.
     """
 
@@ -41,7 +41,7 @@ class Listing:
 
 
 def list_tasks(rows: Iterable[Row], *, now: float, limit: int, offset: int) -> Listing:
-    """The list as it should be at a moment."""
+    """The correct list at a given time."""
     return Listing([(row, _shown(row, row.stage_at(now))) for row in rows], limit, offset)
 
 
@@ -51,7 +51,7 @@ def _progress(text: str) -> Mapping[str, Any]:
 
 
 def _shown(task: Row, stage: str) -> dict[str, Any]:
-    """A task as the list shows it."""
+    """The entry of a task in the list."""
     return {
         "source_database": task.source_database,
         "target_database": task.target_database,

@@ -1,4 +1,4 @@
-"""The operations of the service: what they require, do and respond."""
+"""The operations of the service."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _RUNNING = ("Incremental", "Full", "Wait")
 
 
 class Operations:
-    """The operations of the contract, on one state.
+    """The operations of the contract.
 
     Args:
-        state: What they read and change.
-        authenticator: Knows the callers.
-        contract: Says what fits.
-        mode: Whether a paused task may be paused again.
-        delay: Draws the seconds that a change takes.
-        clock: Tells the time.
+        state: The state that they read and change.
+        authenticator: Authenticates the callers.
+        contract: Validates calls and responses.
+        mode: Whether a paused task can be paused again.
+        delay: Returns the seconds until a change takes effect.
+        clock: Returns the time.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Operations:
     def _change(
         self, exchange: Exchange, task: Row, now: float, *, possible: Collection[str], target: str
     ) -> Response:
-        """Bring a task to another stage; in strict mode, only from one of those possible."""
+        """Change the stage of a task. Strict mode allows this only from certain stages."""
         if self._mode == "strict" and task.target not in possible:
             message = f"The stage of the task ({task.target}) does not allow it."
             raise Refused(service_error(400, "DBS.200086", message))
@@ -117,7 +117,7 @@ class Operations:
         return json_response(instances(rows))
 
     def _task(self, exchange: Exchange) -> Row:
-        """The task that a call is about."""
+        """The task of a call."""
         instance_id = self._instance(exchange)
         assert exchange.task_name is not None
         task = self._state.task(instance_id, exchange.task_name)
@@ -126,14 +126,14 @@ class Operations:
         return task
 
     def _instance(self, exchange: Exchange) -> str:
-        """The StarRocks instance that a call is about."""
+        """The StarRocks instance of a call."""
         path = self._admit(exchange)
         if self._state.project_of(path["instance_id"]) != path["project_id"]:
             raise Refused(service_error(400, "DBS.200022", "Instance not found."))
         return path["instance_id"]
 
     def _admit(self, exchange: Exchange) -> Mapping[str, str]:
-        """The identifiers in the path of a call that is authenticated and fits the contract."""
+        """Authenticate and validate a call; return the identifiers in its path."""
         path = exchange.route.path
         try:
             self._authenticate(exchange, path["project_id"])
@@ -155,7 +155,7 @@ class Operations:
         return path
 
     def _authenticate(self, exchange: Exchange, project_id: str) -> None:
-        """Nothing, if the caller is known and may use the project."""
+        """Check that the caller is authenticated and has access to the project."""
         caller = self._authenticator.caller(exchange.signed())
         exchange.caller = caller.name
         well_formed = self._contract.is_well_formed("project_id", project_id)

@@ -1,11 +1,11 @@
-"""Fixtures for tests against the emulator; pytest finds them by itself.
+"""Fixtures for tests against the emulator. pytest loads them automatically.
 
     def test_pausing(starrocks_emulator, starrocks_client):
         instance_id, task_name = starrocks_emulator.instance_id, starrocks_emulator.task_name
         starrocks_client.pause(instance_id, task_name)
         assert starrocks_emulator.task(instance_id, task_name).stage == "Paused"
 
-Nothing is started, and nothing beyond pytest is imported, until a test asks for it.
+Nothing is started, and nothing besides pytest is imported, until a test uses a fixture.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def starrocks_emulator_settings() -> dict[str, Any]:
-    """Arguments of the test run's `Emulator`. Override it to have others."""
+    """Arguments for the `Emulator` of the test run. Override it to change them."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> Iterator[Emulator]:
-    """One emulator for the whole session; what a test did to it is there for the next."""
+    """One emulator for the whole test run. Its state is kept between tests."""
     try:
-        from . import Emulator  # noqa: PLC0415 - what no test needs is not imported
+        from . import Emulator  # noqa: PLC0415 - imported only if a test needs it
     except ModuleNotFoundError as error:
         pytest.fail(str(error), pytrace=False)
     with Emulator(**starrocks_emulator_settings) as emulator:
@@ -50,9 +50,9 @@ def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> It
 
 @pytest.fixture
 def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
-    """The emulator as it was seeded, for one test: no journal, no jobs, no faults.
+    """The emulator, reset to the seed for each test: no recorded calls, no jobs, no faults.
 
-    Faults that stand in the settings of the session are gone as well; add them in the test.
+    Faults from `starrocks_emulator_settings` are also removed. Add them in the test.
     """
     starrocks_emulator_server.reset()
     return starrocks_emulator_server
@@ -60,7 +60,7 @@ def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
 
 @pytest.fixture
 def starrocks_client_settings() -> dict[str, Any]:
-    """Further arguments of the clients: `{"timeout": 0.5}` for tests of what hangs. Override it."""
+    """More arguments for the clients, such as `{"timeout": 0.5}`. Override it to set them."""
     return {}
 
 
@@ -68,7 +68,7 @@ def starrocks_client_settings() -> dict[str, Any]:
 def starrocks_client(
     starrocks_emulator: Emulator, starrocks_client_settings: dict[str, Any]
 ) -> Iterator[Client]:
-    """A `Client` that talks to the emulator with the token for all projects, and polls often."""
+    """A `Client` for the emulator, with the token for all projects. It polls often."""
     from taurusdb_starrocks import Client  # noqa: PLC0415 - as above
 
     with Client(**{**_settings(starrocks_emulator), **starrocks_client_settings}) as client:
@@ -79,10 +79,10 @@ def starrocks_client(
 def starrocks_async_client(
     starrocks_emulator: Emulator, starrocks_client_settings: dict[str, Any]
 ) -> AsyncClient:
-    """An `AsyncClient` that talks to the emulator; enter it on the event loop of the test.
+    """An `AsyncClient` for the emulator. Enter it in the event loop of the test.
 
-    It has no connection before its first call, and only the loop that made a connection can close
-    it: `async with starrocks_async_client as client:`.
+    `async with starrocks_async_client as client:`. It connects on the first call, and only the loop
+    that opened a connection can close it.
     """
     from taurusdb_starrocks import AsyncClient  # noqa: PLC0415 - as above
 
@@ -90,7 +90,7 @@ def starrocks_async_client(
 
 
 def _settings(emulator: Emulator) -> dict[str, Any]:
-    """What leads a client to the emulator, which needs no long waits."""
+    """Arguments for a client of the emulator, with short waits."""
     from taurusdb_starrocks import Poll, TokenAuth  # noqa: PLC0415 - as above
 
     return {

@@ -1,4 +1,4 @@
-"""What the emulator stores and shows: calls, tasks and access keys."""
+"""Records of the emulator: calls, tasks and access keys."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ PAUSED = "Paused"
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call that was sent to the service.
+    """One recorded call to the service.
 
     Attributes:
         seq: Number of the call, from 1.
         time: When it was handled, in seconds since the epoch, by the emulator's clock.
         method: HTTP method.
-        path: Path as it was sent.
-        query: Query as it was sent.
+        path: Path, as sent.
+        query: Query, as sent.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects`, or
             None for anything else.
-        instance_id: The instance that the path names, if it leads to an operation.
-        task_name: The task that the body or the query names, as far as it was understood.
-        status: Status of the response; None if a fault left the call without one.
+        instance_id: The instance in the path, if the path has an operation.
+        task_name: The task in the body or the query, if it could be parsed.
+        status: Status of the response; None if a fault suppressed the response.
         request_id: ID of the call; also in the response's `X-Request-Id`.
         caller: User, access key or `static token`; None if the call was not authenticated.
-        fault: Kind of the fault that met the call; two kinds if one of the task came on top.
-        job_id: ID of the job, if the call started one. It stands here even if a fault kept it
-            from the caller.
+        fault: Kind of the fault that affected the call; two kinds if a task fault was added.
+        job_id: ID of the job, if the call started one, even if a fault hid it from the caller.
     """
 
     seq: int
@@ -49,12 +48,12 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskState:
-    """How a task really is, whatever the service may respond.
+    """The real state of a task, independent of responses and faults.
 
     Attributes:
-        stage: Stage at this moment.
-        target: Stage it is moving to; the same as `stage` once it is there.
-        changes: How many times a pause or a resume was carried out on it.
+        stage: Current stage.
+        target: Stage that the task is changing to; equal to `stage` when it has reached it.
+        changes: How many times the task was paused or resumed.
     """
 
     instance_id: str
@@ -65,7 +64,7 @@ class TaskState:
 
 
 class Row(NamedTuple):
-    """A task as the database has it, in the order of its columns; two of them hold JSON."""
+    """A task in the database, in the order of the columns. Two columns contain JSON."""
 
     id: int
     instance_id: str
@@ -83,22 +82,22 @@ class Row(NamedTuple):
     changes: int
 
     def stage_at(self, now: float) -> str:
-        """The stage at a moment."""
+        """The stage at a given time."""
         return self.target if now >= self.due else self.stage
 
     def holds_at(self, now: float) -> str:
-        """What becomes of a resume at a moment: `refused`, `ignored`, or nothing special."""
+        """What happens to a resume at a given time: `refused`, `ignored`, or empty for normal."""
         return self.meanwhile if now < self.due else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a pause or a resume does to its task.
+    """The effect of a pause or a resume on its task.
 
     Attributes:
-        target: Stage that it moves to; None for a change without effect.
-        delay: Seconds until it is there.
-        meanwhile: What becomes of a resume until then: `refused`, `ignored`, or nothing special.
+        target: New stage; None for a change without effect.
+        delay: Seconds until the new stage.
+        meanwhile: What happens to a resume until then: `refused`, `ignored`, or empty for normal.
     """
 
     target: str | None
@@ -108,7 +107,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceRow:
-    """An instance as the database has it."""
+    """An instance in the database."""
 
     id: str
     project_id: str
@@ -121,7 +120,7 @@ class InstanceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """An access key as the database has it."""
+    """An access key in the database."""
 
     access_key: str
     secret_key: str

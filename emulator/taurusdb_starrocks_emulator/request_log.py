@@ -1,4 +1,4 @@
-"""The request log: a line for each call that the emulator handled."""
+"""The request log: one line for each call."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["log_call", "log_to_stderr"]
 
 _requests = logging.getLogger("taurusdb_starrocks_emulator.requests")
 _requests.addHandler(logging.NullHandler())
-# Else a handler of the program's own would show every call of every test.
+# Otherwise the root logger's handlers would show every call of every test.
 _requests.setLevel(logging.WARNING)
 
 
 def log_call(call: Call, seconds: float) -> None:
-    """Log a call; `seconds` is what handling it took, without the time that a fault takes."""
+    """Log a call. `seconds` is the time to handle it, without the time of faults."""
     if not _requests.isEnabledFor(logging.INFO):
         return
     more = {"task": call.task_name, "job": call.job_id, "fault": call.fault, "by": call.caller}
@@ -27,7 +27,7 @@ def log_call(call: Call, seconds: float) -> None:
         call.status or "-",
         seconds * 1000,
         call.request_id,
-        # As JSON, because a task's name may hold whatever a caller sent.
+        # As JSON, because the task name may contain anything that a caller sent.
         "".join(f" {name}={json.dumps(value)}" for name, value in more.items() if value),
     )
 

@@ -1,4 +1,4 @@
-"""What is sent back: a response, and the shapes of an error in it."""
+"""Responses, and the formats of errors in them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["Refused", "Response", "gateway_error", "iam_error", "json_response",
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """Status, headers and body, ready to be sent.
+    """Status, headers and body, ready to send.
 
-    `document` is what the body was made of, if it is JSON.
-    With a `stream`, its pieces are sent before the body, and no length but one in `headers`.
+    `document` is the document in the body, if it is JSON. With a `stream`, its chunks are sent
+    before the body, without a length unless `headers` has one.
     """
 
     status: int
@@ -29,11 +29,11 @@ class Response:
     document: Any = None
 
     def with_headers(self, headers: Mapping[str, str]) -> Response:
-        """The same response with further headers."""
+        """The same response with additional headers."""
         return replace(self, headers={**self.headers, **headers})
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI has them, without the length."""
+        """The headers in ASGI format, without the length."""
         own = {} if self.content_type is None else {"content-type": self.content_type}
         return [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -41,7 +41,7 @@ class Response:
         ]
 
     async def send(self, send: Send) -> None:
-        """Send it by the server."""
+        """Send it through the server."""
         headers = self.raw_headers()
         if self.stream is None:
             headers.append((b"content-length", str(len(self.body)).encode()))
@@ -52,7 +52,7 @@ class Response:
         await send({"type": "http.response.body", "body": self.body})
 
     def to_bytes(self, *, close: bool = True) -> bytes:
-        """The whole response as HTTP/1.1, for what is written past the server."""
+        """The whole response as HTTP/1.1 bytes, for writing directly to the connection."""
         headers = [
             *self.raw_headers(),
             (b"content-length", str(len(self.body)).encode()),
@@ -67,7 +67,7 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Refused(Exception):  # noqa: N818 - an error of the caller, not of the program
-    """Ends the handling of a call with this response."""
+    """Raised to end a call with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
@@ -75,24 +75,24 @@ class Refused(Exception):  # noqa: N818 - an error of the caller, not of the pro
 
 
 def json_response(document: Any, *, status: int = 200) -> Response:
-    """A response whose body is this document."""
+    """A response with this document as its body."""
     body = _encoder.encode(document).encode()
     return Response(status=status, body=body, document=document)
 
 
 def service_error(status: int, code: str, message: str) -> Response:
-    """An error in the shape of the service itself."""
+    """An error in the format of the service."""
     return json_response({"error_code": code, "error_msg": message}, status=status)
 
 
 def gateway_error(status: int, code: str, message: str, request_id: str) -> Response:
-    """An error in the shape of the gateway in front of the service."""
+    """An error in the format of the gateway in front of the service."""
     document = {"error_code": code, "error_msg": message, "request_id": request_id}
     return json_response(document, status=status)
 
 
 def iam_error(status: int, message: str) -> Response:
-    """An error in the shape of IAM."""
+    """An error in the format of IAM."""
     title = HTTPStatus(status).phrase
     error = {"message": message, "code": status, "title": title}
     return json_response({"error": error}, status=status)

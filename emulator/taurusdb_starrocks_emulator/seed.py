@@ -1,4 +1,4 @@
-"""What the service holds at first, read from YAML or a mapping and checked."""
+"""The initial data, read from YAML or a mapping, and validated."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Flag = bool | str | None
 
 
 class SeedError(ValueError):
-    """A seed that cannot be used; the text names the place in it."""
+    """The seed is invalid. The message says where."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A synchronization task as it is at first.
+    """The initial state of a synchronization task.
 
-    Stages are `Incremental`, `Full`, `Paused`, `Wait` and `Cancelled`, or any other text.
-    What follows is of whatever type the response shall have: text, number or null, and a boolean
-    for what begins with `is_`. `binlog_expire_logs_seconds` is left out of the configuration when
-    it is null.
+    Stages are `Incremental`, `Full`, `Paused`, `Wait` and `Cancelled`, or any other string.
+    The fields after it have the type that the response should have: string, number or null, and
+    also boolean for names that start with `is_`. If `binlog_expire_logs_seconds` is null, the
+    configuration does not contain it.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Task:
 class Instance:
     """A StarRocks instance and its tasks.
 
-    `source_instance_id` is the TaurusDB instance that it replicates from. Without one it is in no
-    list of instances.
+    `source_instance_id` is the TaurusDB instance that it replicates from. Without it, the instance
+    is not in any list of instances.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project, named like its region, and its instances."""
+    """A project, with the name of its region, and its instances."""
 
     id: str
     name: str
@@ -78,7 +78,7 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True)
 class User:
-    """Somebody who may log in. No `projects` means all of them."""
+    """A user who can log in. Without `projects`, the user has access to all projects."""
 
     name: str
     password: str
@@ -88,7 +88,7 @@ class User:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessKey:
-    """A key that signs. One with a `security_token` is a temporary key."""
+    """An access key. With a `security_token`, it is a temporary key."""
 
     access_key: str
     secret_key: str
@@ -98,7 +98,7 @@ class AccessKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Seed:
-    """Everything the service holds at first."""
+    """All initial data of the service."""
 
     projects: tuple[Project, ...]
     users: tuple[User, ...] = ()
@@ -125,10 +125,10 @@ _MAY_BE_NULL = {"target_database", "security_token", "source_instance_id"}
 
 
 def read_seed(source: str | Path | Mapping[str, Any] | None = None) -> Seed:
-    """The seed in a YAML file or a mapping of the same shape; without one, the default seed.
+    """Read a seed from a YAML file or a mapping with the same structure, or the default seed.
 
     Raises:
-        SeedError: It is not YAML, or something in it is unknown, missing, double or of the
+        SeedError: It is not YAML, or something in it is unknown, missing, duplicate or of the
             wrong type.
         OSError: The file cannot be read.
     """
@@ -152,7 +152,7 @@ def _parsed(text: str) -> Seed:
 
 
 def _build(kind: type[T], data: Any, place: str) -> T:
-    """One `kind` from the mapping `data`, and what is nested in it."""
+    """Create a `kind` from the mapping `data`, with nested objects."""
     if not isinstance(data, Mapping):
         raise SeedError(f"{place}: a mapping is needed, not {type(data).__name__}")
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type] # all are dataclasses
@@ -199,7 +199,7 @@ def _text(value: Any, place: str) -> str:
 
 
 def _checked(seed: Seed) -> Seed:
-    """The same seed, once its names are known to be unique and to lead somewhere."""
+    """Check that the names in the seed are unique and refer to something; return the seed."""
     instances = [instance for project in seed.projects for instance in project.instances]
     _unique("seed.projects", [project.id for project in seed.projects])
     _unique("seed.projects: instances", [instance.id for instance in instances])

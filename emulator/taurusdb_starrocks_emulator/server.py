@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on a thread of its own."""
+"""The HTTP server: uvicorn in a separate thread."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = ["Server", "check_certificate"]
 _BACKLOG = 2048
 
 _log = logging.getLogger("taurusdb_starrocks_emulator")
-# What uvicorn logs about calls that were broken on purpose is noise.
+# Messages of uvicorn about intentionally broken calls are noise.
 _quiet = logging.getLogger("taurusdb_starrocks_emulator.connection")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
 class _Protocol(H11Protocol):
-    """One connection, which the application can get hold of."""
+    """One connection, which the application can access."""
 
     faults: Faults
 
@@ -51,16 +51,16 @@ class _Protocol(H11Protocol):
         self.faults.connect(connection)
 
     def send_400_response(self, msg: str) -> None:
-        """Respond to what is not HTTP at all, in the shape of all other errors."""
+        """Respond to invalid HTTP, in the format of all other errors."""
         error = service_error(400, "DBS.280001", f"Parameter error: {msg}")
         self.transport.write(error.with_headers({"X-Request-Id": uuid4().hex}).to_bytes())
         self.transport.close()
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which starts and stops on events and not on timers.
+    """A uvicorn server that starts and stops on events instead of timers.
 
-    Its own loop and shutdown sleep, and never wake up in a test that freezes the clock.
+    The original main loop and shutdown sleep. In a test that freezes the clock, they never wake up.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -78,7 +78,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not self.should_exit:
-            await self.on_tick(0)  # It keeps the `Date` header right.
+            await self.on_tick(0)  # It keeps the `Date` header current.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), 1)
 
@@ -88,7 +88,7 @@ class _Uvicorn(uvicorn.Server):
             own.close()
 
     async def hang_up(self) -> None:
-        """Stop listening, and end every call and every connection now."""
+        """Stop listening, and end all calls and connections immediately."""
         for server in self.servers:
             server.close()
         calls = list(self.server_state.tasks)
@@ -99,17 +99,19 @@ class _Uvicorn(uvicorn.Server):
         await asyncio.gather(*calls, return_exceptions=True)
 
     def stop(self) -> None:
-        """End it, from another thread."""
-        self.should_exit = True  # Before the loop is read: it may only be about to start.
+        """Stop the server, from another thread."""
+        self.should_exit = (
+            True  # Set this before reading the loop, because the loop may be about to start.
+        )
         if self.loop is not None:
-            with suppress(RuntimeError):  # The loop has ended already.
+            with suppress(RuntimeError):  # The loop has already ended.
                 self.loop.call_soon_threadsafe(self._stopping.set)
 
     def run_to_the_end(self, own: socket.socket) -> None:
-        """Serve until it is stopped; whoever waits for it to be ready is told if it never is."""
+        """Serve until stopped. If the server cannot start, the waiting thread gets the error."""
         try:
             self.run([own])
-        except Exception as error:  # noqa: BLE001 - raised again, where the server is started
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that starts the server
             self._fail(error)
         except SystemExit as error:
             self._fail(RuntimeError(f"the server could not start ({error})"))
@@ -121,10 +123,10 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """A server that accepts connections from when it is made until it is stopped.
+    """A server that accepts connections from its creation until it is stopped.
 
     Raises:
-        OSError: It cannot have the address, or cannot read the certificate.
+        OSError: The address cannot be used, or the certificate cannot be read.
     """
 
     def __init__(
@@ -137,10 +139,12 @@ class Server:
         ssl_certfile: str | None,
         ssl_keyfile: str | None,
     ) -> None:
-        check_certificate(ssl_certfile, ssl_keyfile)  # It may be gone since the last time.
+        check_certificate(
+            ssl_certfile, ssl_keyfile
+        )  # It may have been deleted since the last start.
         self._socket = _bound(host, port)
         try:
-            # Calls that come before the server is ready wait for it.
+            # Calls that arrive before the server is ready wait for it.
             self._socket.listen(_BACKLOG)
             self._host, self._port = host, self._socket.getsockname()[1]
             name = f"[{host}]" if ":" in host else host
@@ -159,7 +163,7 @@ class Server:
                     backlog=_BACKLOG,
                     ssl_certfile=ssl_certfile,
                     ssl_keyfile=ssl_keyfile,
-                    ssl_ciphers="DEFAULT",  # Older uvicorns speak no TLS 1.2 with keys of today.
+                    ssl_ciphers="DEFAULT",  # Older versions fail with modern TLS 1.2 keys.
                 )
             )
             self._thread = threading.Thread(
@@ -174,29 +178,29 @@ class Server:
             raise
         try:
             self._uvicorn.ready.result()
-        except BaseException:  # Also an interrupt: nothing may be left behind.
+        except BaseException:  # Also for an interrupt: nothing may be left open.
             self.stop()
             raise
         if not ip_address(self._socket.getsockname()[0]).is_loopback:
             _log.warning(
-                "%s can be reached from other machines. The emulator is for tests: whoever "
-                "reaches it can read and change what it holds.",
+                "Other machines can reach %s. The emulator is for tests: anyone who can reach it "
+                "can read and change its data.",
                 self.url,
             )
 
     def stop(self) -> None:
-        """End every call, close everything, and return once it is closed."""
+        """End all calls, close everything, and return when it is closed."""
         self._uvicorn.stop()
         self._thread.join()
         self._socket.close()
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Meanwhile nobody listens: the system itself refuses connections."""
+        """A context in which the server does not listen, so the system refuses connections."""
         loop = self._uvicorn.loop
         assert loop is not None
         asyncio.run_coroutine_threadsafe(self._uvicorn.hang_up(), loop).result()
-        # Bound and not listening, so that nobody else takes the port.
+        # Bound but not listening, so that no other program takes the port.
         self._socket = _bound(self._host, self._port)
         try:
             yield
@@ -206,18 +210,18 @@ class Server:
 
 
 def check_certificate(certfile: str | None, keyfile: str | None) -> None:
-    """Nothing, if a server can use these, or needs none.
+    """Check the certificate and the key, if there are any.
 
     Raises:
-        ValueError: There is a key, and no certificate.
-        OSError: They cannot be read, or do not belong together; the text names the files.
+        ValueError: There is a key but no certificate.
+        OSError: They cannot be read or do not match. The message names the files.
     """
     if certfile is None:
         if keyfile is not None:
-            raise ValueError("ssl_keyfile: a certificate is needed too (ssl_certfile)")
+            raise ValueError("ssl_keyfile requires a certificate (ssl_certfile)")
         return
     try:
-        # Without a password OpenSSL asks the terminal for that of an encrypted key, and waits.
+        # Without a password, OpenSSL would prompt for that of an encrypted key and wait.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
     except OSError as error:
         files = certfile if keyfile is None else f"{certfile} with {keyfile}"
@@ -225,9 +229,9 @@ def check_certificate(certfile: str | None, keyfile: str | None) -> None:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket that has the address, and has it again right after a restart."""
+    """A socket bound to the address, which can be bound again right after a restart."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named asyncio sends small responses at once.
+    # With an explicit protocol, asyncio sends small responses immediately.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

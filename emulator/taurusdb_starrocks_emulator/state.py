@@ -1,6 +1,6 @@
-"""What the service remembers, and every query of it.
+"""The state of the service, and all database queries.
 
-Every change is a transaction that is over before a response goes out.
+Each change is a transaction that ends before the response is sent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["State", "digest"]
 
 
 def digest(secret: str) -> str:
-    """What is kept of a token or password: enough to know it again."""
+    """The digest of a token or password, which is stored instead of it."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -38,11 +38,11 @@ class State(Database):
         return {row["id"]: row["name"] for row in self.all("SELECT * FROM project ORDER BY rowid")}
 
     def has_project(self, project_id: object) -> bool:
-        """Whether there is such a project."""
+        """Whether the project exists."""
         return self.one("SELECT 1 FROM project WHERE id = ?", project_id) is not None
 
     def user_id(self, account: str, name: str, password: str) -> int | None:
-        """The user who has this password."""
+        """The user with this account, name and password."""
         row = self.one(
             "SELECT id FROM user WHERE account = ? AND name = ? AND password = ?",
             account,
@@ -52,7 +52,7 @@ class State(Database):
         return None if row is None else row["id"]
 
     def user(self, user_id: int) -> tuple[str, frozenset[str]]:
-        """Name of a user and the projects they may use."""
+        """Name and projects of a user."""
         row = self.one("SELECT name, projects FROM user WHERE id = ?", user_id)
         return row["name"], frozenset(json.loads(row["projects"]))
 
@@ -61,7 +61,7 @@ class State(Database):
     def add_token(
         self, token: str, user_id: int, project_id: str | None, expires_at: float
     ) -> None:
-        """Remember an issued token by its digest."""
+        """Store the digest of an issued token."""
         self.do(
             "INSERT INTO token VALUES (?, ?, ?, ?)", digest(token), user_id, project_id, expires_at
         )
@@ -72,14 +72,14 @@ class State(Database):
         return None if row is None else (row["user_id"], row["project_id"], row["expires_at"])
 
     def key(self, access_key: str) -> Key | None:
-        """An access key, and how it fared lately."""
+        """An access key, and its recent failures."""
         row = self.one("SELECT * FROM access_key WHERE access_key = ?", access_key)
         if row is None:
             return None
         return Key(**{**dict(row), "projects": frozenset(json.loads(row["projects"]))})
 
     def note_key(self, access_key: str, failures: int, locked_until: float) -> None:
-        """Remember failures in a row of an access key, and until when it is locked."""
+        """Store consecutive failures of an access key, and until when it is locked."""
         self.do(
             "UPDATE access_key SET failures = ?, locked_until = ? WHERE access_key = ?",
             failures,
@@ -104,12 +104,12 @@ class State(Database):
         return [InstanceRow(**dict(row)) for row in rows]
 
     def source_of(self, instance_id: str) -> str | None:
-        """The TaurusDB instance that an instance replicates from, if it is known."""
+        """The TaurusDB instance that an instance replicates from, if known."""
         row = self.one("SELECT source_instance_id FROM instance WHERE id = ?", instance_id)
         return None if row is None else row["source_instance_id"]
 
     def tasks(self, instance_id: str | None = None) -> list[Row]:
-        """Tasks of an instance, or all, in the order in which they were added."""
+        """Tasks of an instance, or all tasks, in the order in which they were added."""
         where = "" if instance_id is None else " WHERE instance_id = ?"
         query = f"SELECT * FROM task{where} ORDER BY id"  # noqa: S608 - constant texts
         values = () if instance_id is None else (instance_id,)
@@ -121,18 +121,18 @@ class State(Database):
         return None if row is None else Row._make(row)
 
     def add_task(self, instance_id: str, task: Task) -> None:
-        """Add a task to an instance that is there."""
+        """Add a task to an existing instance."""
         self.do(_ADD_TASK, *_stored(instance_id, task))
 
     def set_stage(self, instance_id: str, name: str, stage: str) -> bool:
-        """Put a task into a stage at once; False if there is no such task."""
+        """Set the stage of a task immediately; return False if the task does not exist."""
         statement = (
             "UPDATE task SET stage = ?, target = ?, due = 0 WHERE instance_id = ? AND name = ?"
         )
         return self.do(statement, stage, stage, instance_id, name) == 1
 
     def change(self, task: Row, change: Change, *, now: float) -> None:
-        """Carry out a pause or a resume, as far as it has an effect."""
+        """Apply a pause or a resume, if it has an effect."""
         if change.target is None:
             return
         self.do(
@@ -148,7 +148,7 @@ class State(Database):
     # Journal
 
     def record(self, call: Call) -> None:
-        """Write a call into the journal, which numbers it itself."""
+        """Add a call to the journal, which assigns its number."""
         self.do(_RECORD, *_recorded(call))
 
     def journal(self) -> list[Call]:
@@ -169,7 +169,7 @@ _ADD_TASK = (
 
 
 def _stored(instance_id: str, task: Task) -> tuple[Any, ...]:
-    """A task of the seed as it is stored."""
+    """A task of the seed, as stored."""
     progress = {
         "percentage": task.percentage,
         "catchup_stage": task.catchup_stage,
@@ -197,7 +197,7 @@ def _stored(instance_id: str, task: Task) -> tuple[Any, ...]:
 
 
 def _plant(seed: Seed, db: Database) -> None:
-    """Put everything that a seed has into a new database."""
+    """Fill a new database from a seed."""
     everything = tuple(project.id for project in seed.projects)
     instances = [(each, project) for project in seed.projects for each in project.instances]
     db.do_all(

@@ -1,4 +1,4 @@
-"""JSON as a body must be: no more than the standard has."""
+"""Strict JSON for request bodies, without extensions of the standard."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ _JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?', re.
 
 
 class Malformed(Exception):  # noqa: N818 - an error of the caller, not of the program
-    """The call does not fit the contract; the text says where."""
+    """The call does not match the contract. The message says where."""
 
 
 def check_content_type(sent: list[str]) -> None:
-    """Nothing, if a call with these content types has JSON in UTF-8.
+    """Check that the content type is JSON in UTF-8.
 
     Raises:
-        Malformed: It has none, another one, or more than one.
+        Malformed: There is no content type, another one, or more than one.
     """
     if len(sent) != 1 or _JSON.fullmatch(sent[0]) is None:
         raise Malformed("the content type is not application/json in UTF-8")
 
 
 def strict_json(body: bytes) -> Any:
-    """The document in a body of JSON in UTF-8, with nothing that JSON does not have.
+    """Parse a body of strict JSON in UTF-8.
 
     Raises:
-        Malformed: Another encoding, not JSON, a key that is there twice, `NaN` or `Infinity`, or
-            nested too deeply.
+        Malformed: The body has another encoding, is not JSON, has a duplicate key, `NaN` or
+            `Infinity`, or is nested too deeply.
     """
     try:
         text = body.decode()
         document = json.loads(text, object_pairs_hook=_no_doubles, parse_constant=_no_constants)
-        if "\\u" in text:  # An escaped half of a surrogate pair is JSON, but no text.
+        if (
+            "\\u" in text
+        ):  # An escaped half of a surrogate pair is valid JSON but not valid Unicode.
             json.dumps(document, ensure_ascii=False).encode()
     except ValueError as error:
         raise Malformed("the body is not JSON in UTF-8") from error
@@ -47,7 +49,7 @@ def strict_json(body: bytes) -> Any:
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise Malformed("a key is there twice")
+        raise Malformed("a key is duplicate")
     return document
 
 

@@ -1,4 +1,4 @@
-"""YAML, read by libyaml where PyYAML has it: a seed of 10,000 tasks in 0.3 s and not in 2 s."""
+"""Load YAML, with libyaml if available: a seed of 10,000 tasks takes 0.3 s instead of 2 s."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_yaml(text: str) -> Any:
-    """What a text holds.
+    """Parse YAML.
 
     Raises:
-        yaml.YAMLError: It is not YAML.
+        yaml.YAMLError: The text is not YAML.
     """
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - either loader is a safe one

@@ -36,14 +36,14 @@ def test_a_missing_variable_is_named_before_anything_is_sent(missing: str) -> No
     [
         ({"TARGET": "https://gaussdb.example.com"}, "CONFIRM=yes"),
         ({"TARGET": "http://192.0.2.1:8080"}, "CONFIRM=yes"),
-        ({"TARGET": "ftp://localhost"}, "no http"),
+        ({"TARGET": "ftp://localhost"}, "not an http"),
         ({"TARGET": "http://user:secret@localhost"}, "credentials"),
-        ({"TAURUSDB_FUZZ_INSTANCE_ID": "short"}, "INSTANCE_ID does not fit"),
-        ({"TAURUSDB_FUZZ_TASK_NAME": "a-b"}, "TASK_NAME does not fit"),
-        ({"TAURUSDB_FUZZ_TOKEN": "a\nb"}, "TOKEN cannot stand in a header"),
+        ({"TAURUSDB_FUZZ_INSTANCE_ID": "short"}, "INSTANCE_ID does not match"),
+        ({"TAURUSDB_FUZZ_TASK_NAME": "a-b"}, "TASK_NAME does not match"),
+        ({"TAURUSDB_FUZZ_TOKEN": "a\nb"}, "TOKEN is not a valid header value"),
         ({"RATE": "fast"}, "RATE is 'fast'"),
-        ({"SETTLE_SECONDS": "long"}, "SETTLE_SECONDS is no number"),
-        ({"SEED": "one"}, "SEED is no number"),
+        ({"SETTLE_SECONDS": "long"}, "SETTLE_SECONDS is not a number"),
+        ({"SEED": "one"}, "SEED is not a number"),
         ({"TARGET": "", "MODE": "odd"}, "MODE is neither"),
     ],
     ids=str,
@@ -60,7 +60,7 @@ def test_what_cannot_be_used_is_said(changes: dict[str, str], reason: str) -> No
 def test_a_target_that_is_not_there_is_said() -> None:
     said: list[str] = []
     assert fuzz({**VARIABLES, "TARGET": "http://127.0.0.1:9", "SEED": "1"}, said.append) == 2
-    assert "does not answer" in said[-1]
+    assert "does not respond" in said[-1]
 
 
 def test_a_service_of_somebody_else_is_treated_with_care() -> None:

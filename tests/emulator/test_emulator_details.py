@@ -166,7 +166,7 @@ def test_an_earlier_contract_lacks_operations(contract: str, statuses: list[int]
 
 def test_an_unknown_contract_is_refused() -> None:
     """Before anything is started; the error names those that there are."""
-    with pytest.raises(ValueError, match=r"contract: one of 1\.0, 1\.1, 1\.2 is needed"):
+    with pytest.raises(ValueError, match=r"contract must be one of 1\.0, 1\.1, 1\.2"):
         Emulator(contract="2.0")
 
 

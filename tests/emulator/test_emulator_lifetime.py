@@ -93,11 +93,11 @@ def _ignore(emulator: Emulator) -> None:
 def test_without_a_server_there_is_no_url() -> None:
     """RuntimeError before entering and after leaving; the journal stays readable."""
     emulator = Emulator()
-    with pytest.raises(RuntimeError, match="not been entered"):
+    with pytest.raises(RuntimeError, match="not running"):
         _ = emulator.url
     with emulator, open_client(emulator) as client:
         ask(emulator, client)
-    with pytest.raises(RuntimeError, match="not been entered"):
+    with pytest.raises(RuntimeError, match="not running"):
         _ = emulator.url
     assert len(emulator.journal()) == 1
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind. None of it has the token."""
+"""The reports of a run. None of them contains the token."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["coverage_of", "shown", "write"]
 
 
 def write(outcome: Outcome, folder: Path, *, strict: bool = False) -> str:
-    """Write all reports into a folder; the one for people at a terminal is returned.
+    """Write all reports into a folder; return the text for the terminal.
 
     Args:
-        outcome: What the run has found.
-        folder: Made if it is not there. Files of an earlier run are replaced.
+        outcome: The outcome of the run.
+        folder: The folder. It is created if needed. Files of an earlier run are replaced.
         strict: Whether warnings fail the run.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def write(outcome: Outcome, folder: Path, *, strict: bool = False) -> str:
 
 
 def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
-    """Some findings of a run as text."""
+    """Findings of a run as text."""
     places = [outcome.findings.index(finding) for finding in findings]
     outcome = hidden(outcome)
     return _shown(outcome, [outcome.findings[place] for place in places])

@@ -1,4 +1,4 @@
-"""The command that shows a finding again: curl if one request does, the suite itself otherwise."""
+"""The command that reproduces a finding: curl if one request is enough, otherwise the suite."""
 
 from __future__ import annotations
 

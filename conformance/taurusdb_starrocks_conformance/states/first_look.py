@@ -1,4 +1,4 @@
-"""The first look at a target: whether it answers, and which operations it has."""
+"""The first requests to a target: whether it responds, and which operations it has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taurusdb_starrocks_conformance.wire import Report, Wire
 
 
 class FirstLook:
-    """Finds out what a target has; what it lacks is noted on the wire."""
+    """Finds out which operations a target has. Missing ones are recorded on the wire."""
 
     def __init__(self, wire: Wire, report: Report) -> None:
         self._wire = wire
@@ -22,7 +22,7 @@ class FirstLook:
         """Send each operation that only reads.
 
         Raises:
-            CannotRunError: There is nothing to be tested.
+            CannotRunError: The target cannot be tested.
         """
         wire, target = self._wire, self._wire.target
         for operation in operations().values():
@@ -33,9 +33,9 @@ class FirstLook:
                 continue
             exchange = wire.send(wire.request(operation), f"first look: {operation.verb}")
             if exchange.reply is None:
-                raise CannotRunError(f"{target.url} does not answer: {exchange.error}")
+                raise CannotRunError(f"{target.url} does not respond: {exchange.error}")
             if exchange.status == 401:
-                raise CannotRunError(f"{target.url} refuses the token (401)")
+                raise CannotRunError(f"{target.url} rejects the token (401)")
             if self._lacks(operation.verb, exchange):
                 wire.lacking.add(operation.verb)
             elif exchange.status != 200:
@@ -43,9 +43,9 @@ class FirstLook:
                 self._report("positive_data_acceptance", text, exchange)
 
     def notes(self) -> Iterator[str]:
-        """What is not tested, and which version of the contract the target therefore follows."""
+        """What is not tested, and which version of the contract the target implements."""
         for identifier in untested():
-            yield f"{identifier} is not tested: the suite does not know what it does."
+            yield f"{identifier} is not tested: the suite does not know this operation."
         for operation in operations().values():
             if operation.verb not in self._wire.lacking:
                 continue
@@ -53,14 +53,14 @@ class FirstLook:
                 yield f"{operation.id} is not tested: {PREFIX}SOURCE_INSTANCE_ID is not set."
             else:
                 older = {"1.1": "1.0", "1.2": "1.1"}[operation.since]
-                yield f"The target does not offer {operation.id}: it follows contract {older}."
+                yield f"The target does not have {operation.id}: it implements contract {older}."
         if not self._wire.list_is_offered:
-            yield "Whether a pause or a resume takes effect could not be seen."
+            yield "The effect of a pause or a resume could not be tested."
 
     def _lacks(self, verb: str, exchange: Exchange) -> bool:
-        """Whether the target does not know the path of an operation at all.
+        """Whether the target does not know the path of an operation.
 
-        One that knows it, and answers for this instance that it is not there, has a fault.
+        A target that knows the path but responds that this instance does not exist has a fault.
         """
         wire, reply = self._wire, exchange.reply
         if reply is None or wire.target.all_operations or reply.status not in (400, 404, 405, 501):

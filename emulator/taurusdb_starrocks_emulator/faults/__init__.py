@@ -1,6 +1,6 @@
-"""What can go wrong on purpose.
+"""Faults that the emulator can inject.
 
-Each kind is declared once, with its behavior, in the module of the moment at which it happens.
+Each kind is declared once, with its behavior, in the module for the stage at which it happens.
 """
 
 from . import on_connection, on_list, on_response, on_task  # noqa: F401 - declares the kinds

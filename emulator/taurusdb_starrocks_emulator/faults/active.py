@@ -1,4 +1,4 @@
-"""The faults that are set now, and which calls they meet."""
+"""The current faults, and which calls they affect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Faults", "Met"]
 
 @dataclass(frozen=True)
 class Met:
-    """The faults that meet a call: one of what becomes of the task, and one of any other class."""
+    """The faults that affect a call: at most one task fault and one fault of another class."""
 
     effect: Fault | None = None
     fault: Fault | None = None
@@ -29,7 +29,7 @@ class Met:
 
 @dataclass
 class _Armed:
-    """A fault, and what it has seen."""
+    """A fault, and its number of matching calls."""
 
     fault: Fault
     chance: random.Random
@@ -37,7 +37,7 @@ class _Armed:
     fired: int = 0
 
     def fires(self) -> bool:
-        """Count one more matching call; whether the fault meets it."""
+        """Count one more matching call; return whether the fault affects it."""
         fault = self.fault
         self.seen += 1
         fires = (
@@ -50,7 +50,7 @@ class _Armed:
 
 
 class Faults:
-    """The faults that are set now. May be used from any thread."""
+    """The current faults. All threads can use it."""
 
     def __init__(self, faults: Iterable[Fault] = (), *, tls: bool = False) -> None:
         self._tls = tls
@@ -66,25 +66,25 @@ class Faults:
         return len(self._armed)
 
     def add(self, *faults: Fault) -> None:
-        """Set further faults, after those that are set.
+        """Add faults after the existing ones.
 
         Raises:
-            ValueError: One of them needs HTTPS, and the emulator has no certificate.
+            ValueError: A fault needs HTTPS, but the emulator has no certificate.
         """
         for fault in faults:
             if fault.behavior.needs_tls and not self._tls:
-                raise ValueError(f"the fault {fault.kind!r} needs HTTPS: give a certificate")
+                raise ValueError(f"the fault {fault.kind!r} needs HTTPS: set a certificate")
         with self._lock:
-            # The same seed must make the same choices again; nothing secret depends on it.
+            # The same seed must make the same choices; this is not used for secrets.
             self._armed += [_Armed(fault, random.Random(fault.seed)) for fault in faults]  # noqa: S311
 
     def clear(self) -> None:
-        """Let everything go right again; a call that hangs already goes on hanging."""
+        """Remove all faults. Calls that already hang continue to hang."""
         with self._lock:
             self._armed.clear()
 
     def meet(self, operation: str, *, reused: bool) -> Met:
-        """The faults that meet a call, the first of those that do; all of them count the call."""
+        """The first faults that affect a call. All matching faults count the call."""
         with self._lock:
             met = [
                 armed
@@ -99,7 +99,7 @@ class Faults:
         return Met(effect, others[0].fault, others[0].chance) if others else Met(effect)
 
     def connect(self, connection: Connection) -> None:
-        """Do to a new connection what the faults of connections say."""
+        """Apply the connection faults to a new connection."""
         with self._lock:
             met = [
                 behavior

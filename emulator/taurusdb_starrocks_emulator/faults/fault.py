@@ -1,4 +1,4 @@
-"""One fault, as a user sets it: a kind, when it happens, and the kind's own parameters."""
+"""One fault: its kind, when it happens, and its parameters."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LARGEST = 1 << 31
 
 
 class _Rule(NamedTuple):
-    """What a parameter may be."""
+    """The allowed values of a parameter."""
 
     types: tuple[type, ...]
     fits: Callable[[Any], bool] = lambda _: True
 
 
 def _is_header(value: object) -> bool:
-    """Whether a text can stand in a header as it is."""
+    """Whether a string is a valid header value."""
     return not isinstance(value, str) or (value.isascii() and value.isprintable())
 
 
@@ -56,35 +56,34 @@ _SHARED = frozenset({"kind", "operation", "at", "times", "probability", "seed"})
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong.
+    """A fault to inject.
 
-    A parameter that is left out has the default of its kind. The first fault that meets a call
-    is the only one that does; one of what becomes of the task (`late-pause`, `no-effect`) may come
-    on top of it.
+    Omitted parameters have the default of the kind. Only the first matching fault affects a call. A
+    task fault (`late-pause`, `no-effect`) can be added to it.
 
     Args:
         kind: One of `FAULT_KINDS`.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects` or
-            `any` of them. What alters a list is always for `list`.
-        at: Which of the matching calls it meets, counted from 1 since it was added.
-        times: How often it meets a call at the most.
-        probability: How likely it meets a matching call.
-        seed: Of the chance: the same seed meets the same calls.
-        applied: Whether the change is made that the call requested.
-        seconds: How long it hangs, or the interval between two bytes.
-        size: Of the body, once decoded, in bytes.
-        location: Where a redirect leads.
+            `any`. Faults of the list are always for `list`.
+            at: Numbers of the matching calls to affect, counted from 1 since the fault was added.
+            times: Maximum number of calls to affect.
+            probability: Probability that a matching call is affected.
+            seed: Random seed. The same seed affects the same calls.
+            applied: Whether the requested change is made.
+            seconds: How long it hangs, or the interval between two bytes.
+            size: Size of the decoded body, in bytes.
+            location: Target of a redirect.
         status: Status of the response.
         code: The response's `error_code`.
         message: The response's `error_msg`.
         retry_after: The response's `Retry-After`: a number, a datetime for an HTTP date, or text.
-        task: Name of the task in the list that it is about.
-        meanwhile: What becomes of a resume until a late pause is carried out.
-        limit: Most tasks of a page.
+        task: Name of the affected task in the list.
+        meanwhile: What happens to a resume until a late pause takes effect.
+        limit: Maximum number of tasks in a page.
         first: Number of the first page.
 
     Raises:
-        ValueError: A value is impossible, or does not belong to this kind.
+        ValueError: A value is invalid, or this kind does not have the parameter.
     """
 
     kind: str
@@ -109,7 +108,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault is called {self.kind!r}; known are {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {self.kind!r}; known faults: {', '.join(KINDS)}")
         if isinstance(self.at, list):
             self._set("at", tuple(self.at))
         self._check()
@@ -117,21 +116,21 @@ class Fault:
             self._set("operation", self.behavior.operations[0])
         chosen = bool(self.at) or self.probability < 1
         for name, value in self.behavior.parameters.items():
-            # What says itself which calls it meets, meets all of them.
+            # A fault that selects its calls itself matches all of them.
             if getattr(self, name) is None and not (name in _SHARED and chosen):
                 self._set(name, value)
 
     @property
     def behavior(self) -> Kind[Any]:
-        """What its kind does."""
+        """The kind of the fault."""
         return KINDS[self.kind]
 
     def is_for(self, operation: str) -> bool:
-        """Whether it may meet calls of an operation."""
+        """Whether it can affect calls of an operation."""
         return operation in self.behavior.operations and self.operation in ("any", operation)
 
     def retry_after_headers(self) -> dict[str, str]:
-        """The header that tells when to come back, if there is to be one."""
+        """The `Retry-After` header, if it is set."""
         value = self.retry_after
         if value is None:
             return {}
@@ -140,11 +139,11 @@ class Fault:
         return {"Retry-After": str(value)}
 
     def _set(self, name: str, value: Any) -> None:
-        """Complete a field while the fault is being made; afterwards it is frozen."""
+        """Set a field during construction; afterwards the fault is frozen."""
         object.__setattr__(self, name, value)
 
     def _check(self) -> None:
-        """Refuse what is of another kind, of the wrong type, or out of range."""
+        """Check that parameters belong to the kind, and check their type and range."""
         known = ("any", *self.behavior.operations)
         if self.operation not in known:
             raise ValueError(f"{self.kind}: 'operation' cannot be {self.operation!r}")
@@ -160,10 +159,10 @@ class Fault:
 
 
 def read_faults(source: str | Path | Iterable[Fault | Mapping[str, Any]]) -> tuple[Fault, ...]:
-    """Faults from a YAML file, which holds a list, or from a list.
+    """Read faults from a YAML file with a list, or from a list.
 
     Raises:
-        ValueError: It is not YAML, or a fault is impossible; the text names its place.
+        ValueError: It is not YAML, or a fault is invalid. The message says where.
         OSError: The file cannot be read.
     """
     if isinstance(source, str | Path):
@@ -172,7 +171,7 @@ def read_faults(source: str | Path | Iterable[Fault | Mapping[str, Any]]) -> tup
         except yaml.YAMLError as error:
             raise ValueError(f"faults: not YAML: {error}") from error
         if not isinstance(source, list):
-            raise ValueError("faults: a list is needed")  # noqa: TRY004 - one kind of error
+            raise ValueError("faults must be a list")  # noqa: TRY004 - one kind of error
     return tuple(_read_fault(item, f"faults[{place}]") for place, item in enumerate(source))
 
 
@@ -180,7 +179,7 @@ def _read_fault(item: Any, place: str) -> Fault:
     if isinstance(item, Fault):
         return item
     if not isinstance(item, Mapping) or "kind" not in item:
-        raise ValueError(f"{place}: a mapping with a 'kind' is needed")
+        raise ValueError(f"{place} must be a mapping with a 'kind'")
     if unknown := set(item) - {field.name for field in fields(Fault)}:
         raise ValueError(f"{place}: {min(map(str, unknown))!r} is unknown")
     try:

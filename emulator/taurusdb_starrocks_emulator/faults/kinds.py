@@ -1,9 +1,9 @@
-"""What a kind of fault is: one declaration, which holds the behavior.
+"""Kinds of faults. Each kind is one declaration with its behavior.
 
     @OnResponse.declare("html-502", "a proxy's page and status 502", {"applied": False})
     def html_502(fault: Fault, response: Response, request_id: str) -> Response: ...
 
-The subclass says when the behavior runs and what it is given. Nothing else lists the kinds.
+The subclass determines when the behavior runs and its arguments. There is no other list of kinds.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ class Kind(Generic[A]):
     """A kind of fault.
 
     Attributes:
-        name: What users call it.
-        summary: What the caller meets, for the reference.
-        parameters: Parameters of a `Fault` that belong to it, with their defaults.
+        name: Name of the kind.
+        summary: What the caller sees, for the reference.
+        parameters: Its parameters of a `Fault`, with their defaults.
         act: The behavior.
-        before_body: Whether it meets a call before the body is read, and nothing is decided.
-        reused_only: Whether it meets only a call on a connection that had one before.
+        before_body: Whether it happens before the body is read, so that nothing is decided.
+        reused_only: Whether it affects only calls on a reused connection.
         silent: Whether the caller gets no status.
-        keeps_connection: Whether the connection is good for further calls.
+        keeps_connection: Whether the connection can be used for more calls.
         needs_tls: Whether it needs HTTPS.
-        operations: Which calls it may meet.
+        operations: The calls that it can affect.
     """
 
     meets: ClassVar[tuple[str, ...]] = OPERATIONS
@@ -76,11 +76,11 @@ class Kind(Generic[A]):
     def declare(
         cls, name: str, summary: str, parameters: Mapping[str, Any] | None = None, **more: Any
     ) -> Callable[[A], A]:
-        """Declare a kind whose behavior is the function below."""
+        """Declare a kind with the decorated function as its behavior."""
 
         def register(act: A) -> A:
             if name in _kinds:
-                raise ValueError(f"two faults are called {name!r}")
+                raise ValueError(f"two faults have the name {name!r}")
             given = MappingProxyType(dict(parameters or {}))
             _kinds[name] = cls(
                 name=name,
@@ -95,29 +95,29 @@ class Kind(Generic[A]):
 
 
 class OnConnect(Kind[Callable[[Connection], None]]):
-    """When a connection is made. It counts connections, not calls."""
+    """Runs when a connection is opened. It counts connections, not calls."""
 
     meets = ()
     needs_connection = True
 
 
 class OnConnection(Kind[Callable[["Fault", Response, Delivery], Awaitable[None]]]):
-    """In place of the response, or while it is sent: on the connection, past the server."""
+    """Runs instead of the response, or while it is sent, directly on the connection."""
 
     needs_connection = True
 
 
 class OnResponse(Kind[Callable[["Fault", Response, str], Response]]):
-    """Another response than the right one; the function is given the request's ID as well."""
+    """Returns another response. The function also gets the request ID."""
 
 
 class OnList(Kind[Callable[["Fault", Listing, random.Random], None]]):
-    """Another list than the right one; the function changes it in place."""
+    """Changes the list in place."""
 
     meets = ("list",)
 
 
 class OnTask(Kind[Callable[["Fault", Change], Change]]):
-    """What becomes of the task. Such a fault may meet a call together with one of another class."""
+    """Changes what happens to the task. Can affect a call together with another class."""
 
     meets = ("pause", "resume")

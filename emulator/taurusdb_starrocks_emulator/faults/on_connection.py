@@ -12,7 +12,7 @@ from .kinds import OnConnect, OnConnection
 
 
 @OnConnect.declare(
-    "refuse", "its new connection is reset before anything is read; counts connections, not calls"
+    "refuse", "the new connection is reset before anything is read; counts connections, not calls"
 )
 def refuse(connection: Connection) -> None:
     """Reset the new connection."""
@@ -21,7 +21,7 @@ def refuse(connection: Connection) -> None:
 
 @OnConnection.declare(
     "reset-before-read",
-    "a reset once the headers are in; the body is not read, nothing changes",
+    "a reset after the headers are read; the body is not read, nothing changes",
     before_body=True,
     silent=True,
 )
@@ -32,7 +32,7 @@ async def reset_before_read(_fault: Fault, _response: Response, delivery: Delive
 
 @OnConnection.declare(
     "stale",
-    "an idle connection that closes as its next call arrives; counts only such calls",
+    "an idle connection is closed when its next call arrives; counts only such calls",
     before_body=True,
     reused_only=True,
     silent=True,
@@ -43,7 +43,7 @@ async def stale(_fault: Fault, _response: Response, delivery: Delivery) -> None:
 
 
 @OnConnection.declare(
-    "reset-after-read", "a reset in place of a response", {"applied": False}, silent=True
+    "reset-after-read", "a reset instead of a response", {"applied": False}, silent=True
 )
 async def reset_after_read(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Reset the connection."""
@@ -51,7 +51,7 @@ async def reset_after_read(_fault: Fault, _response: Response, delivery: Deliver
 
 
 @OnConnection.declare(
-    "close", "an orderly close in place of a response", {"applied": False}, silent=True
+    "close", "a normal close instead of a response", {"applied": False}, silent=True
 )
 async def close(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     """Close the connection."""
@@ -65,7 +65,7 @@ async def close(_fault: Fault, _response: Response, delivery: Delivery) -> None:
     silent=True,
 )
 async def hang(fault: Fault, _response: Response, delivery: Delivery) -> None:
-    """Send nothing, and close in the end unless the caller does first."""
+    """Send nothing, and close at the end unless the caller closes first."""
     try:
         await asyncio.wait_for(delivery.disconnected(), fault.seconds)
     except TimeoutError:
@@ -74,18 +74,18 @@ async def hang(fault: Fault, _response: Response, delivery: Delivery) -> None:
 
 @OnConnection.declare("garbage", "bytes that are not HTTP", {"applied": False}, silent=True)
 async def garbage(_fault: Fault, _response: Response, delivery: Delivery) -> None:
-    """Send what no client can read."""
+    """Send bytes that no client can parse."""
     delivery.connection.transport.write(b"\x00\x15\x03\x01 this is not HTTP \xff\xfe\r\n\r\n")
     delivery.connection.transport.close()
 
 
 @OnConnection.declare(
     "drip-headers",
-    "the right response, its head byte by byte",
+    "the correct response, with its head sent byte by byte",
     {"applied": True, "seconds": 0.1},
 )
 async def drip_headers(fault: Fault, response: Response, delivery: Delivery) -> None:
-    """Send the head slowly, then the body at once."""
+    """Send the head slowly, then the body in one piece."""
     head, body = _parts(response)
     for byte in head:
         if delivery.connection.transport.is_closing():
@@ -96,7 +96,9 @@ async def drip_headers(fault: Fault, response: Response, delivery: Delivery) -> 
     delivery.connection.transport.close()
 
 
-@OnConnection.declare("truncate", "the right head, half of the body, a close", {"applied": False})
+@OnConnection.declare(
+    "truncate", "the correct head, half of the body, then a close", {"applied": False}
+)
 async def truncate(_fault: Fault, response: Response, delivery: Delivery) -> None:
     """Announce the whole body and send half of it."""
     head, body = _parts(response)
@@ -106,45 +108,45 @@ async def truncate(_fault: Fault, response: Response, delivery: Delivery) -> Non
 
 @OnConnection.declare(
     "second-reply",
-    "the right response twice, in one packet",
+    "the correct response twice, in one packet",
     {"applied": True},
     keeps_connection=True,
 )
 async def second_reply(_fault: Fault, response: Response, delivery: Delivery) -> None:
-    """Respond by the server, which goes on, and write a copy behind it."""
+    """Respond through the server, and write a copy after the response."""
     await response.send(delivery.send)
     delivery.connection.transport.write(response.to_bytes(close=False))
 
 
 @OnConnection.declare(
     "tls-plain-text",
-    "the right response without encryption, on the connection that is encrypted; needs HTTPS",
+    "the correct response without encryption, on an encrypted connection; needs HTTPS",
     {"applied": False},
     silent=True,
     needs_tls=True,
 )
 async def tls_plain_text(_fault: Fault, response: Response, delivery: Delivery) -> None:
-    """Write past TLS."""
+    """Write directly to the socket, without TLS."""
     delivery.connection.write_below(response.to_bytes())
     delivery.connection.transport.abort()
 
 
 @OnConnection.declare(
     "tls-bad-record",
-    "a record of TLS that cannot be decrypted; needs HTTPS",
+    "a TLS record that cannot be decrypted; needs HTTPS",
     {"applied": False},
     silent=True,
     needs_tls=True,
 )
 async def tls_bad_record(_fault: Fault, _response: Response, delivery: Delivery) -> None:
-    """Write a record of application data that no key made."""
+    """Write a record of application data that was not encrypted with the key."""
     delivery.connection.write_below(b"\x17\x03\x03\x00\x40" + bytes(64))
     delivery.connection.transport.abort()
 
 
 @OnConnection.declare(
     "tls-alert",
-    "an alert of TLS without encryption; needs HTTPS",
+    "a TLS alert without encryption; needs HTTPS",
     {"applied": False},
     silent=True,
     needs_tls=True,
@@ -156,7 +158,7 @@ async def tls_alert(_fault: Fault, _response: Response, delivery: Delivery) -> N
 
 
 def _parts(response: Response) -> tuple[bytes, bytes]:
-    """Head and body as they are sent."""
+    """Head and body, as sent."""
     whole = response.to_bytes()
     end = len(whole) - len(response.body)
     return whole[:end], whole[end:]

@@ -13,7 +13,7 @@ from .kinds import OnList
 
 @OnList.declare("vanishes", "a list without the task", {"task": None})
 def vanishes(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Leave out the tasks that are meant."""
+    """Leave out the selected tasks."""
     listing.tasks = [(row, shown) for row, shown in listing.tasks if not _means(fault, row)]
 
 
@@ -27,7 +27,7 @@ def abnormal(fault: Fault, listing: Listing, _chance: random.Random) -> None:
 
 @OnList.declare("cancelled", "a list with the task's stage `Cancelled`", {"task": None})
 def cancelled(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Show a stage that it does not leave by itself."""
+    """Show a stage that the task does not leave on its own."""
     for row, shown in listing.tasks:
         if _means(fault, row):
             shown["stage"] = "Cancelled"
@@ -39,21 +39,21 @@ def cancelled(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     {"task": None},
 )
 def never_settles(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Show the stage from before."""
+    """Show the previous stage."""
     for row, shown in listing.tasks:
         if _means(fault, row):
             shown["stage"] = row.stage
 
 
-@OnList.declare("shuffles", "a list in another order at every call")
+@OnList.declare("shuffles", "a list in a different order at every call")
 def shuffles(_fault: Fault, listing: Listing, chance: random.Random) -> None:
     """Change the order."""
     chance.shuffle(listing.tasks)
 
 
-@OnList.declare("never-ends", "a list in which there is always another page")
+@OnList.declare("never-ends", "a list that never ends: there is always another page")
 def never_ends(_fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Repeat the tasks as often as it takes."""
+    """Repeat the tasks as often as needed."""
     tasks, limit, offset = listing.tasks, listing.limit, listing.offset
     if tasks:
         listing.tasks = [tasks[(offset + index) % len(tasks)] for index in range(limit)]
@@ -66,7 +66,7 @@ def never_ends(_fault: Fault, listing: Listing, _chance: random.Random) -> None:
     {"task": None},
 )
 def contradicts(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Put a paused entry behind one that runs, or the other way round."""
+    """Add a paused entry after a running one, or the other way around."""
     tasks = []
     for row, shown in listing.tasks:
         tasks.append((row, shown))
@@ -76,38 +76,38 @@ def contradicts(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     listing.tasks = tasks
 
 
-@OnList.declare("misses", "a list without the task that is counted all the same", {"task": None})
+@OnList.declare("misses", "a list without the task, although the total counts it", {"task": None})
 def misses(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Leave out the tasks that are meant; `total_count` stays right."""
+    """Leave out the selected tasks; `total_count` stays correct."""
     listing.total = len(listing.tasks)
     listing.tasks = [(row, shown) for row, shown in listing.tasks if not _means(fault, row)]
 
 
 @OnList.declare(
-    "repeats", "a page with the task twice, in the place of its last one", {"task": None}
+    "repeats", "a page that has the task twice, instead of its last task", {"task": None}
 )
 def repeats(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Show tasks of the page again, and leave out what then does not fit; the count stays right."""
+    """Repeat tasks of the page, and drop those that no longer fit. The count stays correct."""
     listing.total = len(listing.tasks)
     page = listing.tasks[listing.offset : listing.offset + listing.limit]
     again = [each for one in page for each in ([one, one] if _means(fault, one[0]) else [one])]
     listing.tasks, listing.offset = again[: len(page)], 0
 
 
-@OnList.declare("short-pages", "a list with fewer tasks a page than requested", {"limit": 50})
+@OnList.declare("short-pages", "a list with fewer tasks per page than requested", {"limit": 50})
 def short_pages(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Bound the page; `total_count` stays right."""
+    """Limit the page; `total_count` stays correct."""
     listing.limit = min(listing.limit, fault.limit or 1)
 
 
 @OnList.declare(
-    "offset-in-pages", "a list whose `offset` is the number of the page, from `first`", {"first": 0}
+    "offset-in-pages", "a list whose `offset` counts pages, starting at `first`", {"first": 0}
 )
 def offset_in_pages(fault: Fault, listing: Listing, _chance: random.Random) -> None:
-    """Leave out as many pages as `offset` says."""
+    """Skip `offset` pages."""
     listing.offset = max(0, listing.offset - (fault.first or 0)) * listing.limit
 
 
 def _means(fault: Fault, row: Row) -> bool:
-    """Whether the fault is about this task."""
+    """Whether the fault affects this task."""
     return fault.task in (None, row.name)

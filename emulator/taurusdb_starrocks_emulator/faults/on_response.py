@@ -1,4 +1,4 @@
-"""Faults that put another response in the place of the right one."""
+"""Faults that replace the response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ _BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gate
 
 
 @OnResponse.declare(
-    "drip-body", "the right response, its body byte by byte", {"applied": True, "seconds": 0.1}
+    "drip-body",
+    "the correct response, with its body sent byte by byte",
+    {"applied": True, "seconds": 0.1},
 )
 def drip_body(fault: Fault, response: Response, _request_id: str) -> Response:
     """The same response, slowly."""
@@ -35,11 +37,9 @@ def drip_body(fault: Fault, response: Response, _request_id: str) -> Response:
     return slow.with_headers({"Content-Length": str(len(response.body))})
 
 
-@OnResponse.declare(
-    "huge-body", "200 and an endless-looking body", {"applied": False, "size": 64 << 20}
-)
+@OnResponse.declare("huge-body", "200 and a very large body", {"applied": False, "size": 64 << 20})
 def huge_body(fault: Fault, _response: Response, request_id: str) -> Response:
-    """A document of the fault's size, made as it is sent."""
+    """A document of the fault's size, generated while it is sent."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield _HEAD
@@ -55,7 +55,7 @@ def huge_body(fault: Fault, _response: Response, request_id: str) -> Response:
 
 @OnResponse.declare(
     "gzip-bomb",
-    "200 and a small body that gets large",
+    "200 and a small compressed body that decodes to a large one",
     {"applied": False, "size": 200 << 20},
 )
 def gzip_bomb(fault: Fault, _response: Response, request_id: str) -> Response:
@@ -65,28 +65,30 @@ def gzip_bomb(fault: Fault, _response: Response, request_id: str) -> Response:
 
 
 @OnResponse.declare(
-    "broken-json", "half of the right body, announced as the whole", {"applied": False}
+    "broken-json", "half of the correct body, with a matching length", {"applied": False}
 )
 def broken_json(_fault: Fault, response: Response, _request_id: str) -> Response:
     """The first half of the body."""
     return replace(response, body=response.body[: len(response.body) // 2])
 
 
-@OnResponse.declare("wrong-content-type", "the right body as `text/html`", {"applied": False})
+@OnResponse.declare(
+    "wrong-content-type", "the correct body, with the content type `text/html`", {"applied": False}
+)
 def wrong_content_type(_fault: Fault, response: Response, _request_id: str) -> Response:
-    """The right body under the wrong name."""
+    """The correct body with the wrong content type."""
     return replace(response, content_type="text/html")
 
 
-@OnResponse.declare("html-502", "a proxy's page and status 502", {"applied": False})
+@OnResponse.declare("html-502", "the HTML page of a proxy, with status 502", {"applied": False})
 def html_502(_fault: Fault, _response: Response, _request_id: str) -> Response:
-    """A page, without an ID of the request: it never got so far."""
+    """A page without a request ID, because the request did not reach the service."""
     return Response(status=502, body=_BAD_GATEWAY, content_type="text/html")
 
 
 @OnResponse.declare(
     "redirect",
-    "a way to another origin",
+    "a redirect to another origin",
     {"applied": False, "location": "https://elsewhere.invalid/", "status": 307},
 )
 def redirect(fault: Fault, _response: Response, request_id: str) -> Response:
@@ -99,7 +101,7 @@ def redirect(fault: Fault, _response: Response, request_id: str) -> Response:
 
 @OnResponse.declare("throttle", "429 `APIGW.0308`", {"retry_after": None})
 def throttle(fault: Fault, _response: Response, request_id: str) -> Response:
-    """An error of the gateway, which says its window in the message alone."""
+    """An error of the gateway, with the time window only in the message."""
     message = (
         "The throttling threshold has been reached: policy user over ratelimit,"
         "limit:60,time:1 minute"
@@ -140,7 +142,7 @@ def error(fault: Fault, _response: Response, request_id: str) -> Response:
     return _refusal(fault, failure, request_id)
 
 
-@OnResponse.declare("expired-token", "401 `APIGW.0301`, once unless told otherwise", {"times": 1})
+@OnResponse.declare("expired-token", "401 `APIGW.0301`, once by default", {"times": 1})
 def expired_token(fault: Fault, _response: Response, request_id: str) -> Response:
     """An error of the gateway."""
     message = "Incorrect IAM authentication information: token expired"
@@ -157,7 +159,7 @@ def expired_token(fault: Fault, _response: Response, request_id: str) -> Respons
     },
 )
 def error_in_200(fault: Fault, _response: Response, request_id: str) -> Response:
-    """The body of an error under the status of a success."""
+    """The body of an error with the status of a success."""
     return _with_id(service_error(200, fault.code or "", fault.message or ""), request_id)
 
 
@@ -169,13 +171,13 @@ def empty(_fault: Fault, _response: Response, request_id: str) -> Response:
 
 @OnResponse.declare("list", "200 and `[]`", {"applied": False})
 def empty_list(_fault: Fault, _response: Response, request_id: str) -> Response:
-    """Another type of JSON."""
+    """Another JSON type."""
     return _with_id(Response(status=200, body=b"[]"), request_id)
 
 
 @OnResponse.declare("no-job", "200 and `{}`", {"applied": False})
 def no_job(_fault: Fault, _response: Response, request_id: str) -> Response:
-    """An object with nothing in it."""
+    """An empty object."""
     return _with_id(Response(status=200, body=b"{}"), request_id)
 
 
@@ -184,15 +186,15 @@ def _with_id(response: Response, request_id: str) -> Response:
 
 
 def _refusal(fault: Fault, response: Response, request_id: str) -> Response:
-    """An error, with the fault's `Retry-After` if it has one."""
+    """An error, with the fault's `Retry-After` if it is set."""
     return _with_id(response, request_id).with_headers(fault.retry_after_headers())
 
 
 @lru_cache(4)
 def _bomb(size: int) -> bytes:
-    """A small gzip stream of a document of this many bytes.
+    """A small gzip stream for a document of this size.
 
-    The same compressed block is repeated, so it costs a checksum and nothing more.
+    The same compressed block is repeated, so only the checksum takes time.
     """
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     blocks, rest = divmod(max(0, size - len(_HEAD) - len(_TAIL)), len(_BLOCK))

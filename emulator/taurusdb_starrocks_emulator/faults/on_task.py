@@ -1,4 +1,4 @@
-"""Faults of what becomes of the task, whatever the response says."""
+"""Faults that change what happens to the task, independent of the response."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .kinds import OnTask
 
 @OnTask.declare(
     "late-pause",
-    "a pause that is carried out some seconds later, which no resume overrides: meanwhile it is "
-    "`refused` (400 `DBS.200086`) or `ignored` (200 and a job without effect)",
+    "a pause that takes effect some seconds later and that no resume prevents: until then, a "
+    "resume is `refused` (400 `DBS.200086`) or `ignored` (200 and a job without effect)",
     {"seconds": 1.5, "meanwhile": "refused"},
     operations=("pause",),
 )
 def late_pause(fault: Fault, change: Change) -> Change:
-    """The same change, later, and firmly."""
+    """The same change, but later and irrevocable."""
     return replace(change, delay=fault.seconds or 0, meanwhile=fault.meanwhile or "refused")
 
 
-@OnTask.declare("no-effect", "200 and a job that does nothing")
+@OnTask.declare("no-effect", "200 and a job without effect")
 def no_effect(_fault: Fault, change: Change) -> Change:
     """No change."""
     return replace(change, target=None)

@@ -220,11 +220,11 @@ def test_a_target_of_an_earlier_contract_lacks_operations(
         whole.first_look.look()
     assert running.findings.sorted() == []
     notes = list(running.first_look.notes())
-    assert [note for note in notes if "offer" in note] == [
-        f"The target does not offer {name}: it follows contract {older}."
+    assert [note for note in notes if "does not have" in note] == [
+        f"The target does not have {name}: it implements contract {older}."
         for name, older in lacking.items()
     ]
-    assert any("could not be seen" in note for note in notes) is (LIST in lacking)
+    assert any("could not be tested" in note for note in notes) is (LIST in lacking)
     found = {
         (finding.check, where)
         for finding in whole.findings.sorted()
@@ -249,7 +249,7 @@ def test_instances_are_fuzzed_only_with_an_instance_to_ask_for() -> None:
         running.first_look.look()
     assert running.findings.sorted() == []
     assert list(running.first_look.notes()) == [
-        f"The target does not offer {CONFIGURATION}: it follows contract 1.1.",
+        f"The target does not have {CONFIGURATION}: it implements contract 1.1.",
         f"{INSTANCES} is not tested: TAURUSDB_FUZZ_SOURCE_INSTANCE_ID is not set.",
     ]
 
@@ -279,6 +279,6 @@ def test_what_the_suite_cannot_undo_is_never_sent(
     finally:
         contract.document.cache_clear()
         contract.operations.cache_clear()
-    assert "deleteTask is not tested: the suite does not know what it does." in outcome.notes
+    assert "deleteTask is not tested: the suite does not know this operation." in outcome.notes
     assert [call.path for call in service.seen if call.path.endswith("/delete")] == []
     assert outcome.faults == []

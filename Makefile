@@ -1,4 +1,4 @@
-# Everything a person or CI runs. `make help` lists it.
+# All commands for developers and CI. `make help` lists them.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -37,7 +37,7 @@ generate: $(BIN)/.ready ## Rebuild the low-level client from openapi.yaml
 	$(call generate_into,generated/$(API))
 
 .PHONY: drift
-drift: $(BIN)/.ready ## Fail if generated/ is not exactly what openapi.yaml produces; writes nothing
+drift: $(BIN)/.ready ## Fail if generated/ differs from what openapi.yaml produces; writes nothing
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
 	&& cp generated/config.yaml "$$fresh" \
 	&& $(call generate_into,"$$fresh/$(API)") \
@@ -63,7 +63,7 @@ lock-base: FROM := pyproject.toml --constraint requirements/dev.txt
 lock-httpx: FROM := requirements/httpx.in --constraint requirements/dev.txt
 lock-aiohttp: FROM := requirements/aiohttp.in --constraint requirements/dev.txt
 .PHONY: lock $(LOCKED:%=lock-%)
-lock: $(LOCKED:%=lock-%) ## Lock every environment again, or one: lock-dev; UPGRADE=--upgrade for newer versions (needs uv)
+lock: $(LOCKED:%=lock-%) ## Update all locks, or one with lock-dev and so on; UPGRADE=--upgrade for newer versions (needs uv)
 lock-mutation lock-power lock-runtime lock-base lock-httpx lock-aiohttp: lock-dev
 $(LOCKED:%=lock-%): lock-%:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -79,11 +79,11 @@ OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/confor
 MOST_TESTS := pytest -n 4 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
-test: $(BIN)/.ready ## Run the tests that need neither Node, nor a browser, nor other people's servers
+test: $(BIN)/.ready ## Run the tests that need no Node, no browser and no third-party servers
 	$(MOST_TESTS)
 
 .PHONY: test-pythons
-test-pythons: ## The same on every Python from 3.11 on that is on the PATH or that pyenv installed
+test-pythons: ## Run `make test` on every Python from 3.11 on that is on the PATH or installed by pyenv
 	@ran=; for python in $$($(python) requirements/interpreters.py); do \
 		printf '\n--- %s\n' "$$python"; \
 		$(MAKE) --no-print-directory test "PYTHON=$$python" "VENV=.venv-$${python##*/python}" || exit 1; \
@@ -92,11 +92,11 @@ test-pythons: ## The same on every Python from 3.11 on that is on the PATH or th
 	echo "test-pythons: passed on$${ran:? no interpreter found}"
 
 .PHONY: coverage
-coverage: $(BIN)/.ready ## The same, failing unless every branch of the wrapper was taken
+coverage: $(BIN)/.ready ## Run `make test` and fail unless the wrapper has full branch coverage
 	$(MOST_TESTS) --cov --cov-branch --cov-report=term-missing --cov-fail-under=100
 
 .PHONY: fuzz
-fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, from openapi.yaml; report in reports/
+fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, with openapi.yaml; reports in reports/
 	@python -m tests.conformance.emulated
 
 .PHONY: fuzz-test
@@ -107,7 +107,7 @@ fuzz-test: $(BIN)/.ready ## Run the contract suite on right and wrong servers, a
 POWER := .venv-power/bin
 FAULTS_TABLE := docs/reference/conformance-faults.md
 .PHONY: fuzz-power
-fuzz-power: $(POWER)/.ready dist ## Prove on the wheel that it finds faults: servers with one fault each, and right ones
+fuzz-power: $(POWER)/.ready dist ## Test that the suite in the wheel finds faults: servers with one fault each, and correct ones
 	@away=$$(mktemp -d) && trap 'rm -rf "$$away"' EXIT \
 	&& $(POWER)/pip install --quiet --no-deps --force-reinstall dist/*.whl \
 	&& mkdir "$$away/tests" && cp -R tests/power "$$away/tests" && cp -R examples docs/reports "$$away" \
@@ -118,16 +118,16 @@ fuzz-power: $(POWER)/.ready dist ## Prove on the wheel that it finds faults: ser
 # One change in EVERY is tried: all, or those that CI has time for.
 EVERY ?= 1
 .PHONY: oracle-power
-oracle-power: .venv-oracle/bin/.ready ## Prove that the judgement is tested: change it, and count what is noticed
+oracle-power: .venv-oracle/bin/.ready ## Mutate the suite's judging code, and count the mutants that its tests notice
 	PYTHONPATH=conformance .venv-oracle/bin/python -m tests.oracle.mutate --every $(EVERY)
 
 .PHONY: oracle-sample
-oracle-sample: ## The same for one change in twelve
+oracle-sample: ## Run one mutant in twelve of `make oracle-power`
 	@$(MAKE) --no-print-directory oracle-power EVERY=12
 
 # mutmut has an environment of its own, without the project: it mutates a copy.
 .PHONY: decision-power
-decision-power: .venv-mutation/bin/.ready ## Prove that the tests of the wrapper's decisions find faults: mutants must die
+decision-power: .venv-mutation/bin/.ready ## Mutate the wrapper's decisions; their tests must notice each mutant
 	.venv-mutation/bin/python tests/mutation/decision_power.py
 
 # Redocly, for the contract, and axe, which checks the site. Their lock names no address.
@@ -140,7 +140,7 @@ node_modules/.ready: package.json package-lock.json .npmrc
 	touch $@
 
 .PHONY: lint
-lint: $(BIN)/.ready node_modules/.ready ## Lint contract, workflows and code, and check the types (needs Node 20)
+lint: $(BIN)/.ready node_modules/.ready ## Lint the contract, workflows and code, and check types (needs Node 20)
 	node_modules/.bin/redocly lint openapi.yaml workflows/*.yaml
 	openapi-spec-validator openapi.yaml
 	zizmor --offline --pedantic --quiet .github
@@ -149,37 +149,37 @@ lint: $(BIN)/.ready node_modules/.ready ## Lint contract, workflows and code, an
 	mypy
 
 .PHONY: breaking
-breaking: $(BIN)/.ready node_modules/.ready ## Fail on a change that breaks callers of the last contract (needs Node 20)
+breaking: $(BIN)/.ready node_modules/.ready ## Fail if the contract breaks callers of the last release (needs Node 20)
 	python -m tests.contract.breaking
 	pytest -q tests/node/test_breaking.py
 
 .PHONY: workflow
-workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window of workflows/ on the emulator (needs Node 20)
+workflow: $(BIN)/.ready node_modules/.ready ## Run the maintenance window in workflows/ against the emulator (needs Node 20)
 	python -m tests.node.workflow
 	pytest -q tests/node/test_workflow.py
 
 .PHONY: soak
-soak: $(BIN)/.ready ## 20,000 calls at once, and a fleet that is killed, against a service that fails now and then
+soak: $(BIN)/.ready ## Run 20,000 concurrent calls, and a fleet that is killed, against a failing service
 	pytest -q tests/soak tests/fleet/kills
 
 .PHONY: soak-fleet
-soak-fleet: $(BIN)/.ready ## Pause and resume 10,000 tasks while the service fails and the program is killed, 20 times each
+soak-fleet: $(BIN)/.ready ## Pause and resume 10,000 tasks while the service fails and the program is killed 20 times each
 	@python -m tests.fleet.soak --seed $(SEED)
 
 WINDOWS ?= 5000
 SEED ?= 1
 .PHONY: torture
-torture: $(BIN)/.ready ## Interrupt, fork and cancel WINDOWS windows under every fault; none may leave a task paused unnamed
+torture: $(BIN)/.ready ## Interrupt, fork and cancel WINDOWS windows with all faults; no task may stay paused without an error
 	@python -m tests.torture --windows $(WINDOWS) --seed $(SEED) --ensure
 
 # The share of each scenario's repetitions: all, or those that CI has time for.
 SHARE ?= 1
 .PHONY: torture-durable
-torture-durable: $(BIN)/.ready ## Kill, stop and restart the programs of durable windows; every task must run again
+torture-durable: $(BIN)/.ready ## Kill, stop and restart programs with durable windows; every task must run again
 	@python -m tests.torture.durable --share $(SHARE) --seed $(SEED)
 
 .PHONY: torture-durable-sample
-torture-durable-sample: ## The same with one repetition in twenty
+torture-durable-sample: ## Run one repetition in twenty of `make torture-durable`
 	@$(MAKE) --no-print-directory torture-durable SHARE=0.05
 
 TIMES ?= 100
@@ -188,32 +188,32 @@ torture-window: $(BIN)/.ready ## Send each of four signals to TIMES windows of t
 	@python -m tests.terminal.torture --times $(TIMES) --seed $(SEED)
 
 .PHONY: torture-window-sample
-torture-window-sample: ## The same for five of each
+torture-window-sample: ## Run five of each signal of `make torture-window`
 	@$(MAKE) --no-print-directory torture-window TIMES=5
 
 .PHONY: terminal
-terminal: $(BIN)/.ready ## Run the command in a terminal, compare its screens with the docs, and run its jobs in examples/
+terminal: $(BIN)/.ready ## Run the command in a terminal, compare its screens with the docs, and run the jobs in examples/
 	pytest -q -n 2 tests/terminal
 
 .PHONY: emulator-speed
-emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s beside a bare Starlette route
+emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s compared with a bare Starlette route
 	pytest -q -s tests/speed
 
 # What is measured beside each other, each in an environment of its own, as those who install it have it.
 BENCH := $(patsubst %,.venv-%/bin/.ready,base httpx aiohttp official)
 .PHONY: bench
-bench: $(BIN)/.ready $(BENCH) ## Measure the client beside others, into reports/bench.md; OPTIONS=--quick takes a minute
+bench: $(BIN)/.ready $(BENCH) ## Compare the client with others, in reports/bench.md; OPTIONS=--quick takes a minute
 	@python -m bench $(OPTIONS)
 
 .PHONY: valgrind
-valgrind: ## Install what counts instructions, unless it is there (Debian, root or sudo)
+valgrind: ## Install valgrind if it is missing (Debian, root or sudo)
 	@root=; command -v valgrind >/dev/null || { \
 		test "$$(id -u)" = 0 || root="sudo -n"; \
 		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			$$root apt-get install -qq -y --no-install-recommends valgrind >/dev/null; }
 
 .PHONY: cost
-cost: $(BIN)/.ready valgrind ## Fail if a call takes more instructions than it should
+cost: $(BIN)/.ready valgrind ## Fail if a call takes more instructions than its limit
 	pytest -q tests/cost
 
 # Other people's programs, in environments of their own: they do not install beside ours.
@@ -228,24 +228,24 @@ $(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
 	$(call environment,--editable)
 
 .PHONY: airflow-dag-test
-airflow-dag-test: $(AIRFLOW)/.ready ## Run each operator, the sweep and the guide's DAG in a real Airflow, in process
+airflow-dag-test: $(AIRFLOW)/.ready ## Run each operator, the sweep and the guide's DAG in Airflow, in process
 	$(AIRFLOW)/mypy --config-file tests/airflow/mypy.ini
 	$(AIRFLOW)/pytest -q -n 2 tests/airflow \
 		--cov --cov-config=tests/airflow/coverage.ini --cov-report=term-missing --cov-fail-under=100
 
 .PHONY: airflow-services
-airflow-services: ## Install Redis and PostgreSQL, unless they are there; starts neither (Debian, root or sudo)
+airflow-services: ## Install Redis and PostgreSQL if they are missing; starts neither (Debian, root or sudo)
 	@root=; command -v redis-server >/dev/null && ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || { \
 		test "$$(id -u)" = 0 || root="sudo -n"; \
 		$$root apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 			$$root apt-get install -qq -y --no-install-recommends postgresql redis-server >/dev/null; }
 
 .PHONY: airflow-test
-airflow-test: $(AIRFLOW)/.ready airflow-services ## Interrupt windows and kill a worker of a real cluster; takes 10 minutes
+airflow-test: $(AIRFLOW)/.ready airflow-services ## Interrupt windows and kill a worker in a real Airflow cluster; takes 10 minutes
 	$(AIRFLOW)/pytest -q -s -p no:cacheprovider tests/airflow_cluster
 
 .PHONY: airflow-api
-airflow-api: $(AIRFLOW)/.ready ## Write the snapshot of the provider's public API anew
+airflow-api: $(AIRFLOW)/.ready ## Update the snapshot of the provider's public API
 	$(AIRFLOW)/python tests/package/surface.py taurusdb_starrocks.airflow > tests/airflow/public-api.txt
 
 # The site has an environment of its own: its builder and a browser's driver are much to install.
@@ -254,24 +254,24 @@ $(DOCS)/.ready: requirements/docs.txt pyproject.toml
 	$(call environment,--editable)
 
 .PHONY: docs
-docs: $(DOCS)/.ready ## Build the site into site/, for any web server or none
+docs: $(DOCS)/.ready ## Build the documentation into site/; it also works without a web server
 	rm -rf site
 	$(DOCS)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env \
 		--doctree-dir .venv-docs/doctrees docs site
 
 .PHONY: chromium
-chromium: ## Install the browser that docs-test drives, unless it is there (Debian, root or sudo)
+chromium: ## Install the browser for docs-test if it is missing (Debian, root or sudo)
 	@root=; command -v chromium >/dev/null || { \
 		test "$$(id -u)" = 0 || root="sudo -n"; \
 		$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 			$$root apt-get install -qq -y --no-install-recommends chromium >/dev/null; }
 
 .PHONY: screenshots
-screenshots: docs chromium ## Take the pictures of the site in docs/_static anew
+screenshots: docs chromium ## Update the screenshots of the site in docs/_static
 	$(DOCS)/python -m tests.docs.browser.screenshots
 
 .PHONY: docs-test
-docs-test: docs chromium node_modules/.ready ## Read the site in a browser, run its code, and compare it with the code
+docs-test: docs chromium node_modules/.ready ## Test the site in a browser, run its examples, and compare it with the code
 	$(DOCS)/pytest -q tests/docs
 
 # A release has an environment of its own too: little takes part in it.
@@ -279,14 +279,14 @@ RELEASE := .venv-release/bin
 
 # The time is fixed, so that the same sources make the same bytes: that of hatchling's own default.
 .PHONY: dist
-dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/ and check them; twice the same bytes
+dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/, check them, and check that the build is reproducible
 	rm -rf dist
 	SOURCE_DATE_EPOCH=1580601600 $(RELEASE)/hatchling build -t sdist -t wheel -d dist
 	$(RELEASE)/twine check --strict dist/*
 	$(RELEASE)/check-wheel-contents dist/*.whl
 
 .PHONY: sbom
-sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in dist/sbom.cdx.json
+sbom: $(RELEASE)/.ready dist ## List the dependencies of the wheel with all extras, in dist/sbom.cdx.json
 	@empty=$$(mktemp -d) && trap 'rm -rf "$$empty"' EXIT \
 	&& $(RELEASE)/python requirements/environment.py --without-pip "$$empty" requirements/runtime.txt \
 	&& sed "s/^dynamic = .*/version = '$$($(RELEASE)/hatchling version)'/" pyproject.toml > "$$empty/pyproject.toml" \
@@ -295,19 +295,19 @@ sbom: $(RELEASE)/.ready dist ## List what the wheel with every extra runs on, in
 	&& echo "sbom: dist/sbom.cdx.json"
 
 .PHONY: package
-package: $(BIN)/.ready sbom ## Test what is in dist/: contents, extras, lowest and newest versions, public API
+package: $(BIN)/.ready sbom ## Test the packages in dist/: contents, extras, lowest and newest versions, public API
 	pytest -n 2 --dist worksteal tests/package
 
 .PHONY: environments
-environments: $(BIN)/.ready $(patsubst %,.venv-%/bin/.ready,$(filter-out dev,$(LOCKED))) ## Install every lock
+environments: $(BIN)/.ready $(patsubst %,.venv-%/bin/.ready,$(filter-out dev,$(LOCKED))) ## Install all locks
 	@echo "environments: $(LOCKED)"
 
 .PHONY: audit
-audit: .venv-audit/bin/.ready ## Fail if a vulnerability is known of what the package runs on
+audit: .venv-audit/bin/.ready ## Fail if a dependency of the package has a known vulnerability
 	.venv-audit/bin/pip-audit --progress-spinner off --strict --disable-pip --require-hashes -r requirements/runtime.txt
 
 .PHONY: api
-api: $(BIN)/.ready ## Write the public API's snapshot anew; what breaks callers needs a line in the changelog
+api: $(BIN)/.ready ## Update the snapshot of the public API; breaking changes need a line in the changelog
 	python tests/package/surface.py > tests/package/public-api.txt
 
 .PHONY: tag
@@ -316,17 +316,17 @@ tag: $(RELEASE)/.ready ## Fail unless TAG is the version and the changelog has a
 	grep -q "^## \[$$($(RELEASE)/hatchling version)\] - " CHANGELOG.md
 
 .PHONY: publish
-publish: $(RELEASE)/.ready ## Upload what is in dist/ to the index (in the release workflow, which the index trusts)
+publish: $(RELEASE)/.ready ## Upload the packages in dist/ to the index (in the release workflow, which the index trusts)
 	$(RELEASE)/twine upload --non-interactive dist/*.whl dist/*.tar.gz
 
 .PHONY: announce
-announce: ## Make a release of TAG with what is in dist/ attached (needs gh)
+announce: ## Create a release of TAG with the packages in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
 # Everything CI runs, in its order: what is quick comes first.
 CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-test fuzz-power oracle-sample torture-durable-sample torture-window-sample docs-test soak emulator-speed
 .PHONY: check
-check: ## Run everything CI runs, in its order, and tell how long each step took
+check: ## Run everything that CI runs, in order, and print the duration of each step
 	@begin=$$(date +%s); took=; failed=; \
 	for step in $(CHECKS); do \
 		from=$$(date +%s); printf '\n--- %s\n' $$step; \

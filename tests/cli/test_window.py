@@ -210,6 +210,7 @@ def test_what_may_still_be_paused(run_window: Window, emulator: Emulator) -> Non
     ran = run_window("sh", "-c", "exit 3", options=("--timeout", "1s"))
     emulator.faults.clear()
     assert ran.status == 122
+    assert ran.err.lower().count("may still be paused") == 1
     assert "orders_sync MAY STILL BE PAUSED" in ran.err
     assert "resume 9ac58f9b88744f8a87893d22f6ef9a28in17 orders_sync" in ran.err
     limit = time.monotonic() + 60

@@ -368,4 +368,4 @@ def test_a_coroutine_without_its_event_loop(
         coroutine.close()
     assert isinstance(caught.value.block_error, GeneratorExit)
     (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
-    assert "window abandoned: May still be paused: orders_sync" in record.message
+    assert "tasks not resumed: May still be paused: orders_sync" in record.message

@@ -167,7 +167,7 @@ def test_two(
         run(main())
     assert caught.value.task_names == ("orders_sync",)
     assert caught.value.block_error is not None
-    assert critical(caplog) == [f"window interrupted: {caught.value}"]
+    assert critical(caplog) == [f"tasks not resumed: {caught.value}"]
 
 
 def test_before_the_first_step_of_the_closing(client: AsyncClient, service: Service) -> None:

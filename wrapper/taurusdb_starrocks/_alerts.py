@@ -1,34 +1,66 @@
-"""Alerts about tasks that a window leaves paused: CRITICAL lines in the log."""
+"""Alerts about tasks that may stay paused: CRITICAL lines in the log.
+
+An exception is not enough: a program can lose it, for example in ``asyncio.gather``. And nothing
+raises one if a window is still open when the process exits.
+"""
 
 from __future__ import annotations
 
 import atexit
 import logging
+import os
+import sys
+from contextlib import suppress
 from functools import cache
 from typing import Protocol
+
+from taurusdb_starrocks._errors import NotResumedError
 
 logger = logging.getLogger("taurusdb_starrocks")
 
 
+def alert(what: str, error: NotResumedError) -> None:
+    """Log the tasks of an error. An ``Exception`` of a log handler is not raised.
+
+    The tasks are written to stderr instead if the logger is disabled, as ``logging.config``
+    disables all loggers that exist, or if a log handler fails.
+    """
+    logged = False
+    try:
+        with suppress(Exception):  # Of the program's own log handler. The tasks matter more.
+            logger.critical("%s: %s", what, error)
+            logged = not logger.disabled
+    finally:
+        if not logged and sys.stderr is not None:
+            with suppress(OSError, ValueError):  # It is broken or closed.
+                sys.stderr.write(f"{logger.name}: {what}: {error}\n")
+
+
 class OpenWindow(Protocol):
-    """A window that is not closed yet."""
+    """The steps of a window that is not closed yet."""
 
-    def left_paused(self) -> str | None:
-        """The message that names the tasks it leaves paused if it is never closed; None if none."""
+    @property
+    def touched(self) -> list[str]:
+        """Tasks that the window may have paused."""
+
+    def left_open(self) -> NotResumedError:
+        """The error if the window is never closed."""
 
 
-_open: set[OpenWindow] = set()
+# Maps the steps of each open window to the process that opened it. The window itself would keep its
+# asyncio task, and so its coroutine, from being collected.
+_open: dict[OpenWindow, int] = {}
 
 
 def opened(window: OpenWindow) -> None:
     """Log the tasks of a window if it is still open when the interpreter exits."""
     _watch_exit()
-    _open.add(window)
+    _open[window] = os.getpid()
 
 
 def closed(window: OpenWindow) -> None:
     """Forget a window."""
-    _open.discard(window)
+    _open.pop(window, None)
 
 
 @cache
@@ -37,8 +69,7 @@ def _watch_exit() -> None:
 
 
 def name_open() -> None:
-    """Log the tasks of all windows that are open."""
-    for window in list(_open):
-        message = window.left_paused()
-        if message is not None:
-            logger.critical("window still open at exit: %s", message)
+    """Log the tasks of all windows that are still open in this process."""
+    for window, process in list(_open.items()):
+        if process == os.getpid() and window.touched:
+            alert("window still open at exit", window.left_open())

@@ -40,7 +40,6 @@ class _Window(Generic[Seen]):
 
     _holds = False  # Whether the window delays SIGINT.
     _held = False  # Whether a SIGINT is waiting to be raised.
-    _loses_errors = False  # Whether another interrupt can replace the error that it raises.
 
     def __init__(self, make: Callable[[], WindowSteps], perform: Any, *, single: bool) -> None:
         self._make = make
@@ -58,7 +57,7 @@ class _Window(Generic[Seen]):
         if self._process:
             raise ConfigurationError("A window can be used only once: create a new one.")
         self._process = os.getpid()
-        _alerts.opened(self)
+        _alerts.opened(self._steps)
 
     @property
     def _unfinished(self) -> bool:
@@ -82,14 +81,12 @@ class _Window(Generic[Seen]):
         if block_error is not None and told:  # All tasks run: do not replace the error.
             block_error.add_note(str(failure))
             return block_error
-        failure = with_block_error(failure, block_error)
         if isinstance(failure, NotResumedError):
-            # After these, the exception that is raised may not be seen by anyone.
-            if isinstance(failure.block_error, GeneratorExit):
-                logger.critical("window abandoned: %s", failure)
-            elif self._loses_errors and not isinstance(failure.block_error, Exception | None):
-                logger.critical("window interrupted: %s", failure)
-        return failure
+            try:
+                _alerts.alert("tasks not resumed", failure)
+            except BaseException as interrupt:  # noqa: BLE001  # It becomes the block error.
+                block_error = block_error or interrupt
+        return with_block_error(failure, block_error)
 
     def _deliver(self) -> None:
         if self._held:
@@ -99,11 +96,7 @@ class _Window(Generic[Seen]):
     def _end(self) -> None:
         # A signal handler's exception can end the closing before its first step.
         if not self._steps.unfinished:
-            _alerts.closed(self)
-
-    def left_paused(self) -> str | None:
-        """The message that names the tasks that the window leaves paused, if any."""
-        return str(self._steps.left_open()) if self._unfinished and self._steps.touched else None
+            _alerts.closed(self._steps)
 
 
 class Window(_Window[Seen]):
@@ -219,7 +212,6 @@ class AsyncWindow(_Window[Seen]):
 
     _loop: asyncio.AbstractEventLoop
     _task: asyncio.Task[Any]
-    _loses_errors = True
     _busy = False  # Whether the window is opening or closing.
     _cancellations = 0  # How often its task was cancelled instead of raising KeyboardInterrupt.
 

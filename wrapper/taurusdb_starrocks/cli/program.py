@@ -114,14 +114,14 @@ def _say(text: str) -> None:
 def _words_on_stderr() -> Iterator[None]:
     """Show warnings, and of the log what a person must know; -v and -vv show more of it.
 
-    A call that failed is not in it: the command says so itself.
+    Failed calls and tasks that may still be paused are not part of it: the command shows them.
     """
     log, durable = logging.getLogger(NAME), logging.getLogger(f"{NAME}.durable")
     levels = log.level, durable.level
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
     log.addHandler(handler)
-    log.setLevel(logging.CRITICAL)
+    log.setLevel(logging.CRITICAL + 1)
     durable.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():

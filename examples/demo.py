@@ -1,4 +1,4 @@
-"""Pauses and resumes tasks on an emulator of its own, and shows what refusals look like."""
+"""Pauses and resumes tasks on an embedded emulator, and shows two errors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def with_async_client(emulator: Emulator) -> None:
 
 
 def main() -> None:
-    """Run the whole demo; every claim it prints was read from the emulator."""
+    """Run the whole demo. All stages that it prints are read from the emulator."""
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "state.sqlite"
         with Emulator(db=database, delay=0.2) as emulator:

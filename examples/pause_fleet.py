@@ -1,4 +1,4 @@
-"""Pause the tasks of a CSV file, or resume them: killed and started again, it goes on."""
+"""Pause or resume the tasks in a CSV file. If it is killed, run it again to continue."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Resume the tasks of windows whose program and guardian are gone; run it from a timer.
+"""Resume the tasks of windows whose program and guardian are gone. Run it from a timer.
 
 It takes the path of the journal, and its credentials from the environment.
 """
@@ -12,7 +12,7 @@ logger = logging.getLogger("recover")
 
 
 def main() -> int:
-    """Say what was done; 1 if a task could not be resumed."""
+    """Print the results; return 1 if a task could not be resumed."""
     logging.basicConfig(level=logging.WARNING)
     failed = 0
     with Journal(sys.argv[1], create=False) as journal:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command that resizes an instance, while every task of a StarRocks instance is paused.
-# Tasks that were paused before stay so.
+# Runs a command that resizes an instance while all tasks of a StarRocks instance are paused.
+# Tasks that were already paused stay paused.
 # Usage: resize.sh INSTANCE COMMAND...
 instance=$1
 shift

@@ -104,13 +104,13 @@ def test_forget(run: Run, emulator: Emulator) -> None:
     assert "--reason TEXT" in run("recover", "--forget", "orders_sync").err
     reason = ("--reason", "moved to another instance")
     ran = run("recover", "--forget", "orders_sync", *reason, "--dry-run")
-    assert ran.err == f"orders_sync of {emulator.instance_id} would be forgotten.\n"
+    assert ran.err == f"orders_sync of {emulator.instance_id} would be left paused.\n"
     ran = run("recover", "--forget", "orders_sync", *reason)
     assert ran.status == 0
     assert ran.out.count("orders_sync") == 1
     ran = run("recover", "--forget", "orders_sync", *reason)
     assert ran.status == 2
-    assert "The journal has no task orders_sync: give --instance." in ran.err
+    assert "The journal has no paused task orders_sync." in ran.err
     assert run("recover", "--list").out.count("_sync") == 1
 
 

@@ -58,7 +58,7 @@ def test_only_the_owner_can_read_it(folder: Path) -> None:
 def test_a_folder_that_others_can_write(mode: int, folder: Path) -> None:
     """They could exchange the journal."""
     folder.chmod(mode)
-    with pytest.raises(ConfigurationError, match="Others can write the folder"):
+    with pytest.raises(ConfigurationError, match="Others can write to the folder"):
         Journal(folder / "journal.db")
     assert list(folder.iterdir()) == []
 
@@ -68,7 +68,7 @@ def test_a_file_that_others_can_write(folder: Path) -> None:
     path = folder / "journal.db"
     path.touch()
     path.chmod(0o620)
-    with pytest.raises(ConfigurationError, match="Others can write the journal"):
+    with pytest.raises(ConfigurationError, match="Others can write to the journal"):
         Journal(path)
 
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_made(folder: Path) -> None:
     ],
 )
 def test_network_file_systems(place: str, kind: str | None, tmp_path: Path) -> None:
-    """Their locks prove nothing; the innermost and latest mount counts."""
+    """Their locks do not work reliably; the innermost and latest mount counts."""
     mounts = tmp_path / "mountinfo"
     mounts.write_text(MOUNTS)
     if kind is None:
@@ -387,7 +387,7 @@ def test_a_disk_that_is_read_only(
         raise sqlite3.OperationalError("unable to open database file")
 
     def lock(_path: Path) -> None:
-        raise JournalError("No lock can be had.")
+        raise JournalError("It cannot be created.")
 
     monkeypatch.setattr(_journal, "_connect", connect)
     monkeypatch.setattr(_locks, "Lock", lock)
@@ -508,7 +508,7 @@ def test_a_guardian_resumes_without_the_journal(around: Surroundings) -> None:
 def test_no_lock_can_be_had(around: Surroundings, client: Client, journal: Journal) -> None:
     """Nothing is sent then."""
     journal.lock_path("x").parent.write_text("in the way")
-    with pytest.raises(JournalError, match="No lock can be had beside the journal"):
+    with pytest.raises(JournalError, match=r"lock file .* cannot be created"):
         with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
             pytest.fail("it opened")
     assert around.emulator.journal() == []

@@ -228,7 +228,7 @@ def test_what_somebody_else_has_is_refused(
             result = pause(targets[:3], journal=journal, lease=None, connect=connect, **FAST)
             assert (result.counts["refused"], result.counts["confirmed"]) == (2, 1)
             errors = {outcome.target.task_name: outcome.error for outcome in result.outcomes()}
-            assert "is in a window of" in errors["task_0"]
+            assert "belongs to an open window of" in errors["task_0"]
             assert "is on hold by" in errors["task_1"]
             resumed = resume(targets[:3], journal=journal, connect=connect, **FAST)
             assert (resumed.counts["refused"], resumed.counts["confirmed"]) == (1, 2)

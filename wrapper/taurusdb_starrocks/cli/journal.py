@@ -33,7 +33,7 @@ RECOVERED: Columns = {
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
-    """What the journal says about a task, as JSON has it."""
+    """A task in the journal, as a row of JSON."""
     return {
         "instance_id": entry.instance_id,
         "task_name": entry.task_name,
@@ -48,8 +48,8 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 
 
 @click.command(epilog=example("recover --list"))
-@click.option("--list", "show", is_flag=True, help="Show what the journal holds; do nothing.")
-@click.option("--forget", metavar="TASK", help="Leave a task paused, and forget about it.")
+@click.option("--list", "show", is_flag=True, help="Show what is paused; do nothing.")
+@click.option("--forget", metavar="TASK", help="Leave a task paused, and record that.")
 @click.option("--instance", metavar="ID", help="Instance of that task, if several have one.")
 @options.reason
 @options.timeout
@@ -110,21 +110,22 @@ def _forget(
     *,
     dry: bool,
 ) -> int:
-    """Have the journal forget one task, with the reason."""
+    """Leave one task paused, and record the reason."""
     from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
 
     if not reason:
-        raise click.UsageError("Say why it is left paused: --reason TEXT.")
+        raise click.UsageError("Give the reason why it is left paused: --reason TEXT.")
     found = {
         entry.instance_id
         for entry in entries
         if entry.task_name == name and instance in {None, entry.instance_id}
     }
-    if len(found) != 1:
-        several = f"{len(found)} instances have" if found else "The journal has no"
-        raise click.UsageError(f"{several} task {name}: give --instance. See recover --list.")
+    if not found:
+        raise click.UsageError(f"The journal has no paused task {name}. See recover --list.")
+    if len(found) > 1:
+        raise click.UsageError(f"{len(found)} instances have a task {name}: give --instance.")
     if dry:
-        setup.output.say(f"{name} of {found.pop()} would be forgotten.")
+        setup.output.say(f"{name} of {found.pop()} would be left paused.")
         return DONE
     forgotten = durable.forget(record, found.pop(), name, reason)
     setup.output.rows(PAUSES, map(entry_row, forgotten))

@@ -1,4 +1,4 @@
-"""Windows that cannot be forgotten: a journal, a lease, a guardian, and ``recover``."""
+"""Windows whose tasks run again although their program was killed or the machine restarted."""
 
 from taurusdb_starrocks.durable._batch import (
     Batch,

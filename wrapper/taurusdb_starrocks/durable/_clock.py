@@ -1,4 +1,4 @@
-"""Time that counts while the machine sleeps, ignores jumps of the clock, and outlives a reboot."""
+"""Time that includes suspend, does not jump when the clock is set, and survives a reboot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-# Counts suspend on Linux. Elsewhere the closest that there is.
+# On Linux it runs during suspend. Elsewhere it is the closest clock there is.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Moment(NamedTuple):
-    """A moment: by a clock that runs since the machine started, and by the one on the wall.
+    """A point in time, by two clocks.
 
     Attributes:
-        clock: Seconds since some time before the machine started.
-        wall: Seconds since the epoch, for when the machine has started again.
-        boot: Which start of the machine that is; empty where nothing tells.
+        clock: Seconds since the machine started, by a clock that nobody sets.
+        wall: Seconds since the epoch, for comparisons across a reboot.
+        boot: ID of the current boot of the machine; empty if the system has none.
     """
 
     clock: float
@@ -27,7 +27,7 @@ class Moment(NamedTuple):
     boot: str
 
     def after(self, seconds: float) -> Moment:
-        """The moment so many seconds later."""
+        """The moment this many seconds later."""
         return Moment(self.clock + seconds, self.wall + seconds, self.boot)
 
     def since(self, other: Moment) -> float:
@@ -38,24 +38,24 @@ class Moment(NamedTuple):
 
     @property
     def date(self) -> datetime:
-        """The moment for people; in UTC."""
+        """Date and time, in UTC."""
         return datetime.fromtimestamp(self.wall, UTC)
 
 
 def now() -> Moment:
-    """This moment."""
+    """The current moment."""
     return Moment(time.clock_gettime(_CLOCK), time.time(), boot())
 
 
 @cache
 def boot() -> str:
-    """Which start of this machine it is; empty where nothing tells."""
+    """ID of the current boot of this machine; empty if the system has none."""
     return _text("/proc/sys/kernel/random/boot_id")
 
 
 @cache
 def machine() -> str:
-    """Which machine it is."""
+    """ID of this machine, or its host name if the system has no ID."""
     return _text("/etc/machine-id") or platform.node()
 
 

@@ -1,9 +1,9 @@
-"""What only durable windows can fail with.
+"""Errors that only durable windows raise.
 
 ReplicationError
 ├── JournalError       the journal cannot be read or written; no pause is sent without it
-├── TaskBusyError      the task is in another window that lives; nothing was sent
-└── LeaseExpiredError  the lease of the window is over; its tasks were resumed
+├── TaskBusyError      the task belongs to another open window, or is on hold; nothing was sent
+└── LeaseExpiredError  the lease of the window has ended; its tasks were resumed
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from taurusdb_starrocks import ReplicationError
 
 
 class JournalError(ReplicationError):
-    """The journal cannot be read or written: the disk is full, read-only, or it is locked.
+    """The journal cannot be read or written: the disk is full or read-only, or the file is locked.
 
-    No pause is sent without the journal. What is paused is resumed without it.
+    Nothing is paused without the journal. Tasks that are paused are resumed without it.
     """
 
 
 class TaskBusyError(ReplicationError):
-    """A task is in another window, which lives, or on hold. Nothing was sent.
+    """A task belongs to another open window, or is on hold. Nothing was sent.
 
     Attributes:
         instance_id: Instance of the task.
         task_name: The task.
-        owner: Whose it is: the program, its process and its machine.
-        since: Since when.
+        owner: Program, process and machine that paused it.
+        since: When that window or hold began.
         until: When its lease ends; None if it has no limit.
     """
 
@@ -50,10 +50,11 @@ class TaskBusyError(ReplicationError):
 
 
 class LeaseExpiredError(ReplicationError):
-    """The lease of a window is over, or too little of it is left for the block to begin.
+    """The lease of a window has ended, or too little of it is left for the block to start.
 
-    At the end of a block it says that the tasks were resumed before that end. Inside a block they
-    are running, or about to: do nothing more that needs them paused.
+    Raised at the end of a block, it means that the tasks were resumed before that end. Raised
+    inside a block, it means that they run or are being resumed: do nothing more that needs them
+    paused.
 
     Attributes:
         expired: When the lease ended, or ends.

@@ -1,4 +1,4 @@
-"""A pause without a block: a hold, which is resumed by hand or at its limit."""
+"""A hold: tasks that stay paused without a block, until ``resume`` or a time limit."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from taurusdb_starrocks.durable._watch import Watch
 
 
 class Hold(Keeper):
-    """The recorder of a hold: a window that leaves its tasks paused when it closes."""
+    """The recorder of a hold, which is a window that leaves its tasks paused when it closes."""
 
     kind = "hold"
-    _holds = False  # Whether all tasks are paused, and to stay so.
+    _holds = False  # Whether all tasks are paused and stay paused.
 
     def opened(self, tasks: Sequence[Task], /) -> list[Task]:
-        """The tasks, which are on hold from now on. Those that were found paused are left out."""
+        """The tasks, which are on hold from now on, except those that were paused before."""
         self.term.check()
         found = [self.tasks[name] for name in self.found_paused]
         now = _clock.now()
@@ -44,7 +44,7 @@ class Hold(Keeper):
         return list(tasks)
 
     def closing(self, task_names: Sequence[str], /) -> Collection[str]:
-        """Nothing is resumed once all are paused."""
+        """Once all tasks are paused, resume none."""
         return () if self._holds else super().closing(task_names)
 
     def closed(
@@ -60,17 +60,17 @@ class Hold(Keeper):
             self._watch.part()
 
     def begin_watch(self, watch: Watch) -> None:
-        """Have a guardian stay by itself."""
+        """Start a guardian that outlives this process."""
         watch.start(None)
 
 
 class Resumption(Keeper):
-    """The recorder of a resume by hand, which takes holds over."""
+    """The recorder of ``resume``, which takes over holds."""
 
     takes_holds = True
 
     def opening(self) -> Earlier:
-        """What is known of the tasks, all of which are resumed."""
+        """What the journal knows about the tasks. All of them are resumed."""
         earlier = super().opening()
         self._unhandled.clear()
         return earlier
@@ -87,26 +87,26 @@ def pause(
     reason: str = "",
     **waiting: Unpack[Waiting],
 ) -> list[Task]:
-    """Pause tasks and put them on hold: recorded, and without a block that they belong to.
+    """Pause tasks and put them on hold: they stay paused when the program ends.
 
-    A hold has no owner that has to live. At its limit a guardian, which stays after the program,
-    resumes the tasks; where that was killed, ``recover`` does. Until then both leave them alone.
-    ``resume`` ends a hold. If one of the tasks cannot be paused, the others are resumed.
+    When the lease ends, a guardian resumes the tasks; it keeps running after the program. If it was
+    killed, ``recover`` resumes them. ``resume`` ends a hold earlier. If a task cannot be paused,
+    the others are resumed.
 
     Args:
         client: Sends the requests.
         instance_id: StarRocks instance.
         task_names: One name or several.
         journal: Where it is recorded.
-        lease: Seconds from before the first pause after which the tasks are resumed. None is no
-            limit, explicitly: nothing but ``resume`` then resumes them.
-        guardian: Whether a guardian resumes them at the limit. Without one, only ``recover`` does.
-        reason: Why the tasks are paused, for whoever reads the journal.
+        lease: Seconds, from before the first pause, after which the tasks are resumed. None means
+            no limit: only ``resume`` resumes them.
+        guardian: Whether a guardian resumes them then. Without one, only ``recover`` does.
+        reason: Why the tasks are paused, for people who read the journal.
         **waiting: How to wait, see ``Waiting``.
 
     Returns:
-        The tasks as they were last seen. Those that were found paused are left out of the hold, and
-        stay paused at its end; a WARNING names them.
+        The tasks as last polled. Those that were paused before are not part of the hold, and stay
+        paused at its end; a warning names them.
 
     Raises:
         ReplicationError: As for ``window``. The tasks run, unless a ``NotResumedError`` names them.
@@ -134,10 +134,10 @@ def resume(
     journal: Journal,
     **waiting: Unpack[Waiting],
 ) -> list[Task]:
-    """Resume tasks, wait until all run, and close what the journal has about them.
+    """Resume tasks, wait until all run, and end their holds.
 
-    That may be a hold, or a window whose program is gone. A task that the journal knows nothing of
-    is resumed too.
+    It also takes over a window whose program is gone. A task that is not in the journal is resumed,
+    too.
 
     Args:
         client: Sends the requests.
@@ -147,12 +147,12 @@ def resume(
         **waiting: How to wait, see ``Waiting``.
 
     Returns:
-        The tasks as they were last seen.
+        The tasks as last polled.
 
     Raises:
-        TaskBusyError: A task is in a window that lives. Nothing was sent.
+        TaskBusyError: A task belongs to an open window. Nothing was sent.
         JournalError: The journal cannot be written. Nothing was sent.
-        NotResumedError: Tasks are not known to run. They stay in the journal, for ``recover``.
+        NotResumedError: Tasks may still be paused. They stay in the journal, for ``recover``.
     """
     names = _names(task_names)
     keeper = Resumption(
@@ -187,5 +187,5 @@ def _names(task_names: str | list[str] | tuple[str, ...]) -> list[str]:
 
 def _sync(client: Client) -> Client:
     if not isinstance(client, Client):
-        raise ConfigurationError("A hold takes a Client; call it in a thread from coroutines.")
+        raise ConfigurationError("A hold needs a Client. From coroutines, call this in a thread.")
     return client

@@ -1,7 +1,7 @@
-"""The journal: an SQLite file, which one thread of the process reads and writes.
+"""The journal: an SQLite file that one thread of the process reads and writes.
 
-A thread of its own, because an interrupt of the program must not end a transaction halfway, and
-because whatever came meanwhile is committed at once: many windows share one sync of the disk.
+It has its own thread for two reasons. An interrupt of the program must not end a transaction in the
+middle. And what arrives during a commit is committed together, with one sync of the disk.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ T = TypeVar("T")
 APPLICATION = 0x54535232  # Marks the file as a journal of this package.
 VERSION = 1
 BUSY = 5.0  # Seconds to wait for another process that is writing.
-BUSY_AGAIN = 0.2  # The same after that was in vain: it may be stopped.
+BUSY_AGAIN = 0.2  # The same after such a wait was in vain: that process may be stopped.
 SCHEMA = """
 CREATE TABLE window (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,             -- window or hold
-    batch TEXT NOT NULL DEFAULT '', -- whose lock its program has, if many share one
+    batch TEXT NOT NULL DEFAULT '', -- ID of the batch whose lock its program holds, if any
     endpoint TEXT NOT NULL,
     project_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE window (
     host TEXT NOT NULL,
     machine TEXT NOT NULL,
     boot TEXT NOT NULL,
-    actor TEXT NOT NULL,            -- the lock of the process that may send
+    actor TEXT NOT NULL,            -- the lock of the process that may send requests
     guardian TEXT NOT NULL DEFAULT '',
     began_wall REAL NOT NULL,
     lease REAL,                     -- seconds; NULL is no limit
@@ -62,9 +62,9 @@ CREATE TABLE task (
     project_id TEXT NOT NULL,
     instance_id TEXT NOT NULL,
     name TEXT NOT NULL,
-    window TEXT REFERENCES window,  -- whose it is
-    epoch INTEGER NOT NULL,         -- counts who may send
-    base INTEGER NOT NULL,          -- requests up to this one are settled
+    window TEXT REFERENCES window,  -- its owner
+    epoch INTEGER NOT NULL,         -- incremented for each new owner
+    base INTEGER NOT NULL,          -- the outcome of requests up to this one is known
     UNIQUE (endpoint, project_id, instance_id, name)
 );
 CREATE INDEX task_window ON task (window);
@@ -76,7 +76,7 @@ CREATE TABLE request (
     actor TEXT NOT NULL,
     verb TEXT NOT NULL,
     state TEXT NOT NULL,            -- planned, sent, accepted, refused, unsent, unknown, confirmed,
-                                    -- or found: the task was there already
+                                    -- or found: the task needed no request
     job_id TEXT,
     request_id TEXT,
     error TEXT,
@@ -140,27 +140,27 @@ class Journal:
             if not create:
                 raise
             raise JournalError(
-                f"{error} Nothing was sent. If tasks are paused, recover(Journal(path, "
-                "create=False)) resumes what the journal records, even if it cannot be written."
+                f"{error} Nothing was sent. Journal(path, create=False) still reads it: recover() "
+                "then resumes what is due. Client.ensure_running() needs no journal."
             ) from error
         except BaseException:
             self.close()
             raise
 
     def lock_path(self, owner: str) -> Path:
-        """Where the lock of an owner lies."""
+        """Path of the lock file of an owner."""
         return self.path.with_name(f"{self.path.name}.owners") / owner
 
     def write(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Have a function carried out in a transaction, which is on the disk when it returns.
+        """Run a function in a transaction, and return its result once it is on the disk.
 
         Raises:
-            JournalError: It is not.
+            JournalError: The transaction was rolled back.
         """
         return self._run(act, writes=True)
 
     def read(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """Have a function carried out that only reads, for which nobody who writes is waited for.
+        """Run a function that only reads. It does not wait for processes that write.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -168,11 +168,11 @@ class Journal:
         return self._run(act, writes=False)
 
     async def awrite(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """The same as ``write`` for coroutines. Cancelled, it goes on in its thread."""
+        """Like ``write``, for coroutines. A cancellation does not stop the transaction."""
         return await self._arun(act, writes=True)
 
     async def aread(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        """The same as ``read`` for coroutines."""
+        """Like ``read``, for coroutines."""
         return await self._arun(act, writes=False)
 
     async def _arun(self, act: Callable[[sqlite3.Connection], T], *, writes: bool) -> T:
@@ -194,7 +194,7 @@ class Journal:
             raise JournalError(f"The journal {self.path} failed: {error}.") from error
 
     def _jobs(self) -> queue.SimpleQueue[_Job | None]:
-        if self._process != os.getpid():  # At first, and after a fork, where no thread lives on.
+        if self._process != os.getpid():  # On first use, and after a fork, which copies no threads.
             with self._lock if self._process == 0 else threading.Lock():
                 if self._process != os.getpid():
                     self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -213,7 +213,7 @@ class Journal:
         return self._queue
 
     def close(self) -> None:
-        """Close the file. What is used again opens it again."""
+        """Close the file. The next use opens it again."""
         if self._process == os.getpid():
             self._process = 0
             self._finalizer()
@@ -232,7 +232,7 @@ def _end(jobs: queue.SimpleQueue[_Job | None], thread: threading.Thread) -> None
 
 
 def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
-    """Carry out jobs, all that are there in one transaction, until None comes."""
+    """Run jobs until None arrives; all that are waiting run in one transaction."""
     connection: sqlite3.Connection | None = None
     lasting = False  # Whether the connection is kept for the next jobs.
     patience = BUSY
@@ -283,7 +283,7 @@ def _carry_out(connection: sqlite3.Connection, batch: list[_Job], mode: str) -> 
                 results.append((job, job.act(connection), None))
             except sqlite3.Error:
                 raise
-            except Exception as error:  # noqa: BLE001  # The others are not to fail for it.
+            except Exception as error:  # noqa: BLE001  # The other jobs must not fail because of it.
                 connection.execute("ROLLBACK TO job")
                 results.append((job, None, error))
             connection.execute("RELEASE job")
@@ -347,7 +347,7 @@ def _opened(path: Path, options: str) -> sqlite3.Connection:
 
 
 def _wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL, for which SQLite does not wait while another process does the same."""
+    """Switch to WAL, and wait if another process is doing so, which SQLite itself does not."""
     limit = time.monotonic() + BUSY
     while True:
         try:
@@ -375,15 +375,15 @@ def _check(path: Path, connection: sqlite3.Connection) -> None:
         raise ConfigurationError(f"{path} is not a journal: {error}. Nothing was sent.") from error
     if application != APPLICATION and not (empty and application == 0):
         raise ConfigurationError(
-            f"{path} is the database of another program. Nothing was sent, and it was not changed."
+            f"{path} is the database of another program. It was not changed, and nothing was sent."
         )
     if (version := _version(connection)) > VERSION:
         raise ConfigurationError(
-            f"The journal {path} is of version {version}, which is newer than this package's "
-            f"({VERSION}): update the package. Nothing was sent, and it was not changed."
+            f"The journal {path} has version {version}, which is newer than this package knows "
+            f"({VERSION}). Update the package. The journal was not changed, and nothing was sent."
         )
 
 
 def _touch(connection: sqlite3.Connection) -> None:
-    """Write something, so that a disk that is full or read-only is noticed before a pause."""
+    """Write something, so that a full or read-only disk is noticed before a pause."""
     connection.execute("UPDATE opened SET wall = ?", (time.time(),))

@@ -1,4 +1,4 @@
-"""The recorder of a durable window: what is done in its program, beside pausing and resuming."""
+"""The recorder of a durable window: claims its tasks, keeps its lease, and records its end."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from taurusdb_starrocks.durable._sender import Sender, logger
 from taurusdb_starrocks.durable._term import Term
 from taurusdb_starrocks.durable._watch import Watch, WatchedWindow
 
-OPENING = 60.0  # Seconds that the lease is longer until the window opens.
+OPENING = 60.0  # Seconds added to the lease until the first pause.
 
 
 class Keeper(Sender):
-    """The recorder of a window: keeps its lease, and has a guardian watch over it.
+    """The recorder of a window: claims its tasks, keeps its lease, and has a guardian started.
 
     Args:
         client: The client of the window.
         instance_id: Instance of the tasks.
         names: The tasks.
-        journal: Where it is written.
-        lease: Seconds until the guardian resumes the tasks.
-        guardian: Whether there is one.
-        reason: Why, for people.
+        journal: Where it is recorded.
+        lease: Seconds until the guardian resumes the tasks; None has no limit.
+        guardian: Whether to start one.
+        reason: Why the tasks are paused, for people.
         waiting: How to wait.
-        handle: Makes of this what ``as`` gives.
+        handle: Makes what ``as`` binds from this object.
     """
 
     kind = "window"
@@ -74,10 +74,10 @@ class Keeper(Sender):
         self._waits_until: float | None = None  # For another process that has the tasks.
         self._process = 0
         self._seen_paused: set[str] = set()
-        self._unhandled: set[str] = set()  # Taken over, and the window does not know of them yet.
+        self._unhandled: set[str] = set()  # Taken over, but not yet known to the window.
         self._lock: _locks.Lock | None = None
         self._stop = threading.Event()
-        self._busy = threading.RLock()  # An opening that was cancelled goes on in its thread.
+        self._busy = threading.RLock()  # A cancelled opening goes on in its thread.
         self.found_paused: tuple[str, ...] = ()
         self.taken_over: tuple[str, ...] = ()
         self.tasks_seen: list[Task] = []
@@ -91,17 +91,17 @@ class Keeper(Sender):
         )
         self._watch = Watch(watched, guarded=guardian)
 
-    # --- What the window calls, in its order ----------------------------------------------------
+    # --- Called by the window, in this order ---------------------------------------------------
 
     def opening(self) -> Earlier:
-        """Claim the tasks, start the guardian, and wait for what an earlier owner had under way."""
+        """Claim the tasks, start the guardian, and wait for requests that a former owner sent."""
         with self._busy:
             if self._process:
-                raise ConfigurationError("A durable window is for one block: make another.")
+                raise ConfigurationError("A durable window is for one block only. Create another.")
             self._process = os.getpid()
             self._lock = _locks.Lock(self.journal.lock_path(self.window))
             now = _clock.now()
-            # Nothing is paused yet; what is taken over is guarded until the lease begins.
+            # Nothing is paused yet; tasks that are taken over are guarded until the lease starts.
             self.term.end = self.term.ends(now.after(OPENING), self.term.seconds)
             row = self._described(now)
             taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
@@ -113,7 +113,7 @@ class Keeper(Sender):
             return earlier
 
     def begin_watch(self, watch: Watch) -> None:
-        """Have a guardian watch over this process."""
+        """Start a guardian for this process, and keep one running."""
         watch.start(os.getpid())
         watch.keep()
 
@@ -145,9 +145,9 @@ class Keeper(Sender):
         return _locks.alive(self.journal.lock_path(actor))
 
     def _settled(self, taken: Mapping[str, Any]) -> Earlier:
-        """Wait until nothing that the former owners sent can arrive any more; say what they left.
+        """Wait until no request of the former owners can still arrive; return what they left.
 
-        They cannot send anything else: they look at the epoch before.
+        They can send nothing more, because they check the epoch first.
         """
         known = Earlier()
         while True:
@@ -182,7 +182,7 @@ class Keeper(Sender):
         return self.journal.read(lambda c: _records.earlier(c, tasks, now, former, lives=lives))
 
     def found(self, tasks: Sequence[Task], found_paused: Sequence[str], /) -> Collection[str]:
-        """Begin the lease; ask how long the source keeps its binary log."""
+        """Start the lease; return the tasks whose binary log retention is to be read."""
         self.found_paused = tuple(found_paused)
         self._check_stop()
         self._begin_lease()
@@ -193,12 +193,12 @@ class Keeper(Sender):
             raise ConfigurationError("The window was closed while it opened. Nothing was sent.")
 
     def configured(self, task_name: str, configuration: Configuration, /) -> None:
-        """Warn of a lease that is longer than the source keeps its binary log."""
+        """Warn if the lease is longer than the source keeps its binary log."""
         kept, lease = configuration.binlog_retention_seconds, self.term.seconds
         if kept is not None and (lease is None or lease > kept):
             logger.warning(
                 "window on instance=%s: the lease of %s is longer than the source of %s keeps its "
-                "binary log (%d s); a task that stays paused for longer cannot catch up",
+                "binary log (%d s); a task that is paused for longer than that cannot catch up",
                 self._instance_id,
                 "unlimited time" if lease is None else f"{lease:g} s",
                 task_name,
@@ -206,21 +206,21 @@ class Keeper(Sender):
             )
 
     def sending(self, verb: str, task_name: str, /) -> None:
-        """Write a request down, if the lease and the journal allow it."""
+        """Record a request, if the lease and the journal allow it."""
         if verb == "pause":
             self._check_stop()
             self.term.check()
         super().sending(verb, task_name)
 
     def opened(self, tasks: Sequence[Task], /) -> Any:
-        """The handle of the window, if enough of the lease is left."""
+        """Return what the block gets, if enough of the lease is left."""
         self.term.check_share()
         self.tasks_seen = list(tasks)
         self._watch.tell(look=True)
         return self._handle(self)
 
     def closing(self, task_names: Sequence[str], /) -> Collection[str]:
-        """Leave the tasks to the guardian if it has them; otherwise they are the program's."""
+        """Return the tasks that this program resumes: not those that the guardian has taken."""
         self._stop.set()
         self._watch.end()
         with self._busy:
@@ -230,11 +230,11 @@ class Keeper(Sender):
             return self._left_by_others(task_names)
 
     def _left_by_others(self, names: Collection[str]) -> Collection[str]:
-        """The tasks that are this program's to resume: all, unless another process has them.
+        """The tasks that this program must resume: all, unless another process has taken them.
 
-        That is the guardian after the end of the lease, or ``recover``. This program waits for it
-        until the tasks run. It takes them back if that process is gone, has failed, or takes longer
-        than the window's timeout, as one that is stopped does.
+        That is the guardian after the lease, or ``recover``. This program waits until that process
+        has resumed them. If it is gone, has failed, or takes longer than the timeout of the window,
+        for example because it is stopped, this program takes the tasks back.
         """
         if self._waits_until is None:
             self._waits_until = time.monotonic() + self._timeout
@@ -251,8 +251,8 @@ class Keeper(Sender):
                 late = time.monotonic() > self._waits_until
                 if late:
                     logger.warning(
-                        "window on instance=%s: after %g s, the process that took its tasks over "
-                        "at the end of the lease has not resumed them; this program does: %s",
+                        "window on instance=%s: the process that took over its tasks has not "
+                        "resumed them after %g s; this program resumes them: %s",
                         self._instance_id,
                         self._timeout,
                         ", ".join(names),
@@ -267,10 +267,10 @@ class Keeper(Sender):
             return names
 
     def _reclaim(self, names: Collection[str]) -> Collection[str]:
-        """The tasks whose pause may have come after somebody else let go of them.
+        """Take back the tasks that may have been paused after ``recover`` released them.
 
-        A program that was stopped just before it sends a pause sends it when it goes on, however
-        late that is. A guardian looks again at the end; ``recover`` is gone by then.
+        A program that was stopped right before it sends a pause sends it when it continues, however
+        late that is. A guardian checks again at the end, but ``recover`` does not.
         """
         doubtful = [self.tasks[name] for name in names if name not in self._seen_paused]
         tasks = self.journal.write(lambda c: _records.reclaim(c, self.window, self.actor, doubtful))
@@ -278,8 +278,8 @@ class Keeper(Sender):
         return [task.name for task in tasks]
 
     def reached(self, verb: str, task_names: Sequence[str], /) -> None:
-        """Write down that tasks were seen where requests had been to bring them."""
-        if verb == "pause" and self.term.left > 0:  # Nobody takes the tasks before that.
+        """Record that a poll showed the effect of the requests about tasks."""
+        if verb == "pause" and self.term.left > 0:  # No process takes the tasks before that.
             self._seen_paused.update(task_names)
         super().reached(verb, task_names)
 
@@ -290,9 +290,9 @@ class Keeper(Sender):
     def closed(
         self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /
     ) -> Collection[str]:
-        """Let go of the tasks that run, and leave the others to the guardian."""
+        """Release the tasks that run, and leave the others to the guardian."""
         with self._busy:
-            if not self.tasks:  # It never had them.
+            if not self.tasks:  # It never claimed them.
                 self.leave()
                 return list(left)
             ours = self._left_by_others(left)
@@ -303,19 +303,19 @@ class Keeper(Sender):
             for task in seen:
                 if task.needs_repair or task.abnormal:
                     logger.warning(
-                        "after the window on instance=%s the task %s %s",
+                        "window on instance=%s closed: the task %s %s",
                         self._instance_id,
                         task.name,
                         "is abnormal" if task.abnormal else "needs a repair",
                     )
             if self.term.left <= 0 and not still:
                 raise self.term.expired(
-                    "The lease ended before the block did, and the tasks were resumed."
+                    "The lease ended before the block, and the tasks were resumed then."
                 )
             return still
 
     def leave(self) -> None:
-        """Live no longer, as the owner of the window."""
+        """Stop being the owner of the window."""
         self._stop.set()
         self._watch.end()
         if self._lock is not None:
@@ -323,7 +323,7 @@ class Keeper(Sender):
 
     def _let_go(self, left: Mapping[str, ReplicationError]) -> list[str]:
         now = _clock.now()
-        # What an opening had taken over when it was cancelled is left to others, as it was before.
+        # Tasks that a cancelled opening had taken over stay in the journal, for others.
         kept = {*left, *self._unhandled}
         done = [task for name, task in self.tasks.items() if name not in kept]
         why = "; ".join(f"{name}: {_recovery.cause(error)}" for name, error in left.items())
@@ -340,7 +340,7 @@ class Keeper(Sender):
         try:
             return self.journal.write(write)
         except JournalError as error:
-            logger.warning("window closed, but not in the journal: %s", error)
+            logger.warning("the window is closed, but the journal could not be told: %s", error)
             return list(left)
 
     # --- The lease -----------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class Keeper(Sender):
         self._set_end(self.term.ends(_clock.now(), self.term.seconds))
 
     def _set_end(self, end: Moment | None) -> None:
-        """Have the lease end at another moment, unless it is over in the journal."""
+        """Have the lease end at another moment, unless it has ended in the journal."""
         if end is None:
             return
 
@@ -357,7 +357,7 @@ class Keeper(Sender):
             row = _records.find(c, self.window)
             # Read here again: the journal may have been busy until after the end of the lease.
             if row["actor"] != self.actor or _records.left(row, _clock.now()) <= 0:
-                raise self.term.expired("The lease is over: its guardian has the tasks.")
+                raise self.term.expired("The lease has ended: the guardian has the tasks.")
             c.execute(
                 "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE id = ?",
                 (end.clock, end.wall, self.window),
@@ -368,7 +368,7 @@ class Keeper(Sender):
         self._watch.tell(look=True)
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end so many seconds from now, unless it ends later."""
+        """Have the lease end this many seconds from now, unless it ends later."""
         end = _clock.now().after(_term.checked(seconds))
         self._check_open()
         assert self.term.end is not None
@@ -377,7 +377,7 @@ class Keeper(Sender):
             self.term.seconds = seconds
 
     def guard(self, process_group: int, grace: float) -> None:
-        """Write down the children that are to be gone before the tasks are resumed."""
+        """Record the child processes that must end before the tasks are resumed."""
         self._check_open()
         born = _recovery.identified(process_group)
         self.journal.write(

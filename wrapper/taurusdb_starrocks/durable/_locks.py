@@ -1,9 +1,9 @@
-"""Locks that the kernel releases when their process is gone, however that came about.
+"""Locks that the kernel releases when their process ends, for whatever reason.
 
-They are POSIX locks of a whole file. A forked child does not inherit them, so a worker that lives
-on does not keep its dead parent alive, as it would with flock. They are lost when the process
-closes any descriptor of the file: so each file is opened once, closed by ``exec``, and not opened
-to find out about a lock of this process.
+They are POSIX locks on a whole file. Unlike with flock, a forked child does not inherit them, so a
+worker does not make its dead parent look alive. A process loses them when it closes any descriptor
+of the file. So each file is opened once, with close-on-exec, and is not opened again to test a lock
+of this process.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from pathlib import Path
 
 from taurusdb_starrocks.durable._errors import JournalError
 
-_held: dict[Path, int] = {}  # Which process holds it: a forked child has a copy of this.
+_held: dict[Path, int] = {}  # The process that holds each: a forked child has a copy of this.
 
 
 class Lock:
-    """A lock that this process holds until it is released or the process is gone."""
+    """A lock that this process holds until it releases it or ends.
+
+    Raises:
+        JournalError: The file cannot be created or locked. Nothing was sent.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
@@ -28,15 +32,14 @@ class Lock:
             fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise JournalError(
-                f"No lock can be had beside the journal, on {path}: {error.strerror}. Nothing was "
-                "sent."
+                f"The lock file {path} cannot be created: {error.strerror}. Nothing was sent."
             ) from error
         self._path = path
         self._process = os.getpid()
         _held[path] = self._process
 
     def release(self) -> None:
-        """Release it and remove its file; in a forked child, nothing."""
+        """Release it and remove its file. In a forked child, do nothing."""
         if self._process != os.getpid() or self._path not in _held:
             return
         with suppress(OSError):
@@ -46,7 +49,7 @@ class Lock:
 
 
 def remove(path: Path) -> None:
-    """Remove the file of a lock whose process is gone."""
+    """Remove the file of a lock that no process holds."""
     if not alive(path):
         path.unlink(missing_ok=True)
 
@@ -60,7 +63,7 @@ def alive(path: Path) -> bool:
     except OSError:
         return False
     try:
-        # Shared, so that two who try at once do not take each other for the owner.
+        # Shared, so that two processes that test it at once do not see each other as the owner.
         fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True

@@ -1,4 +1,4 @@
-"""What the journal says is paused, and what a person decides about it."""
+"""Which tasks the journal has as paused, and leaving one paused on purpose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taurusdb_starrocks.durable._records import State
 
 
 class Entry(NamedTuple):
-    """A task that the journal has as paused, or about to be paused or resumed.
+    """A task that the journal has as paused, being paused or being resumed.
 
     Attributes:
         endpoint: Base URL of the service.
@@ -23,16 +23,15 @@ class Entry(NamedTuple):
         task_name: The task.
         window: ID of the window or hold in the journal.
         kind: ``window`` or ``hold``.
-        owner: Whose it is: the program, its process and its machine.
-        reason: Why it is paused, if that was said.
-        since: Since when, in UTC.
+        owner: Program, process and machine that paused it.
+        reason: Why it is paused; empty if no reason was given.
+        since: When the window or hold began, in UTC.
         until: When the lease ends, in UTC; None if it has no limit.
-        state: ``live`` while the block runs, ``held`` while a hold has not reached its limit,
-            ``elsewhere`` for a window of another machine within its lease, ``expired`` when the
-            lease is over, and ``abandoned`` when the program is gone. ``recover`` resumes the last
-            two.
-        guarded: Whether a guardian lives, which resumes it in time.
-        trouble: What the last attempt to resume it failed with; empty if there was none.
+        state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
+            for a window of another machine before its lease ends, ``expired`` after the lease, and
+            ``abandoned`` if the program is gone. ``recover`` resumes the last two.
+        guarded: Whether a guardian process is running, which resumes it in time.
+        trouble: Error of the last attempt to resume it; empty if none failed.
     """
 
     endpoint: str
@@ -51,7 +50,7 @@ class Entry(NamedTuple):
 
 
 def overview(journal: Journal) -> list[Entry]:
-    """What is paused, since when, by whom, and until when; the oldest first.
+    """The tasks that the journal has as paused, the oldest first.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -84,7 +83,7 @@ def entries(c: Connection, alive: Callable[[str], bool], window: str | None = No
 
 
 def entry(window: Row, task_name: str, now: Any, alive: Callable[[str], bool]) -> Entry:
-    """A task of a window."""
+    """The entry of a task of a window."""
     return Entry(
         endpoint=window["endpoint"],
         project_id=window["project_id"],
@@ -103,20 +102,20 @@ def entry(window: Row, task_name: str, now: Any, alive: Callable[[str], bool]) -
 
 
 def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> list[Entry]:
-    """Leave a task as it is: neither a guardian nor ``recover`` resumes it any more.
+    """Leave a task paused: neither a guardian nor ``recover`` resumes it after this.
 
     Args:
         journal: The journal.
         instance_id: Instance of the task.
         task_name: The task.
-        reason: Why, for whoever reads the journal.
+        reason: Why, for people who read the journal.
 
     Returns:
-        What was forgotten.
+        The entries that were removed.
 
     Raises:
         ConfigurationError: The journal has no such task, or no reason is given. Nothing changed.
-        TaskBusyError: The program that paused it lives: end that, or wait for it. Nothing changed.
+        TaskBusyError: The program that paused it is running. Nothing changed.
         JournalError: The journal cannot be written. Nothing changed.
     """
     if not reason.strip():

@@ -1,4 +1,4 @@
-"""Where a journal may lie: on a disk of this machine, in a folder that nobody else can write."""
+"""Where a journal may be stored: on a local disk, in a folder that nobody else can write."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from taurusdb_starrocks import ConfigurationError
 from taurusdb_starrocks.durable._errors import JournalError
 
-# Locks of these hold on one machine at most, or are not there at all.
+# On these, locks work on one machine at most, or not at all.
 NETWORK = frozenset(
     {
         *("9p", "afs", "beegfs", "ceph", "cifs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre"),
@@ -62,10 +62,10 @@ def prepared(
 
 
 def create(file: Path) -> None:
-    """Make a file that its owner alone can read and write, whatever the process's mask."""
+    """Create a file that only its owner can read and write, whatever the umask is."""
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:  # Another process made it just now.
+    except FileExistsError:  # Another process created it just now.
         return
     try:
         os.fchmod(handle, 0o600)
@@ -77,8 +77,8 @@ def _check_folder(folder: Path) -> None:
     found = folder.stat()
     if found.st_mode & OTHERS_WRITE:
         raise ConfigurationError(
-            f"Others can write the folder {folder}, and so exchange the journal: chmod go-w it, or "
-            "choose another. Nothing was sent."
+            f"Others can write to the folder {folder}, and so replace the journal. Run chmod go-w "
+            "on it, or choose another folder. Nothing was sent."
         )
     _check_owner(folder, found)
 
@@ -89,7 +89,7 @@ def _check_file(file: Path) -> None:
         raise ConfigurationError(f"The journal {file} is not a file. Nothing was sent.")
     if found.st_mode & OTHERS_WRITE:
         raise ConfigurationError(
-            f"Others can write the journal {file}: chmod 600 it. Nothing was sent."
+            f"Others can write to the journal {file}. Run chmod 600 on it. Nothing was sent."
         )
     _check_owner(file, found)
 
@@ -97,23 +97,23 @@ def _check_file(file: Path) -> None:
 def _check_owner(path: Path, found: os.stat_result) -> None:
     if found.st_uid not in {os.geteuid(), 0}:
         raise ConfigurationError(
-            f"{path} belongs to user {found.st_uid}, not to the one of this process "
-            f"({os.geteuid()}). Nothing was sent."
+            f"{path} belongs to user {found.st_uid}, but this process runs as user {os.geteuid()}. "
+            "Nothing was sent."
         )
 
 
 def check_system(folder: Path, mountinfo: str) -> None:
-    """Refuse a file system whose locks prove nothing about other machines."""
+    """Raise ``ConfigurationError`` on a file system whose locks other machines do not see."""
     kind = _kind(folder, mountinfo)
     if kind in NETWORK or kind.startswith("fuse."):
         raise ConfigurationError(
-            f"The journal's folder {folder} is on a {kind} file system, whose locks prove nothing: "
-            "choose a disk of this machine. Nothing was sent."
+            f"The folder of the journal, {folder}, is on a {kind} file system, where file locks do "
+            "not work reliably. Choose a local disk. Nothing was sent."
         )
 
 
 def _kind(folder: Path, mountinfo: str) -> str:
-    """The kind of file system that a folder is on; empty where nothing tells."""
+    """The type of the file system of a folder; empty if the system does not tell."""
     try:
         lines = Path(mountinfo).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -126,10 +126,10 @@ def _kind(folder: Path, mountinfo: str) -> str:
             continue
         place = Path(_plain(fields[4]))
         if folder.is_relative_to(place) and len(place.parts) >= found[0]:
-            found = (len(place.parts), rest.split()[0])  # The last one hides those before it.
+            found = (len(place.parts), rest.split()[0])  # A later mount hides an earlier one.
     return found[1]
 
 
 def _plain(escaped: str) -> str:
-    """A path as mountinfo has it, where blanks and the like are octal."""
+    """A path of mountinfo with its octal escapes, as for spaces, replaced."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), escaped)

@@ -1,7 +1,8 @@
-"""What stands in the journal: whose a task is, and what became of the requests about it.
+"""The rows of the journal: which window owns a task, and the outcome of each request.
 
-Each function is carried out in a transaction. Whoever may send about a task has its epoch: another
-one who takes the task over raises it, and the first is refused from then on.
+Each function runs inside a transaction. A process may send a request about a task only if it knows
+the current epoch of the task. A process that takes the task over increments the epoch, so that the
+former owner can send nothing more.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from taurusdb_starrocks.durable._clock import Moment
 from taurusdb_starrocks.durable._errors import TaskBusyError
 
 State = Literal["live", "held", "elsewhere", "expired", "abandoned"]
-Alive = Callable[[str], bool]  # Whether the lock of an actor is held.
+Alive = Callable[[str], bool]  # Whether a process holds the lock of an actor.
 
 
 class Owned(NamedTuple):
-    """A task, and the epoch with which somebody may send about it."""
+    """A task, and the epoch that its owner needs to send a request."""
 
     id: int
     name: str
@@ -41,18 +42,18 @@ class Owned(NamedTuple):
 
 
 class SupersededError(ReplicationError):
-    """Somebody else has taken the task over, or a person has it left paused. Nothing was sent."""
+    """Another process has taken the task over, or ``forget`` left it paused. Nothing was sent."""
 
 
 def open_window(c: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """Write down a window that is about to be."""
+    """Record a window before it opens."""
     columns = ", ".join(row)
     marks = ", ".join(f":{name}" for name in row)
     c.execute(f"INSERT INTO window ({columns}) VALUES ({marks})", row)  # noqa: S608  # Names of ours.
 
 
 def described(moment: Moment) -> dict[str, Any]:
-    """What is written down of the program that a window is of."""
+    """What is recorded about the program of a window."""
     return {
         "program": _program(),
         "process": os.getpid(),
@@ -64,7 +65,7 @@ def described(moment: Moment) -> dict[str, Any]:
 
 
 def _program() -> str:
-    """The name of the program and its user; arguments may hold secrets."""
+    """Name of the program and its user, without arguments, which may contain secrets."""
     name = Path(sys.argv[0] or sys.executable).name if sys.argv else ""
     try:
         return f"{name or 'python'} of {getpass.getuser()}"
@@ -73,7 +74,7 @@ def _program() -> str:
 
 
 def ends(window: sqlite3.Row) -> Moment | None:
-    """When a window's lease ends; None for one without limit."""
+    """When the lease of a window ends; None if it has no limit."""
     if window["ends_wall"] is None:
         return None
     return Moment(window["ends_clock"], window["ends_wall"], window["boot"])
@@ -92,18 +93,18 @@ def find(c: sqlite3.Connection, window: str) -> sqlite3.Row:
 
 
 def owned(c: sqlite3.Connection, window: str) -> list[Owned]:
-    """The tasks that are a window's now."""
+    """The tasks that a window owns."""
     rows = c.execute("SELECT id, name, epoch FROM task WHERE window = ? ORDER BY id", (window,))
     return [Owned(*row) for row in rows]
 
 
 def lock(window: sqlite3.Row) -> str:
-    """The lock that lives as long as the program of a window: its own, or that of its batch."""
+    """The lock that the program of a window holds: the window's own, or that of its batch."""
     return str(window["batch"] or window["id"])
 
 
 def state(window: sqlite3.Row, now: Moment, alive: Alive) -> State:
-    """What a window is to somebody else: live, held, elsewhere, expired or abandoned."""
+    """The state of a window for other processes; see ``Entry.state``."""
     over = left(window, now) <= 0
     if window["kind"] == "hold" and not over:
         return "held"
@@ -115,10 +116,10 @@ def state(window: sqlite3.Row, now: Moment, alive: Alive) -> State:
 
 
 def busy(window: sqlite3.Row, now: Moment, alive: Alive) -> bool:
-    """Whether the tasks of a window must be left to it."""
+    """Whether no other process may take the tasks of a window."""
     if state(window, now, alive) in {"live", "held", "elsewhere"}:
         return True
-    # Stopped or stuck, it may still send what it was about to.
+    # Its program may be stopped, and send a request when it continues.
     return window["kind"] == "window" and window["boot"] == now.boot and alive(lock(window))
 
 
@@ -131,21 +132,21 @@ def claim(
     *,
     holds: bool = False,
 ) -> dict[str, sqlite3.Row]:
-    """Make tasks a window's, with a new epoch each.
+    """Give tasks to a window, each with a new epoch.
 
     Args:
         c: The connection.
         window: The row of the window.
         names: The tasks.
-        now: This moment.
-        alive: Whether an actor lives.
-        holds: Whether holds are taken over too, before their limit.
+        now: The current moment.
+        alive: Whether a process holds the lock of an actor.
+        holds: Whether holds are taken over, too, before their limit.
 
     Returns:
-        The windows that are taken over, by task.
+        The former windows, by task.
 
     Raises:
-        TaskBusyError: One is in another window that must be left to it. Nothing changed.
+        TaskBusyError: A task belongs to another open window, or is on hold. Nothing changed.
     """
     place = (window["endpoint"], window["project_id"], window["instance_id"])
     taken: dict[str, sqlite3.Row] = {}
@@ -170,7 +171,7 @@ def claim(
 
 
 def add_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> None:
-    """Write down a task of an instance, if it is not there yet."""
+    """Record a task of an instance, unless it is recorded already."""
     c.execute(
         "INSERT OR IGNORE INTO task (endpoint, project_id, instance_id, name, epoch, base) "
         "VALUES (?, ?, ?, ?, 0, 0)",
@@ -179,7 +180,7 @@ def add_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> N
 
 
 def find_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> sqlite3.Row:
-    """The row of a task: its endpoint, project and instance, and its name."""
+    """The row of a task, found by endpoint, project, instance and name."""
     row: sqlite3.Row = c.execute(
         "SELECT * FROM task WHERE endpoint = ? AND project_id = ? AND instance_id = ? AND name = ?",
         (*place, name),
@@ -188,7 +189,7 @@ def find_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> 
 
 
 def effective(c: sqlite3.Connection, task: int) -> list[sqlite3.Row]:
-    """The requests about a task that had an effect or may have one, since it was last let go."""
+    """The requests that changed a task or may still do so, since it was last released."""
     return c.execute(
         "SELECT * FROM request WHERE task = ? AND state IN "
         "('sent', 'accepted', 'unknown', 'confirmed') "
@@ -204,24 +205,24 @@ def last_request(c: sqlite3.Connection) -> int:
 
 
 def owner(window: sqlite3.Row) -> str:
-    """Whose a window is, for people."""
+    """Program, process and machine of a window, for messages."""
     return f"{window['program']}, process {window['process']} on {window['host']}"
 
 
 def date(wall: float) -> datetime:
-    """A moment for people; in UTC."""
+    """Date and time, in UTC."""
     return datetime.fromtimestamp(wall, UTC)
 
 
 def refusal(window: sqlite3.Row, name: str, now: Moment, alive: Alive) -> TaskBusyError:
-    """The error about a task that must be left to a window."""
+    """The error about a task that another window owns."""
     until = None if window["ends_wall"] is None else date(window["ends_wall"])
     lines = {
         "held": "is on hold by",
-        "live": "is in a window of",
-        "elsewhere": "is in a window of another machine, of",
+        "live": "belongs to an open window of",
+        "elsewhere": "belongs to a window of another machine, of",
     }
-    how = lines.get(state(window, now, alive), "is in a window whose lease is over, of")
+    how = lines.get(state(window, now, alive), "belongs to a window whose lease has ended, of")
     limit = "without limit" if until is None else f"until {until:%Y-%m-%d %H:%M:%S} UTC"
     reason = f" ({window['reason']})" if window["reason"] else ""
     return TaskBusyError(
@@ -238,11 +239,11 @@ def refusal(window: sqlite3.Row, name: str, now: Moment, alive: Alive) -> TaskBu
 def take(
     c: sqlite3.Connection, window: str, actor: str, former: str, *, expired: bool = False
 ) -> list[Owned]:
-    """Make somebody else the one who may send about the tasks of a window.
+    """Make another process the only one that may send requests about the tasks of a window.
 
     Raises:
-        SupersededError: It is not the former one any more who may, but a third one. Or ``expired``
-            is set, and the lease is not over.
+        SupersededError: A third process has taken the window over. Or ``expired`` is set, and the
+            lease has not ended.
     """
     row = find(c, window)
     if row["actor"] != former:
@@ -255,7 +256,7 @@ def take(
 
 
 def reclaim(c: sqlite3.Connection, window: str, actor: str, tasks: Sequence[Owned]) -> list[Owned]:
-    """Make tasks a window's again that nobody has by now."""
+    """Give tasks back to a window, except those that another window owns."""
     for task in tasks:
         c.execute(
             "UPDATE task SET window = ?, epoch = epoch + 1 WHERE id = ? AND window IS NULL",
@@ -286,10 +287,10 @@ def check_owned(c: sqlite3.Connection, window: str, task: Owned) -> None:
 def send(
     c: sqlite3.Connection, window: str, task: Owned, actor: str, verb: str, now: Moment
 ) -> int:
-    """Write down a request that is about to leave.
+    """Record a request before it is sent, and return its number.
 
     Raises:
-        SupersededError: The task is somebody else's by now. The request must not be sent.
+        SupersededError: Another process has taken the task over. The request must not be sent.
     """
     check_owned(c, window, task)
     planned = c.execute(
@@ -316,7 +317,7 @@ def send(
 def answer(
     c: sqlite3.Connection, request: int, answer: Job | ReplicationError, now: Moment
 ) -> None:
-    """Write down what became of a request."""
+    """Record the outcome of a request."""
     job = answer if isinstance(answer, Job) else None
     error = answer if isinstance(answer, ReplicationError) else None
     c.execute(
@@ -340,7 +341,7 @@ def _failed(error: ReplicationError) -> str:
 
 
 def confirm(c: sqlite3.Connection, tasks: Sequence[Owned], verb: str) -> None:
-    """Write down that tasks were seen where requests had been to bring them."""
+    """Record that a poll showed the effect of the requests about tasks."""
     c.executemany(
         "UPDATE request SET state = 'confirmed' WHERE task = ? AND verb = ? "
         "AND id > (SELECT base FROM task WHERE task.id = request.task) "
@@ -350,7 +351,7 @@ def confirm(c: sqlite3.Connection, tasks: Sequence[Owned], verb: str) -> None:
 
 
 def release(c: sqlite3.Connection, window: str, tasks: Sequence[Owned]) -> None:
-    """Let go of tasks that run, unless somebody else has them by now."""
+    """Release tasks that run, except those that another process has taken over."""
     c.executemany(
         "UPDATE task SET window = NULL, base = ? WHERE id = ? AND window = ? AND epoch = ?",
         [(last_request(c), task.id, window, task.epoch) for task in tasks],
@@ -358,7 +359,7 @@ def release(c: sqlite3.Connection, window: str, tasks: Sequence[Owned]) -> None:
 
 
 def close(c: sqlite3.Connection, window: str, now: Moment, outcome: str) -> None:
-    """Write down that a window is over."""
+    """Record that a window is closed."""
     c.execute(
         "UPDATE window SET closed_wall = ?, outcome = ?, trouble = '' "
         "WHERE id = ? AND closed_wall IS NULL",
@@ -367,7 +368,7 @@ def close(c: sqlite3.Connection, window: str, now: Moment, outcome: str) -> None
 
 
 def note(c: sqlite3.Connection, window: str | None, what: str, text: str, now: Moment) -> None:
-    """Write down something for people."""
+    """Record a note for people."""
     c.execute(
         "INSERT INTO note (wall, window, what, text) VALUES (?, ?, ?, ?)",
         (now.wall, window, what, text),
@@ -377,15 +378,15 @@ def note(c: sqlite3.Connection, window: str | None, what: str, text: str, now: M
 def earlier(
     c: sqlite3.Connection, tasks: Sequence[Owned], now: Moment, window: sqlite3.Row, *, lives: bool
 ) -> Earlier:
-    """What the requests that were recorded mean for whoever goes on with the tasks.
+    """What the recorded requests mean for the next owner of the tasks.
 
     Args:
         c: The connection.
         tasks: The tasks.
-        now: This moment.
-        window: The window that they were in when the requests were sent.
-        lives: Whether the one who sent them may still be about to send what it recorded. One that
-            is gone has nothing more on the way than the network has.
+        now: The current moment.
+        window: The window that owned them when the requests were sent.
+        lives: Whether the process that sent them is alive, and may still send a request that it
+            has recorded. Otherwise, only the network can delay a request.
     """
     grace = window["call_timeout"] if lives else 0.0
     settle = window["settle"]
@@ -398,7 +399,7 @@ def earlier(
         if not rows:
             continue
         asked = [row for row in rows if row["verb"] == "pause"]
-        since = asked[-1]["id"] if asked else 0  # What others paused can be resumed by hand.
+        since = asked[-1]["id"] if asked else 0  # A task that others paused can be resumed, too.
         open_pauses = [row for row in asked if row["state"] != "confirmed"]
         resumes = [row for row in rows if row["verb"] == "resume" and row["id"] > since]
         settled = not open_pauses and resumes and resumes[-1]["state"] == "confirmed"
@@ -426,6 +427,6 @@ def earlier(
 
 
 def _left(request: sqlite3.Row, seconds: float, now: Moment) -> float:
-    """How much is left of so many seconds after a request; all of it if the clock went back."""
+    """What is left of a number of seconds after a request; all of it if the clock was set back."""
     sent = Moment(request["sent_clock"], request["sent_wall"], request["boot"])
     return min(seconds, seconds - now.since(sent))

@@ -1,4 +1,4 @@
-"""Resuming what no living program and no guardian will resume."""
+"""Resume what no running program and no guardian will resume."""
 
 from __future__ import annotations
 

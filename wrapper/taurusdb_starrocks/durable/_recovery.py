@@ -1,4 +1,4 @@
-"""Resuming what a window left: the same for a guardian, for ``recover`` and for ``resume``."""
+"""Take over the tasks that a window left paused, and resume them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from taurusdb_starrocks.durable._sender import Sender, logger
 
 
 class Rescue:
-    """Takes over what a window left, and resumes it.
+    """Takes over the tasks of a window, and resumes them.
 
     Args:
         journal: The journal.
@@ -37,7 +37,7 @@ class Rescue:
         actor: ID of the lock of this process.
 
     Attributes:
-        recorded: Whether the journal says of the tasks that run that they do.
+        recorded: Whether the journal could be told which tasks run.
     """
 
     def __init__(self, journal: Journal, window: str, actor: str) -> None:
@@ -50,11 +50,11 @@ class Rescue:
         self._row: Row | None = None
 
     def alive(self, actor: str) -> bool:
-        """Whether an actor lives."""
+        """Whether a process holds the lock of an actor."""
         return _locks.alive(self.journal.lock_path(actor))
 
     def look(self) -> list[Owned]:
-        """Read which tasks the window has, so that they can be resumed without the journal too."""
+        """Read the tasks of the window, so that they can be resumed without the journal, too."""
         self._row = self.journal.read(lambda c: _records.find(c, self.window))
         tasks = self.journal.read(lambda c: _records.owned(c, self.window))
         self._note(tasks)
@@ -70,16 +70,16 @@ class Rescue:
         )
 
     def take(self, *, expired: bool = False) -> list[Owned]:
-        """Become the one who may send about the tasks; return those that the window still has.
+        """Become the only process that may send requests about the tasks, and return them.
 
-        A journal that cannot be written does not keep them from being resumed.
+        If the journal cannot be written, this process goes on without it.
 
         Args:
-            expired: Whether to do so only if the lease is over.
+            expired: Whether to do so only if the lease has ended.
 
         Raises:
-            SupersededError: Somebody else was faster, or the lease was extended.
-            JournalError: The journal cannot be read, and has not been before.
+            SupersededError: Another process was faster, or the lease was extended.
+            JournalError: The journal cannot be read, and has not been read before.
         """
         try:
             self.look()
@@ -91,7 +91,7 @@ class Rescue:
         return self.take_as_seen(expired=expired)
 
     def take_as_seen(self, *, expired: bool = False) -> list[Owned]:
-        """The same, if the window is still owned by the one whom the last ``look`` saw.
+        """The same, if the window still has the owner that the last ``look`` found.
 
         Raises:
             SupersededError: It is not, or the lease was extended.
@@ -112,7 +112,7 @@ class Rescue:
         return tasks
 
     def give_back(self) -> None:
-        """Let the guardian go on with a window that this process took from it."""
+        """Return the window to its guardian, if that is running."""
 
         def write(c: Connection) -> None:
             row = _records.find(c, self.window)
@@ -122,19 +122,19 @@ class Rescue:
         self._sender.try_writing(write)
 
     def resume(self, client: Client, *, release: bool = True, **waiting: Any) -> list[str]:
-        """Resume the tasks; return the names of those that there was something to do about.
+        """Resume the tasks; return the names of those that may have been paused.
 
         Args:
             client: Sends the requests.
-            release: Whether to let go of the tasks that run.
+            release: Whether to release the tasks that run.
             **waiting: How to wait.
 
         Raises:
-            ReplicationError: One does not run yet. What runs was let go.
+            ReplicationError: A task does not run yet. Those that run were released.
         """
         row = self._row
         assert row is not None
-        # After trouble each is resumed, also what the journal knows no request of.
+        # After a failed attempt each is resumed, also a task without a recorded request.
         known = self._sender.tasks if row["trouble"] else self._earlier.names
         names = [name for name in self._sender.tasks if name in known]
         failure: NotResumedError | None = None
@@ -159,7 +159,7 @@ class Rescue:
         return names
 
     def superseded(self) -> bool:
-        """Whether somebody else has the tasks by now, or a person has them left paused."""
+        """Whether another process has the tasks, or the window is closed."""
         try:
             row = self.journal.read(lambda c: _records.find(c, self.window))
         except JournalError:
@@ -178,7 +178,7 @@ class Rescue:
         self.recorded = self._sender.try_writing(write)
 
     def trouble(self, error: ReplicationError) -> None:
-        """Write down why the tasks do not run yet."""
+        """Record why the tasks do not run yet."""
         self._set_trouble(cause(error))
 
     def _set_trouble(self, text: str) -> None:
@@ -188,7 +188,7 @@ class Rescue:
 
 
 def cause(error: ReplicationError) -> str:
-    """What went wrong, for people."""
+    """The class and message of an error, or of what caused it."""
     behind = error.__cause__ if isinstance(error, NotResumedError) else None
     return f"{type(behind or error).__name__}: {behind or error}"
 
@@ -273,7 +273,7 @@ def end_group(
 
 
 def portable(waiting: Mapping[str, Any]) -> dict[str, Any]:
-    """How to wait, as far as it can be said to another process."""
+    """How to wait, as JSON for another process; ``progress`` and the like are left out."""
     document = {name: waiting[name] for name in ("timeout", "settle") if name in waiting}
     if "poll" in waiting:
         poll = Rebuild("taurusdb_starrocks:Poll", attrs.asdict(waiting["poll"]))
@@ -282,7 +282,7 @@ def portable(waiting: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rebuilt(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The same in that process."""
+    """How to wait, from that JSON."""
     waiting = dict(document)
     if "poll" in waiting:
         waiting["poll"] = Rebuild.from_document(waiting["poll"]).build()

@@ -1,4 +1,4 @@
-"""The lease of a window: when it ends, and what is raised then."""
+"""The lease of a window: when it ends, and the errors about that."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from taurusdb_starrocks.durable import _clock
 from taurusdb_starrocks.durable._clock import Moment
 from taurusdb_starrocks.durable._errors import LeaseExpiredError
 
-SHARE = 0.5  # Of the lease that is left when a block begins, at least.
-WARN_AT = 0.8  # Of the lease.
+SHARE = 0.5  # Of the lease must be left when a block starts.
+WARN_AT = 0.8  # Of the lease is over.
 LONGEST = 1_000_000.0  # Seconds.
 
 
 def checked(seconds: float) -> float:
-    """The seconds of a lease, if they can be one."""
+    """The length of a lease in seconds.
+
+    Raises:
+        ConfigurationError: It is not a number of seconds in the allowed range.
+    """
     number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if not number or not 0 < seconds <= LONGEST:
         raise ConfigurationError(
@@ -27,12 +31,12 @@ class Term:
     """A lease.
 
     Args:
-        seconds: How long it is; None has no end.
+        seconds: Its length; None has no limit.
         instance_id: Instance of the tasks.
         task_name: The first of them.
 
     Attributes:
-        seconds: How long it is, from when it was begun or extended.
+        seconds: Its length, from when it started or was extended.
         end: When it ends; None if never.
     """
 
@@ -43,39 +47,39 @@ class Term:
         self._task_name = task_name
 
     def ends(self, now: Moment, seconds: float | None) -> Moment | None:
-        """When it would end with so many seconds from a moment on."""
+        """When it would end, this many seconds after a moment; None if never."""
         return None if seconds is None else now.after(seconds)
 
     @property
     def left(self) -> float:
-        """Seconds until it ends; 0 when it is over."""
+        """Seconds until it ends; 0 when it has ended."""
         return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
 
     @property
     def late(self) -> bool:
-        """Whether four fifths of it are over."""
+        """Whether 80 % of it are over."""
         return self.seconds is not None and self.left <= (1 - WARN_AT) * self.seconds
 
     def check(self) -> None:
-        """Raise ``LeaseExpiredError`` if it is over."""
+        """Raise ``LeaseExpiredError`` if it has ended."""
         if self.left <= 0:
             raise self.expired(
-                "The lease of the window is over: its tasks are resumed, or about to be. Do "
-                "nothing more that needs them paused."
+                "The lease of the window has ended: its tasks run or are being resumed. Do nothing "
+                "more that needs them paused."
             )
 
     def check_share(self) -> None:
-        """Raise ``LeaseExpiredError`` if less of it is left than a block begins with."""
+        """Raise ``LeaseExpiredError`` if less of it is left than a block needs to start."""
         self.check()
         if self.seconds is not None and self.left < SHARE * self.seconds:
             raise self.expired(
                 f"Pausing took so long that only {self.left:.0f} s of the lease of "
-                f"{self.seconds:g} s are left, less than a half. The block did not begin, and the "
-                "tasks are resumed."
+                f"{self.seconds:g} s are left, less than half. The block did not start, and the "
+                "tasks are being resumed."
             )
 
     def expired(self, message: str) -> LeaseExpiredError:
-        """The error of a lease that is over."""
+        """The error about a lease that has ended."""
         assert self.end is not None
         error = LeaseExpiredError(message, expired=self.end.date)
         error.instance_id, error.task_name = self._instance_id, self._task_name

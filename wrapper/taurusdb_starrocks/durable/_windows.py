@@ -1,4 +1,4 @@
-"""Windows that outlive their program, and what their blocks are given."""
+"""Durable windows, and what their blocks get."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taurusdb_starrocks.durable._keeper import Keeper
 
 
 class _Handle:
-    """What both kinds of handles are."""
+    """What a block gets from a window of either kind of client."""
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
@@ -24,72 +24,71 @@ class _Handle:
 
     @property
     def expires(self) -> datetime:
-        """When the lease ends; in UTC, by the clock on the wall as it is now."""
+        """When the lease ends, in UTC, by the system clock as it is now."""
         return _clock.now().after(self._keeper.term.left).date
 
     @property
     def remaining(self) -> float:
-        """Seconds until the lease ends; 0 when it is over."""
+        """Seconds until the lease ends; 0 when it has ended."""
         return self._keeper.term.left
 
     @property
     def found_paused(self) -> tuple[str, ...]:
-        """Names of the tasks that were paused before the window opened, and stay so."""
+        """Names of the tasks that were paused before the window opened, and stay paused."""
         return self._keeper.found_paused
 
     @property
     def taken_over(self) -> tuple[str, ...]:
-        """Names of the tasks that an unfinished window of the journal had left."""
+        """Names of the tasks that an earlier window of the journal had left paused."""
         return self._keeper.taken_over
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks as they were seen when the block began."""
+        """The tasks as polled right before the block started."""
         return list(self._keeper.tasks_seen)
 
     def check(self) -> None:
-        """Make sure that the lease is not over.
+        """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: It is. The tasks run, or are about to.
+            LeaseExpiredError: It has. The tasks run or are being resumed.
         """
         self._keeper.term.check()
 
 
 class DurableWindow(_Handle):
-    """An open window of a ``Client``, as ``window`` gives it to its block."""
+    """An open window of a ``Client``, which ``window`` passes to its block."""
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end so many seconds from now. It never ends earlier than it would.
+        """Have the lease end this many seconds from now, unless it ends later already.
 
         Raises:
-            LeaseExpiredError: It is over. The tasks run, or are about to.
-            JournalError: It could not be written down, so the lease ends when it would.
+            LeaseExpiredError: It has ended. The tasks run or are being resumed.
+            JournalError: The journal cannot be written. The lease was not extended.
         """
         self._keeper.extend(seconds)
 
     def guard(self, process_group: int, *, grace: float = 10.0) -> None:
-        """Have a group of child processes gone before the guardian resumes the tasks.
+        """Have a group of child processes end before the guardian resumes the tasks.
 
-        When the program is gone, the guardian waits for the group until the lease ends. Then, or at
-        the lease's end, it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        When the program is gone, the guardian waits until the group has ended. When the lease ends,
+        it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
 
         Args:
-            process_group: ID of the group, as of a child that was started with
-                ``process_group=0`` or in a session of its own.
+            process_group: ID of the group. It is the process ID of a child that was started with
+                ``process_group=0`` or ``start_new_session=True``.
             grace: Seconds between the two signals.
 
         Raises:
-            ConfigurationError: The leader of the group has exited, so that nothing tells the group
-                from a later one of the same number.
-            LeaseExpiredError: The lease is over. The tasks run, or are about to.
-            JournalError: It could not be written down.
+            ConfigurationError: The first process of the group has exited. Nothing was recorded.
+            LeaseExpiredError: The lease has ended. The tasks run or are being resumed.
+            JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._keeper.guard(process_group, grace)
 
 
 class AsyncDurableWindow(_Handle):
-    """The same for a window of an ``AsyncClient``."""
+    """An open window of an ``AsyncClient``."""
 
     async def extend(self, seconds: float) -> None:
         """As ``DurableWindow.extend``."""
@@ -143,36 +142,39 @@ def window(
     reason: str = "",
     **waiting: Unpack[Waiting],
 ) -> Any:
-    """A block in which tasks are paused, and after which they run even if the program is gone.
+    """A block during which tasks are paused. They run again even if the program is killed.
 
-    It is a window of ``client.paused`` whose requests are in a journal. A guardian, a process of
-    its own, resumes the tasks when the program is gone without having closed the window, and when
-    the lease is over. What kills both is left to ``recover``.
+    It is a window of ``client.paused`` whose requests are recorded in a journal. A guardian, which
+    is a second process, resumes the tasks when the program is gone before it closed the window, and
+    when the lease ends. If the guardian is killed, too, ``recover`` resumes them.
 
-    Tasks that are found paused stay so afterwards, unless an unfinished window of this journal left
-    them paused: they are taken over, with a WARNING, and resumed at the end. That somebody resumed
-    such a task and paused it again in between cannot be known.
+    Tasks that were paused before stay paused, unless an unfinished window of this journal paused
+    them. Then this window takes them over, logs a warning, and resumes them at its end. It cannot
+    know whether somebody resumed such a task and paused it again in the meantime.
+
+    If the lease ends inside the block, the end of the block waits until the guardian has resumed
+    the tasks. After ``timeout`` seconds, this program takes them back and resumes them itself.
 
     Args:
-        client: A ``Client``, for ``with``, or an ``AsyncClient``, for ``async with``.
+        client: A ``Client`` for ``with``, or an ``AsyncClient`` for ``async with``.
         instance_id: StarRocks instance.
         task_names: One name or several.
         journal: Where it is recorded.
-        lease: Seconds from before the first pause after which the tasks are resumed in any case.
-            The block does not begin with less than half of it left.
-        guardian: Whether there is a guardian. Without one, only this program and ``recover`` resume
-            the tasks, also at the end of the lease.
-        reason: Why the tasks are paused, for whoever reads the journal.
+        lease: Seconds, from before the first pause, after which the tasks are resumed in any case.
+            The block does not start if less than half of it is left.
+        guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
+            the tasks, also when the lease ends.
+        reason: Why the tasks are paused, for people who read the journal.
         **waiting: How to wait, see ``Waiting``.
 
     Raises:
-        TaskBusyError: A task is in another window, which lives, or on hold. Nothing was sent.
+        TaskBusyError: A task belongs to another open window, or is on hold. Nothing was sent.
         JournalError: The journal cannot be written. No pause was sent after that.
-        LeaseExpiredError: At the end of the block: the lease had ended before, and the tasks were
-            resumed. Or too little of it was left when they were paused: the block did not begin.
-        NotResumedError: As for ``client.paused``. The guardian goes on trying.
-        ConfigurationError: An argument is malformed, or the client cannot be built in the guardian.
-            Nothing was sent.
+        LeaseExpiredError: At the end of the block: the lease ended before, and the tasks were
+            resumed. Before the block: too little of the lease was left, and the tasks were resumed.
+        NotResumedError: As for ``client.paused``. The guardian keeps trying.
+        ConfigurationError: An argument is malformed, or the client cannot be created in the
+            guardian. Nothing was sent.
         ReplicationError: As for ``client.paused``.
     """
     names = [task_names] if isinstance(task_names, str) else list(task_names)

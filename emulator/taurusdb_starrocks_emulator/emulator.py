@@ -51,11 +51,11 @@ class Emulator:
             a file, the state is lost with the object.
         token: A token for all projects. The default is a random one.
         mode: `lenient` accepts a pause of a paused task and a resume of a running one, as new
-            jobs; `strict` refuses them. It is not documented which of the two the real service
+            jobs; `strict` rejects them. Huawei Cloud does not document which of the two its service
             does.
         delay: Seconds until a pause or a resume takes effect.
         realistic: Changes take effect after 2 to 15 seconds, as observed in the live tests of the
-            vendor's Terraform provider. The times are the same in every run.
+            Huawei Cloud's Terraform provider. The delays are the same in every run.
         token_lifetime: Lifetime, in seconds, of tokens that are issued for a password.
         faults: Faults to inject: a YAML file, or faults, or mappings like those in the file.
         host: Address to listen on.
@@ -198,9 +198,9 @@ class Emulator:
         return self._entered().url
 
     def refusing(self) -> AbstractContextManager[None]:
-        """A context in which the system refuses all connections.
+        """A context manager that refuses connections while its block runs.
 
-        Open connections are closed when it starts. The port stays the same.
+        Open connections are closed when the block starts. The port stays the same.
         """
         return self._entered().refusing()
 

@@ -65,14 +65,14 @@ class Fault:
         kind: One of `FAULT_KINDS`.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects` or
             `any`. Faults of the list are always for `list`.
-            at: Numbers of the matching calls to affect, counted from 1 since the fault was added.
-            times: Maximum number of calls to affect.
-            probability: Probability that a matching call is affected.
-            seed: Random seed. The same seed affects the same calls.
-            applied: Whether the requested change is made.
-            seconds: How long it hangs, or the interval between two bytes.
-            size: Size of the decoded body, in bytes.
-            location: Target of a redirect.
+        at: Numbers of the matching calls to affect, counted from 1 since the fault was added.
+        times: Maximum number of calls to affect.
+        probability: Probability that a matching call is affected.
+        seed: Random seed. The same seed affects the same calls.
+        applied: Whether the requested change is made.
+        seconds: How long it hangs, or the interval between two bytes.
+        size: Size of the decoded body, in bytes.
+        location: Target of a redirect.
         status: Status of the response.
         code: The response's `error_code`.
         message: The response's `error_msg`.

@@ -52,6 +52,12 @@ def hold(**changed: Any) -> Record:
     return record
 
 
+def change(**changed: Any) -> None:
+    """Change the records of all windows that are open."""
+    for key in keys():
+        Variable.set(key, json.dumps(fields(key) | changed))
+
+
 def forget_all() -> None:
     with create_session() as session:
         for one in session.scalars(select(Variable)).all():

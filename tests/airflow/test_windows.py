@@ -114,6 +114,15 @@ def test_found_paused_is_an_error(emulator: Emulator, dags: Dags) -> None:
     assert held.keys() == []
 
 
+def test_found_paused_is_an_error_in_a_later_attempt(emulator: Emulator, dags: Dags) -> None:
+    """What an earlier attempt has paused is resumed, and its record stays for the sweep."""
+    emulator.set_stage(INSTANCE, "orders_sync", "Paused")
+    left, at = earlier_attempt("window_refused", task_names=["orders_sync", "archive_sync"])
+    assert run(dags["window_refused"], at=at).states["pause_replication"] == "failed"
+    assert stages(emulator, "orders_sync", "archive_sync") == ["Incremental", "Paused"]
+    assert held.keys() == [left.key]
+
+
 # --- Records ------------------------------------------------------------------------------------
 
 
@@ -266,6 +275,79 @@ def test_swept_while_it_opens(
     thread.join()
     assert ran.states["work"] == "upstream_failed"
     assert "The sweep has closed this window" in logged(capfd)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"resumed": "2026-11-26T00:00:00+00:00"}, {"until": "2026-11-26T00:00:00+00:00"}],
+    ids=["resumed", "lease over"],
+)
+@pytest.mark.parametrize("dag_id", ["window", "window_deferred"])
+def test_paused_after_the_lease(
+    emulator: Emulator,
+    dags: Dags,
+    dag_id: str,
+    changed: dict[str, str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The work does not run, the tasks do, and the sweep looks for them once more."""
+    emulator.faults.add(Fault("late-pause", seconds=0.5))
+    thread = when(lambda: "pause" in sent(emulator), lambda: held.change(**changed))
+    ran = run(dags[dag_id])
+    thread.join()
+    assert ran.states["work"] == "upstream_failed"
+    assert "before its tasks were paused, so nothing runs in it." in logged(capfd)
+    assert stages(emulator) == ["Incremental", "Incremental"]
+    (key,) = held.keys()
+    left = held.fields(key)
+    assert (left["until"], left["resumed"]) == (left["opened"], None)
+
+
+def test_paused_after_the_lease_with_another_attempt(emulator: Emulator, dags: Dags) -> None:
+    """That one has a lease of its own."""
+    emulator.faults.add(Fault("late-pause", seconds=0.5))
+    over = "2026-11-26T00:00:00+00:00"
+    thread = when(lambda: "pause" in sent(emulator), lambda: held.change(resumed=over))
+    ran = run(dags["window_retried"])
+    thread.join()
+    assert (ran.state, ran.returned["work"]) == ("success", ["paused", "paused"])
+    assert held.keys() == []
+
+
+# --- Tasks that another window has paused meanwhile -----------------------------------------------
+
+
+def test_teardown_leaves_another_window_alone(
+    emulator: Emulator, dags: Dags, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Which opened after the sweep had resumed this one; the other task is resumed."""
+    ran = run(dags["window"], overtaken=True)
+    assert ran.states["resume_replication"] == "failed"
+    assert stages(emulator) == ["Paused", "Incremental"]
+    said = logged(capfd)
+    assert "because the window of other.pause_replication" in said
+    assert "has paused it since: orders_sync" in said
+    (key,) = held.keys()
+    assert held.fields(key)["dag_id"] == "other"
+
+
+def test_teardown_without_a_record_leaves_another_window_alone(
+    emulator: Emulator, dags: Dags
+) -> None:
+    """The sweep deletes the record of a run that had ended, and then the run is cleared."""
+    ran = run(dags["window"], overtaken="without a record")
+    assert ran.state == "success"
+    assert stages(emulator) == ["Paused", "Incremental"]
+
+
+def test_sweep_leaves_another_window_alone(emulator: Emulator, dags: Dags) -> None:
+    """A window that was resumed in the middle, and whose run has ended, is only forgotten."""
+    held.hold(resumed=records.now())
+    ran = run(dags["window"], sweep_others=True)
+    assert ran.state == "success"
+    assert str(ran.returned["work"][2]).startswith("resumed nothing of the window of gone")
+    assert sent(emulator) == ["pause", "pause", "resume", "resume"]
+    assert held.keys() == []
 
 
 # --- When pausing fails -------------------------------------------------------------------------

@@ -18,6 +18,36 @@ SOME_PAUSED = ["orders_sync", "archive_sync"]
 QUICK: dict[str, Any] = {"poll_interval": 0.1, "settle": 0.6, "timeout": 1.5, "retries": 0}
 
 
+PREFIX = "taurusdb_starrocks.window:"
+
+
+def sweep_open_window(*, half_done: bool) -> list[str | None]:
+    """Sweep while the window is open, maybe after a sweep that was killed; say what was done."""
+    (key,) = Variable.keys(prefix=PREFIX)
+    if half_done:
+        record = records.read(key)
+        assert record
+        attrs.evolve(record, closing=True).write()
+    return [*find(timedelta(minutes=2)), resume(key, poll_interval=0.1, settle=0.5)]
+
+
+def sweep_all() -> list[str | None]:
+    """Do what a sweep does now, and say what was done."""
+    return [resume(key, poll_interval=0.1, settle=0.5) for key in find(timedelta(minutes=2))]
+
+
+def overtake(*, forget: bool) -> None:
+    """Do what becomes of a window that was swept, and then another one has one of its tasks."""
+    (key,) = Variable.keys(prefix=PREFIX)
+    record = records.read(key)
+    assert record
+    if forget:
+        record.delete()
+    else:
+        attrs.evolve(record, resumed=records.now()).write()
+    attrs.evolve(record, dag_id="other", task_names=BOTH[:1], resumes=BOTH[:1]).write()
+
+
 @task
 def work() -> list[str | None]:
     """Say in which stage the tasks are; then fail, or sweep, or take the window its record."""
@@ -27,21 +57,19 @@ def work() -> list[str | None]:
     if conf.get("fail"):
         raise RuntimeError("the work failed")
     if conf.get("forget"):
-        for key in Variable.keys(prefix="taurusdb_starrocks.window:"):
+        for key in Variable.keys(prefix=PREFIX):
             Variable.delete(key)
     if conf.get("disconnect"):
         os.environ["AIRFLOW_CONN_TAURUSDB_STARROCKS_DEFAULT"] = '{"conn_type": "x"}'
     if conf.get("sweep"):
-        (key,) = Variable.keys(prefix="taurusdb_starrocks.window:")
-        if conf["sweep"] == "half done":
-            record = records.read(key)
-            assert record
-            attrs.evolve(record, closing=True).write()
-        return [*find(timedelta(minutes=2)), resume(key, poll_interval=0.1, settle=0.5)]
+        return sweep_open_window(half_done=conf["sweep"] == "half done")
+    if conf.get("overtaken"):
+        overtake(forget=conf["overtaken"] == "without a record")
+    if conf.get("sweep_others"):
+        seen += sweep_all()
     if conf.get("overrun"):
         time.sleep(2.1)
-        for key in find(timedelta(minutes=2)):
-            resume(key, poll_interval=0.1, settle=0.5)
+        sweep_all()
     return seen
 
 

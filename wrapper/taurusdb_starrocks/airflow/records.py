@@ -118,6 +118,23 @@ def open_windows(instance_id: str | None = None) -> Iterator[str]:
     return (key for key in Variable.keys(prefix=prefix) if key.startswith(prefix))
 
 
+def paused_by_others(key: str, instance_id: str) -> dict[str, Record]:
+    """The tasks of an instance that other open windows may have paused, and these windows.
+
+    A window that the sweep has resumed must leave them alone: the other one was opened after that.
+
+    Args:
+        key: Key of the window that asks.
+        instance_id: The instance.
+    """
+    found: dict[str, Record] = {}
+    for each in open_windows(instance_id):
+        other = read(each) if each != key else None
+        if other is not None and other.resumed is None:
+            found |= dict.fromkeys(other.resumes, other)
+    return found
+
+
 def note_sweep(every: timedelta) -> None:
     """Keep when a sweep ran."""
     fields = {"at": now().isoformat(), "every": every.total_seconds()}

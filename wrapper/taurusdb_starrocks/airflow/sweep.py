@@ -129,10 +129,14 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
     if record is None or reason is None:
         return None  # Closed, or opened again, since it was found.
     attrs.evolve(record, closing=True).write()
-    if record.resumes:
+    kept = {}
+    if record.resumed is not None:  # Another window may have opened since.
+        kept = records.paused_by_others(key, record.instance_id)
+    names = [name for name in record.resumes if name not in kept]
+    if names:
         wait = Wait(
             instance_id=record.instance_id,
-            task_names=record.resumes,
+            task_names=names,
             goal="running",
             change=True,
             timeout=_PATIENCE,
@@ -157,6 +161,6 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
         record.delete()
     else:  # Its teardown is to tell that the tasks were resumed before.
         attrs.evolve(record, closing=False, resumed=records.now()).write()
-    said = f"resumed {', '.join(record.resumes) or 'nothing'} of {record}: {reason}"
+    said = f"resumed {', '.join(names) or 'nothing'} of {record}: {reason}"
     log.warning(said)
     return said

@@ -155,8 +155,10 @@ class OpenWindowOperator(PauseReplicationOperator):
                 continue
             shared = sorted(set(other.task_names) & set(self.task_names))
             if shared:
-                if not record.resumes:
+                if before is None:
                     record.delete()
+                else:
+                    before.write()
                 raise AirflowException(
                     f"Another window has {', '.join(shared)}: {other}. Nothing was paused here. If "
                     "that run has ended, the next sweep closes its window."
@@ -172,7 +174,6 @@ class OpenWindowOperator(PauseReplicationOperator):
             if name not in ours and client.task(self.instance_id, name).stage is Stage.PAUSED
         ]
         if found and self.already_paused == "error":
-            record.delete()
             raise AlreadyPausedError(self.instance_id, found)
         if found:
             self.log.warning(
@@ -188,10 +189,20 @@ class OpenWindowOperator(PauseReplicationOperator):
         return record, again
 
     def _opened(self, context: Context, results: Any) -> Any:
+        """Let the tasks of the window run, unless replication is on or about to be."""
         record = records.read(self._mine(context, resumes=[]).key)
         if record is None or record.closing:
             raise AirflowException("The sweep has closed this window while it was opened.")
-        attrs.evolve(record, paused=True).write()
+        over = record.resumed is not None or records.now() >= record.until
+        # A sweep that has resumed the window must do so again: it was paused after that.
+        record = attrs.evolve(record, paused=True, resumed=None)
+        record.write()
+        if over:
+            self._give_up(context, useless=False)
+            raise AirflowException(
+                f"The lease of this window ended at {record.until.isoformat()}, before its tasks "
+                "were paused, so nothing runs in it. The tasks are resumed. Take a longer lease."
+            )
         return {"tasks": results, "resumes": record.resumes}
 
     def _give_up(self, context: Context, *, useless: bool) -> None:
@@ -251,10 +262,18 @@ class CloseWindowOperator(ResumeReplicationOperator):
         return records.read(mine.key)
 
     def _names(self, context: Context) -> list[str]:
-        """What is to be resumed: by the record, or by what the setup returned."""
+        """The tasks to resume: by the record, or by what the setup returned."""
         record = self._read(context)
-        if record is not None:
+        if record is not None and record.resumed is None:
             return record.resumes
+        key = "" if record is None else record.key
+        names = self._paused_by_setup(context) if record is None else record.resumes
+        kept = records.paused_by_others(key, self.instance_id)
+        for name in kept.keys() & set(names):
+            self.log.warning("Not resumed, because %s has paused it since: %s", kept[name], name)
+        return [name for name in names if name not in kept]
+
+    def _paused_by_setup(self, context: Context) -> list[str]:
         ti = context["ti"]
         index = None if ti.map_index is None or ti.map_index < 0 else ti.map_index
         opened = ti.xcom_pull(task_ids=self.opened_by, map_indexes=index)
@@ -273,6 +292,6 @@ class CloseWindowOperator(ResumeReplicationOperator):
                 raise AirflowFailException(
                     f"The sweep resumed the tasks at {record.resumed.isoformat()}, in the middle "
                     f"of this window, whose lease was to end at {record.until.isoformat()}: what "
-                    "ran later in it ran with replication on. The tasks run now."
+                    "ran later in it ran with replication on."
                 )
         return results

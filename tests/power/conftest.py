@@ -11,14 +11,14 @@ import pytest
 TABLE = """---
 myst:
   html_meta:
-    description: Every fault of a server that the conformance suite is proved to find, with the check that finds it, and those that nobody can find from outside.
+    description: The server faults that the conformance suite is tested to detect, with the check that detects each, and the faults that it cannot detect.
 ---
 
-# Faults that the suite finds
+# Detected faults
 
-`make fuzz-power` runs the suite, installed from the wheel, on servers with one fault each. Every fault
-below was found by the check beside it; those of the area *frameworks* are warnings. This page is written
-by that command.
+`make fuzz-power` installs the conformance suite from the wheel, runs it on servers with one known fault each, and
+generates this page. The suite reports each fault under the name of the check. Faults in the area *frameworks* are
+reported as warnings.
 
 | area | fault | check |
 |---|---|---|
@@ -26,14 +26,14 @@ by that command.
 
 {count}
 
-## Faults that cannot be found
+## Faults that the suite cannot detect
 
-| fault | why |
+| fault | reason |
 |---|---|
 {others}
 
 :::{{container}} next
-**Next:** [test a server](../contract-testing.md).
+**Next:** [contract testing](../contract-testing.md).
 :::
 """
 
@@ -79,7 +79,7 @@ def table(rows: list[tuple[Any, ...]]) -> str:
     others = [row for row in rows if len(row) == 7]
     return TABLE.format(
         rows="\n".join(f"| {area} | {name} | `{check}` |" for area, name, check, *_ in found),
-        count=f"{len(found)} faults are found, {len(others)} cannot be.",
+        count=f"{len(found)} faults are detected, {len(others)} cannot be detected.",
         others="\n".join(f"| {row[1]} | {row[6]} |" for row in others),
     )
 

@@ -124,7 +124,7 @@ def test_what_is_no_limit(given: object) -> None:
 
 
 def test_guide_has_the_numbers() -> None:
-    """test_three_hundred_that_all_fail holds what is said of requests that are under way."""
+    """test_three_hundred_that_all_fail tests what the guide says about requests in flight."""
     guide = " ".join(GUIDE.read_text(encoding="utf-8").split())
     most = CONCURRENCY - 1
     for text in (
@@ -132,7 +132,7 @@ def test_guide_has_the_numbers() -> None:
         f"if all of 300 targets fail, between {FIRST} and {FIRST + most} requests are sent",
         f"At most `concurrency` requests ({CONCURRENCY}) are in flight",
         f"at most `rate` requests a second ({RATE:g})",
-        f"`settle` seconds ({SETTLE:g}) after it may have left",
+        f"`settle` seconds ({SETTLE:g}) after it may have been sent",
         f"`timeout` seconds ({TIMEOUT:g})",
     ):
         assert text in guide

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -492,16 +493,25 @@ def test_a_recovery_that_fails_gives_the_window_back(
     assert overview(journal) == []
 
 
-def test_windows_are_recovered_at_the_same_time(around: Surroundings, journal: Journal) -> None:
-    """One that hangs does not delay the others."""
+def test_windows_are_recovered_at_the_same_time(
+    around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that hangs does not delay the others. Clients are made one after another."""
     left(around, [ORDERS])
     left(around, [BILLING])
-    both = threading.Barrier(2)
+    both, real, making = threading.Barrier(2), _recovery.Rescue.resume, threading.Lock()
+
+    def resume(self: Any, *args: Any, **options: Any) -> Any:
+        both.wait(10)
+        return real(self, *args, **options)
 
     def connect(*_place: str) -> Client:
-        both.wait(10)
+        assert making.acquire(blocking=False)
+        with closing(around.client()):
+            making.release()
         return around.client()
 
+    monkeypatch.setattr(_recovery.Rescue, "resume", resume)
     done = recover(journal, connect=connect)
     assert [(one.entry.task_name, one.outcome) for one in done] == [
         (ORDERS, "resumed"),

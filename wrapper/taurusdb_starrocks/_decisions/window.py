@@ -1,4 +1,4 @@
-"""A time in which tasks are paused: opened before a block of code and closed after it."""
+"""A window: tasks are paused before a block of code, and resumed after it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class WindowSteps:
         names: The tasks, each once.
         patience: How long to wait; once for pausing all, and again for resuming. Its recorder, if
             any, is one of windows.
-        chances: Where time and chance come from.
-        already_paused: What becomes of tasks that are found paused: they stay so, they are resumed
-            with the others, or the window does not open.
+        chances: Clock and random numbers.
+        already_paused: What to do with tasks that are paused before: leave them paused, resume them
+            with the others, or do not open the window.
 
     Attributes:
-        found_paused: Names of the tasks that were found paused.
+        found_paused: Names of the tasks that were paused before.
         keeps: Whether these stay paused.
     """
 
@@ -49,20 +49,20 @@ class WindowSteps:
         self._names = names
         self._patience = patience
         self._chances = chances
-        self._opening: Convergence | None = None  # Only while tasks may be paused by this window.
-        self._taken: set[str] = set()  # Tasks that an earlier window of the record left.
-        self._late: dict[str, float] = {}  # Until when a pause of that one may take effect.
+        self._opening: Convergence | None = None  # None unless this window may have paused tasks.
+        self._taken: set[str] = set()  # Tasks that an earlier window of the record left paused.
+        self._late: dict[str, float] = {}  # Until when a pause of that window may take effect.
         recorder = patience.recorder
         self._recorder = recorder if isinstance(recorder, WindowRecorder) else None
-        self._recording = False  # Whether the record is to be told that the window is over.
+        self._recording = False  # Whether the recorder must be told when the window ends.
 
     @property
     def touched(self) -> list[str]:
-        """The tasks that are to be resumed: those that may be paused by this window."""
+        """The tasks that must be resumed: those that this window may have paused."""
         ours = set(self._taken)
         if self._opening is not None:
             ours.update(name for name, sent in self._opening.sent.items() if sent)
-            # One that ran, refused to be paused, and was paused all the same, ran before it.
+            # A task that ran, and was paused although the request failed, must be resumed.
             ours |= self._opening.reached
             if not self.keeps:
                 ours.update(self.found_paused)
@@ -70,14 +70,14 @@ class WindowSteps:
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is to be closed."""
+        """Whether it must be closed."""
         return self._recording or bool(self.touched)
 
     def open(self) -> Steps[Any]:
         """Pause the tasks that are not paused yet, and wait until all are.
 
         Returns:
-            The tasks as they were seen, or what the recorder gives in their place.
+            The tasks as last polled, or what the recorder returns instead.
         """
         if self._recorder is not None:
             self._recording = True
@@ -90,7 +90,9 @@ class WindowSteps:
         self.found_paused = tuple(name for name in paused if name not in self._taken)
         if self.found_paused and self._refuses:
             raise AlreadyPausedError(self.instance_id, self.found_paused)
-        self._opening = opening  # What was found paused may be ours to resume by now.
+        self._opening = (
+            opening  # From here on, tasks that were paused before may have to be resumed.
+        )
         opening.skip(before)
         if self._recorder is not None:
             yield from self._tell(self._recorder, before, opening.deadline)
@@ -102,9 +104,9 @@ class WindowSteps:
         return tasks
 
     def _take_over(self, earlier: Earlier) -> Steps[None]:
-        """Make the tasks that were left ours, and wait for those that are being resumed.
+        """Take over the tasks that an earlier window left, and wait for pending resumes.
 
-        A resume that is under way would let such a task run inside of the block.
+        Otherwise such a resume could take effect inside the block.
         """
         self._taken = earlier.names
         latest = self._chances.clock() + self._patience.settle
@@ -126,34 +128,34 @@ class WindowSteps:
             try:
                 configuration = yield Read(CONFIGURATION, self.instance_id, name, deadline)
             except ReplicationError:
-                continue  # Not every service has it, and it is not needed.
+                continue  # Not every service has this call, and it is optional.
             yield Record(recorder.configured, (name, configuration))
 
     def close(self, *, interrupted: bool) -> Steps[None]:
         """Resume the tasks that may have been paused here, and wait until they run.
 
-        The first interrupt or cancellation does not stop it: a request to resume is still sent for
-        every task, and then it waits for ``settle`` seconds at most. The next one ends it.
+        The first interrupt or cancellation does not stop this: each task still gets a request to
+        resume, and the wait is shortened to ``settle`` seconds. The next one stops it.
 
         Args:
-            interrupted: Whether an interrupt ended the block, so that the next one ends this.
+            interrupted: Whether an interrupt ended the block, so that the next one stops this.
 
         Raises:
-            NotResumedError: A task is not known to run again.
-            BaseException: The interrupt that was held back, when all tasks run.
+            NotResumedError: Tasks may still be paused.
+            BaseException: The interrupt that was held back, once all tasks run.
         """
         if not self.unfinished:
             return
         try:
             yield from self._resume(interrupted=interrupted)
-        finally:  # Whatever came of it, it is over.
+        finally:  # In any case, the window has ended.
             self._opening, self._recording = None, False
             self._taken = set()
 
     def _resume(self, *, interrupted: bool) -> Steps[None]:
         effort: Convergence | None = None
-        held: BaseException | None = None  # The interrupt that is raised once all tasks run.
-        ended: BaseException | None = None  # What ended the effort before it was complete.
+        held: BaseException | None = None  # An interrupt, to be raised once all tasks run.
+        ended: BaseException | None = None  # What stopped the effort before it was complete.
         while True:
             try:
                 if effort is None:
@@ -162,7 +164,7 @@ class WindowSteps:
                     effort.hurry()
                 yield from effort.request_all()
                 yield from effort.wait()
-            except BaseException as error:  # noqa: BLE001  # It is raised when all is recorded.
+            except BaseException as error:  # noqa: BLE001  # Raised after the recorder was told.
                 if interrupted or isinstance(error, Exception | GeneratorExit):
                     ended = error
                     break
@@ -182,7 +184,7 @@ class WindowSteps:
     def _failed(
         self, effort: Convergence | None, ended: BaseException | None
     ) -> Mapping[str, ReplicationError]:
-        """The tasks that are not known to run again, and why."""
+        """The tasks that may still be paused, and why."""
         failed = {} if effort is None else effort.failed
         if ended is None:
             return failed
@@ -193,7 +195,7 @@ class WindowSteps:
         return {name: failed.get(name, cause) for name in left}
 
     def _begin_closing(self) -> Steps[Convergence]:
-        """Make the effort that resumes the tasks: those that the recorder leaves to this window."""
+        """Start to resume the tasks: those that the recorder leaves to this window."""
         names = self.touched
         if self._recorder is not None:
             ours = yield Record(self._recorder.closing, (names,))
@@ -207,7 +209,7 @@ class WindowSteps:
         held: BaseException | None,
         ended: BaseException | None,
     ) -> Steps[list[str]]:
-        """Tell the recorder how it ended; return the tasks that are not known to run."""
+        """Tell the recorder that the window ended; return the tasks that may still be paused."""
         left = list(failed)
         if self._recorder is None:
             return left
@@ -251,7 +253,7 @@ class WindowSteps:
         )
 
     def left_open(self) -> NotResumedError:
-        """The error of a window that cannot be closed any more."""
+        """The error about a window that can no longer be closed."""
         return self._not_resumed(self.touched, None)
 
     def _not_resumed(
@@ -263,7 +265,7 @@ class WindowSteps:
 
 
 def with_block_error(failure: BaseException, block_error: BaseException | None) -> BaseException:
-    """What closing a window came to, told what had ended the block."""
+    """Add what ended the block to the error of closing its window."""
     if isinstance(failure, NotResumedError):
         failure.block_error = block_error or failure.block_error
         if failure.block_error is not None:

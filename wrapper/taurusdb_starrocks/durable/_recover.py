@@ -56,9 +56,9 @@ def recover(
 
     Args:
         journal: The journal. Open it with ``create=False``: a wrong path is then an error.
-        connect: Makes the client for an endpoint and a project, which is closed afterwards; it may
-            be called in several threads at once. The default takes the credentials from the
-            environment, as ``Client`` does.
+        connect: Makes the client for an endpoint and a project, which is closed afterwards. It is
+            called in a thread, but never twice at the same time. The default takes the credentials
+            from the environment, as ``Client`` does.
         **waiting: How to wait for each window, see ``Waiting``.
 
     Returns:
@@ -75,13 +75,18 @@ def recover(
         todo.put(window)
     done: dict[str, list[Recovered]] = {}
     errors: list[BaseException] = []
+    connecting = threading.Lock()
+
+    def connected(endpoint: str, project_id: str) -> Client:
+        with connecting:
+            return (connect or _connected)(endpoint, project_id)
 
     def work() -> None:
         with suppress(queue.Empty):
             while True:
                 known = windows[todo.get_nowait()]
                 try:
-                    one = _recover(journal, known, connect or _connected, dict(waiting))
+                    one = _recover(journal, known, connected, dict(waiting))
                     done[known[0].window] = one
                 except BaseException as error:  # noqa: BLE001  # Raised once the others are done.
                     errors.append(error)

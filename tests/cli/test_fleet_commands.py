@@ -103,7 +103,7 @@ def test_the_budget_of_errors(run: Run, emulator: Emulator, tmp_path: Path) -> N
     ran = run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "10%")
     assert ran.status == 1
     assert "Nothing more was paused: more than 3 failed: 4 refused" in ran.err
-    assert "There are more of them" in ran.err
+    assert "There are more: --left FILE" in ran.err
     assert run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "x").status == 2
 
 
@@ -349,6 +349,20 @@ def test_progress_on_a_terminal(
     assert "Pausing" in ran.err
     assert "2/2" in ran.err
     assert "2 confirmed" in ran.err
+
+
+def test_progress_of_a_window(
+    run: Run, emulator: Emulator, targets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bar before its command and one after it, both on stderr."""
+    monkeypatch.setattr("taurusdb_starrocks.cli.fleet.shown", lambda _output: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    ran = run("fleet", "window", targets, "--max", "1m", "--", "true")
+    assert (ran.status, ran.out) == (0, "")
+    for doing in ("Pausing the targets of targets.csv", "Resuming the targets of targets.csv"):
+        assert doing in ran.err
+    assert ran.err.count("2 confirmed") >= 2
 
 
 def test_settings_are_those_of_targets_that_say_nothing(

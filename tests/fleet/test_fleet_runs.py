@@ -420,7 +420,7 @@ def test_default_clients_come_from_the_environment(
 def test_what_was_accepted_and_never_seen(
     emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
 ) -> None:
-    """It is named and stays in the journal: the job may still bring it there."""
+    """It is named and stays in the journal: the job may still finish."""
     emulator.faults.add(Fault("no-effect", operation="pause"))
     options = {**FAST, "timeout": 0.3}
     result = pause(targets[:3], journal=journal, lease=None, connect=connect, **options)
@@ -446,5 +446,5 @@ def test_events_that_nobody_takes(
     assert paused.complete
     assert stages(emulator) == {"Paused": 300}
     assert [each.message for each in caplog.records if each.exc_info] == [
-        "the events of a fleet reach nobody any more"
+        "the function for the events of a fleet fails"
     ]

@@ -100,7 +100,7 @@ def test_all_errors_at_once_with_their_lines(file: Path) -> None:
     expected = [
         "instance_id must be",
         "task_name must be",
-        f"orders of {ONE} is in line 2 already",
+        f"orders of {ONE} is already in line 2",
         "unknown region 'atlantis'",
         "both a region and an endpoint",
         "lacks task_name",

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 
@@ -114,6 +115,35 @@ def test_what_cannot_be_resumed_is_left_to_the_guardian(
     emulator.faults.clear()
     until(lambda: all_run(emulator))
     until(lambda: overview(journal) == [])
+
+
+def test_what_cannot_be_resumed_without_a_guardian(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The error says that nobody goes on, and what does."""
+    options = {**FAST, "timeout": 1.0}
+    with pytest.raises(FleetError, match=r"No guardian resumes .*: run taurusdb_starrocks.durable"):
+        with window(
+            targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **options
+        ):
+            emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
+    assert stages(emulator)["Paused"] == 3
+
+
+def test_the_lease_ends_while_tasks_are_resumed(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The guardian has the tasks then, and the block ends when it is done."""
+    options = {**FAST, "timeout": 3.0}
+    with pytest.raises(LeaseExpiredError, match="before the block did"):
+        with window(targets[:3], journal=journal, lease=60, connect=connect, **options) as opened:
+            emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
+            threading.Timer(3.3, emulator.faults.clear).start()
+            end = opened._batch.end
+            assert end is not None
+            opened._batch.end = end._replace(clock=end.clock - opened.remaining + 0.5)
+    assert all_run(emulator)
+    assert overview(journal) == []
 
 
 def test_the_lease_ends_in_the_block(

@@ -45,11 +45,11 @@ def fleet() -> None:
     """Pause or resume the tasks of many instances.
 
     TARGETS is a file: CSV with a header, or JSON Lines, with instance_id and task_name, and
-    optionally region or endpoint, and project_id. All of it is checked before anything is sent.
-    The same command again goes on where it stopped, or was killed.
+    optionally region or endpoint, and project_id. All targets are checked before anything is sent.
+    If a command was stopped or killed, run it again: it continues where it stopped.
 
-    Exit status: 0 all done, 1 not all, 2 wrong use or targets, 3 an outcome is unknown, 5 not seen
-    to be done in time.
+    Exit status: 0 all done, 1 not all, 2 wrong use or targets, 3 an outcome is unknown, 5 not done
+    in time. That of window is in its own help.
     """
 
 
@@ -60,12 +60,12 @@ def _shared(function: Function) -> Function:
             "--left",
             metavar="FILE",
             callback=_writable,
-            help="Write what failed or was not tried, as targets.",
+            help="Write the targets that failed or were not tried to this file.",
         ),
         click.option(
-            "--rate", type=float, default=20.0, help="Requests a second to a project (20)."
+            "--rate", type=float, default=20.0, help="Most requests per second to a project (20)."
         ),
-        click.option("--concurrency", type=int, default=16, help="Requests at once (16)."),
+        click.option("--concurrency", type=int, default=16, help="Most requests in flight (16)."),
         click.option("--timeout", type=duration, help="Longest time to wait (1h)."),
         options.interval,
     ):
@@ -95,7 +95,7 @@ def _targets(function: Function) -> Function:
             "allowed",
             metavar="URL",
             multiple=True,
-            help="Endpoint of no known region that TARGETS may name.",
+            help="Endpoint outside the known regions that TARGETS may name.",
         ),
         click.argument("targets", type=click.Path(exists=True, dir_okay=False)),
     ):
@@ -106,9 +106,9 @@ def _targets(function: Function) -> Function:
 @fleet.command(epilog=example("fleet pause targets.csv --max 6h --max-errors 2% --yes"))
 @options.longest
 @options.until
-@click.option("--no-limit", is_flag=True, help="Let them stay paused until somebody resumes them.")
+@click.option("--no-limit", is_flag=True, help="Leave them paused until you resume them.")
 @click.option(
-    "--max-errors", metavar="N|N%", help="Stop when more fail than this, or than this share."
+    "--max-errors", metavar="N|N%", help="Stop when more targets fail than this number or share."
 )
 @options.reason
 @options.yes
@@ -127,8 +127,8 @@ def pause(
 ) -> int:
     """Pause all targets, and wait until they are paused.
 
-    It stops when the first ten all fail in the same way, too. After the limit it is recover that
-    resumes them: run it from cron.
+    It also stops when the first ten all fail in the same way. After the limit, recover resumes the
+    tasks: run it from cron.
     """
     limit = lease(longest, until, no_limit=no_limit)
     _confirm("Pause", targets, yes=given["yes"])
@@ -158,12 +158,14 @@ def pause(
 
 
 @fleet.command(epilog=example("fleet resume targets.csv --yes"))
-@click.option("--everything", is_flag=True, help="Resume also what the journal has not as paused.")
+@click.option(
+    "--everything", is_flag=True, help="Also resume what the journal does not show as paused."
+)
 @options.yes
 @_shared
 @common
 def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **given: Any) -> int:
-    """Resume those of the targets that this journal has as paused, and wait until they run.
+    """Resume the targets that this journal shows as paused, and wait until they run.
 
     It does not give up: what fails is tried again until --timeout (1h), and then named.
     """
@@ -268,7 +270,7 @@ def window(
 @_targets
 @common
 def report(setup: Setup, targets: str, journal: str | None, allowed: tuple[str, ...]) -> int:
-    """Show the last request about each target that the journal has. Nothing is sent."""
+    """Show the last request about each target in the journal. Nothing is sent."""
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
 
     with options.opened(journal, create=False) as record:
@@ -300,7 +302,7 @@ _REACHED = {"accepted": "done", "confirmed": "done", "sent": "unknown", "unknown
 
 
 def _row(row: Row) -> dict[str, Any]:
-    """What the journal has of a target, as JSON has it."""
+    """The last request about a target, as JSON shows it."""
     target, last = row
     return {
         "endpoint": target.endpoint,
@@ -347,7 +349,7 @@ def _options(
 
 
 def shown(output: Output) -> bool:
-    """Whether somebody sees how far it is."""
+    """Whether to show progress."""
     return not output.quiet and sys.stderr.isatty()
 
 
@@ -375,7 +377,7 @@ class _Shows:
 
 @contextmanager
 def _progress(output: Output, doing: str) -> Iterator[Callable[[Event], object]]:
-    """Show on a terminal how far it is; in JSON, write each target as soon as it is done with."""
+    """Show progress on a terminal; in JSON, write each target as soon as it has an outcome."""
     if output.form == "json":
         yield lambda event: output.line(_event_row(event))
     elif shown(output):
@@ -397,7 +399,7 @@ def _bar(doing: str) -> Iterator[Callable[[Event], object]]:
     )
 
     columns = (
-        TextColumn(doing),
+        TextColumn(doing, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -423,7 +425,7 @@ def _bar(doing: str) -> Iterator[Callable[[Event], object]]:
 
 
 def _event_row(event: Event) -> dict[str, Any]:
-    """A target that is done with, as JSON has it."""
+    """The outcome of a target, as JSON shows it."""
     return {
         "endpoint": event.target.endpoint,
         "project_id": event.target.project_id,
@@ -439,7 +441,7 @@ def _nothing(_event: Event) -> None:
 
 
 def _told(output: Output, result: Result, left: str | None) -> int:
-    """Show what became of the targets; the exit status."""
+    """Show the outcome of all targets; return the exit status."""
     if output.form != "json":
         counts = [
             {"state": state, "targets": count} for state, count in result.counts.items() if count
@@ -459,7 +461,7 @@ def _tell_left(output: Output, result: Result, left: str | None) -> None:
         output.warn(f"{target.task_name} of {target.instance_id} is {state}. {error}".rstrip())
     more = len(list(islice(result.outcomes(), MOST_SHOWN + 1))) > MOST_SHOWN
     if more:
-        output.warn("There are more of them: --left FILE has all, and so has report.")
+        output.warn("There are more: --left FILE and fleet report list all of them.")
     if result.stopped:
         output.warn(f"Nothing more was paused: {result.stopped}")
     if left is not None:

@@ -1,4 +1,4 @@
-"""Many tasks of many instances, which are paused or resumed one by one: holds of a whole fleet."""
+"""Many tasks of many instances, which are paused or resumed one by one."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ Place = tuple[str, str, str]  # Endpoint, project, instance.
 
 
 class Known(NamedTuple):
-    """What the journal says of the requests about a task. Times are in seconds from now.
+    """What the journal says about the requests for a task. Times are in seconds from now.
 
     Attributes:
-        state: ``planned``: none was sent that may have had an effect. ``unknown``: what became of
-            the last is not known. ``accepted``, ``confirmed``: the last was.
-        quiet: How long no request is to be sent: the last may still have an effect.
-        late: How long a pause may still come that was never seen.
-        twice: Whether two pauses were sent, so that the second may come after the first was seen.
-        paused: Whether one was sent at all.
+        state: ``planned``: no request was sent that may have an effect. ``unknown``: the outcome of
+            the last request is unknown. ``accepted``, ``confirmed``: that of the last request.
+        quiet: How long no request must be sent, because the last may still have an effect.
+        late: How long a pause may still arrive that was never seen.
+        twice: Whether two pauses were sent, so that the second may arrive after the first had its
+            effect.
+        paused: Whether a pause was sent at all.
     """
 
     state: Literal["planned", "unknown", "accepted", "confirmed"] = "planned"
@@ -42,14 +43,14 @@ class Known(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """The last request about a task, as the journal has it.
+    """The last request about a task in the journal.
 
     Attributes:
         verb: ``pause`` or ``resume``.
         state: ``planned``, ``sent``, ``accepted``, ``refused``, ``unsent``, ``unknown``,
-            ``confirmed``, or ``found`` for a task that was there already.
+            ``confirmed``, or ``found`` for a task that needed no request.
         job_id: The job, if it was accepted.
-        request_id: ID of the request at the service, if a response had one.
+        request_id: ID that the service gave the request, if the response had one.
         error: What it failed with; empty if it did not.
         sent: When it was sent, or planned; in UTC.
     """
@@ -63,21 +64,21 @@ class Recorded(NamedTuple):
 
 
 class Batch:
-    """Pauses or resumes of many tasks, recorded for whoever sends the requests.
+    """Records the pauses or resumes of many tasks. The caller sends the requests.
 
-    A task that is paused is on hold, as by ``pause``: ``overview`` shows it, and ``recover``
-    resumes it after the lease. The tasks of a batch whose process lives are left to it; those of
-    one that is gone are taken over by the next batch.
+    A task that is paused is on hold, as by ``pause``: ``overview`` lists it, and ``recover``
+    resumes it after the lease. While the process of a batch is alive, no other batch touches its
+    tasks. When that process is gone, the next batch takes them over.
 
     Args:
         journal: Where it is recorded.
         verb: ``pause`` or ``resume``.
         call_timeout: Longest time of a request in seconds.
         settle: How long a request of unknown outcome may have an effect, in seconds.
-        lease: Seconds from now until the tasks are to be resumed; None is no limit.
-        reason: Why they are paused, for whoever reads the journal.
-        kind: ``hold`` if they stay paused until somebody resumes them or the lease is over, as by
-            ``pause``; ``window`` if they are to be resumed when this process is gone.
+        lease: Seconds from now until the tasks must be resumed; None means no limit.
+        reason: Why they are paused, for people who read the journal.
+        kind: ``hold`` if they stay paused until they are resumed or the lease ends, as by
+            ``pause``; ``window`` if they must be resumed when this process is gone.
         heir_of: ID of another batch whose tasks are taken over while its process lives. From the
             program's own batch, whose ID begins with that, they are taken over too.
         number: ID of this batch; None for a new one.
@@ -116,7 +117,7 @@ class Batch:
         self._lock = _locks.Lock(journal.lock_path(self.id))
 
     def close(self) -> None:
-        """Leave what is still on hold to other batches, and to ``recover``."""
+        """Release the lock: other batches and ``recover`` may resume what is still paused."""
         self._lock.release()
 
     def _alive(self, actor: str) -> bool:
@@ -124,11 +125,11 @@ class Batch:
 
     @property
     def left(self) -> float:
-        """Seconds until the lease is over; 0 when it is."""
+        """Seconds until the lease ends; 0 when it has ended."""
         return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
 
     def guarded_by(self, number: str) -> None:
-        """Write down which batch resumes the tasks in place of this one, if its process is gone."""
+        """Record which batch resumes the tasks if the process of this one is gone."""
         self._guardian = number
         self.journal.write(
             lambda c: c.execute("UPDATE window SET guardian = ? WHERE batch = ?", (number, self.id))
@@ -225,12 +226,12 @@ class Batch:
     async def plan(
         self, place: Place, names: Sequence[str], *, everything: bool = False
     ) -> dict[str, TaskBusyError | None]:
-        """Claim tasks of an instance and write down that a request about each is planned.
+        """Claim tasks of an instance, and record that a request about each is planned.
 
         Args:
             place: Endpoint, project and instance.
             names: The tasks.
-            everything: Whether to resume tasks too that the journal has not as paused.
+            everything: Whether to also resume tasks that the journal does not show as paused.
 
         Returns:
             The tasks that are not claimed: with a ``TaskBusyError``, or None if there is nothing
@@ -296,7 +297,7 @@ class Batch:
         return True
 
     def _busy(self, former: Row, now: Moment) -> bool:
-        """Whether a task must be left to the window that it is in."""
+        """Whether this batch must leave a task to the window that has it."""
         if self._heir_of and self._heir_of in {former["batch"], former["actor"]}:
             theirs = str(former["actor"]).startswith(self._heir_of)
             return not theirs and self._alive(former["actor"])
@@ -330,7 +331,7 @@ class Batch:
         return _known(_records.effective(c, task), self.verb, self._timeout + self._settle, now)
 
     async def members(self, place: Place, names: Sequence[str]) -> Members:
-        """The tasks of an instance that were claimed, to send requests about."""
+        """The tasks of an instance that were claimed."""
         now = _clock.now()
 
         def read(c: Connection) -> dict[str, tuple[str, Owned, Known]]:
@@ -345,7 +346,7 @@ class Batch:
 
 
 def _known(rows: Sequence[Row], verb: Verb, effect: float, now: Moment) -> Known:
-    """What requests mean that may have had an effect for so many seconds after each."""
+    """What the requests mean, each of which may have an effect for ``effect`` seconds."""
 
     def left(row: Row) -> float:
         sent = Moment(row["sent_clock"], row["sent_wall"], row["boot"])
@@ -375,7 +376,7 @@ class Members:
     """Tasks of one instance in a batch.
 
     Attributes:
-        known: What the journal says of their requests so far.
+        known: What the journal says about their requests so far.
     """
 
     def __init__(self, batch: Batch, tasks: Mapping[str, tuple[str, Owned, Known]]) -> None:
@@ -385,15 +386,15 @@ class Members:
         self.known = {name: known for name, (_, _, known) in tasks.items()}
 
     async def sending(self, name: str) -> None:
-        """Write down that a request about a task is about to leave.
+        """Record a request about a task that is about to be sent.
 
-        A resume that cannot be written down is sent if the journal can be read, and has the task as
-        this batch's, or if it cannot be read either.
+        If the journal cannot be written, a resume may be sent all the same: if the journal can be
+        read and shows that the task still belongs to this batch, or if it cannot be read either.
 
         Raises:
-            JournalError: A pause could not be written down. It must not be sent.
+            JournalError: A pause could not be recorded. It must not be sent.
             LeaseExpiredError: It is a pause, and the lease is over.
-            SupersededError: The task is somebody else's by now. Nothing is to be sent.
+            SupersededError: Another process has the task now. Nothing must be sent.
         """
         batch, (window, task), now = self._batch, self._tasks[name], _clock.now()
         if batch.verb == "pause" and batch.end is not None and batch.end.since(now) <= 0:
@@ -411,13 +412,13 @@ class Members:
                 await batch.journal.aread(lambda c: _records.check_owned(c, window, task))
 
     async def answered(self, name: str, answer: Job | ReplicationError) -> None:
-        """Write down what became of a request."""
+        """Record the outcome of a request."""
         request, now = self._requests.get(name), _clock.now()
         if request is not None:
             await self._try(lambda c: _records.answer(c, request, answer, now))
 
     async def done(self, names: Iterable[str]) -> None:
-        """Write down that tasks were seen where the batch brings them."""
+        """Record that tasks were seen paused, or running, as the batch wants them."""
         tasks = [self._tasks[name] for name in names]
         now, verb = _clock.now(), self._batch.verb
 
@@ -429,12 +430,12 @@ class Members:
         await self._try(write)
 
     async def left(self, name: str, state: str, error: ReplicationError | None) -> None:
-        """Write down that no more is done about a task, and let go of it unless it may be paused.
+        """Record that no more is done about a task, and release it unless it may be paused.
 
         Args:
             name: The task.
-            state: ``found`` if it was there already, ``planned`` if it was not tried, or else
-                what it failed as.
+            state: ``found`` if it needed no request, ``planned`` if it was not tried, else the
+                kind of its failure.
             error: What it failed with.
         """
         window, task = self._tasks[name]
@@ -456,7 +457,7 @@ class Members:
         await self._try(write)
 
     async def _try(self, act: Callable[[Connection], Any]) -> None:
-        """Write something that nothing depends on."""
+        """Write something, and only warn if that fails."""
         try:
             await self._batch.journal.awrite(act)
         except JournalError as error:
@@ -464,7 +465,7 @@ class Members:
 
 
 def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> None:
-    """Let go of tasks, and close the holds that have none left."""
+    """Release tasks, and close the holds that have none left."""
     for window in {window for window, _ in tasks}:
         _records.release(c, window, [task for own, task in tasks if own == window])
         if not _records.owned(c, window):
@@ -472,7 +473,7 @@ def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> N
 
 
 def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
-    """The tasks of a batch that it has not let go of, instance by instance.
+    """The tasks that a batch has not released, by instance.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -490,7 +491,7 @@ def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
 
 
 def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, Recorded]:
-    """The last request about each task of an instance that the journal has one of.
+    """The last request about each task of an instance, if the journal has one.
 
     Raises:
         JournalError: The journal cannot be read.

@@ -21,9 +21,9 @@ START = (
     "sys.path[:] = given['path']; "
     "from {} import main; main(given)"
 )
-# What a process may need to run at all; everything else comes through the pipe.
+# What a process may need to start; everything else comes through the pipe.
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
-PATIENCE = 60.0  # Seconds until a guardian must have said that it is ready.
+PATIENCE = 60.0  # Seconds in which a guardian must report that it is ready.
 
 
 class GuardianError(ReplicationError):
@@ -35,10 +35,10 @@ class Link:
 
     Args:
         given: What it needs. It goes through a pipe, because it may hold secrets.
-        module: Whose ``main`` it runs, with what is given.
+        module: The module whose ``main`` it calls with that.
 
     Raises:
-        GuardianError: It does not say in time that it is ready.
+        GuardianError: It does not report in time that it is ready.
     """
 
     def __init__(self, given: dict[str, Any], module: str) -> None:
@@ -80,14 +80,14 @@ class Link:
             )
 
     def tell(self, what: dict[str, Any]) -> None:
-        """Send it a message; one that is gone is noticed elsewhere."""
+        """Send it a message. That it is gone is noticed by ``ended``."""
         data = memoryview(json.dumps(what).encode() + b"\n")
         with self._lock, suppress(OSError):
             while data:
                 data = data[os.write(self._to, data) :]
 
     def _hear(self, seconds: float) -> dict[str, Any] | None:
-        """Its next message; None when it is gone, or says nothing for so long."""
+        """Its next message; None if it is gone, or sends nothing in time."""
         line = b""
         while not line.endswith(b"\n"):
             # Not select.select: it cannot wait for descriptors from 1024 on.
@@ -103,7 +103,7 @@ class Link:
         return message
 
     def ended(self, seconds: float = 0.0) -> bool:
-        """Whether it is gone, or is within so many seconds."""
+        """Whether it is gone, after waiting for up to ``seconds``."""
         try:
             self._guardian.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -116,7 +116,7 @@ class Link:
         self._drop()
 
     def abandon(self) -> None:
-        """End it, as one that never was ready."""
+        """End a guardian that was never ready."""
         with suppress(ProcessLookupError):
             self._guardian.kill()
         self._guardian.wait()

@@ -1,4 +1,4 @@
-"""Writes each request of a window into the journal before it leaves, and what became of it."""
+"""Records each request of a window in the journal before it is sent, and its outcome."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ logger = logging.getLogger("taurusdb_starrocks.durable")
 
 
 class Sender:
-    """The recorder of somebody who may send about the tasks of a window.
+    """Records the requests of one process about the tasks of a window.
 
     Args:
-        journal: Where it is written.
+        journal: The journal.
         window: ID of the window.
-        actor: ID of the lock of whoever sends.
-        tasks: The tasks, with the epochs that allow it.
+        actor: ID of the lock of the process.
+        tasks: The tasks, with the epochs that allow it to send.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class Sender:
         self.window = window
         self.actor = actor
         self.tasks = {task.name: task for task in tasks}
-        self._requests: dict[str, int] = {}  # The last of each task.
+        self._requests: dict[str, int] = {}  # The last request about each task.
 
     def sending(self, verb: str, task_name: str, /) -> None:
-        """Write a request down, unless the task is somebody else's by now.
+        """Record a request, unless another process has the task now.
 
         A journal that is busy cannot be written, but it can be read. So a resume that cannot be
-        written down is sent if the task is still this window's, or if the journal cannot be read
-        either: then a task that stays paused is worse than one that runs too early.
+        recorded is sent if the task still belongs to this window, or if the journal cannot be read
+        either: a task that stays paused is worse than one that runs too early.
 
         Raises:
-            JournalError: A pause could not be written down. It must not be sent.
-            SupersededError: The task is somebody else's. Nothing must be sent.
+            JournalError: A pause could not be recorded. It must not be sent.
+            SupersededError: Another process has the task. Nothing must be sent.
         """
         task, now = self.tasks[task_name], _clock.now()
         self._requests.pop(task_name, None)
@@ -59,18 +59,18 @@ class Sender:
                 self.journal.read(lambda c: _records.check_owned(c, self.window, task))
 
     def answered(self, _verb: str, task_name: str, answer: Job | ReplicationError, /) -> None:
-        """Write down what became of a request."""
+        """Record the outcome of a request."""
         request, now = self._requests.get(task_name), _clock.now()
         if request is not None:
             self.try_writing(lambda c: _records.answer(c, request, answer, now))
 
     def reached(self, verb: str, task_names: Sequence[str], /) -> None:
-        """Write down that tasks were seen where requests had been to bring them."""
+        """Record that tasks were seen paused, or running, as was requested."""
         tasks = [self.tasks[name] for name in task_names]
         self.try_writing(lambda c: _records.confirm(c, tasks, verb))
 
     def try_writing(self, act: object) -> bool:
-        """Write something that nothing depends on; return whether it was possible."""
+        """Write something, and only warn if that fails; return whether it worked."""
         try:
             self.journal.write(act)  # type: ignore[arg-type]  # A function of a connection.
         except JournalError as error:

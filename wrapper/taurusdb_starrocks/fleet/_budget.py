@@ -1,4 +1,4 @@
-"""How many targets may fail until no further one is paused. Pure: it counts what it is told."""
+"""How many targets may fail before pausing stops. Pure: no I/O and no clock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from taurusdb_starrocks import (
 
 Kind = Literal["refused", "unreachable", "unknown", "throttled"]
 
-FIRST = 10  # So many failures alike, and no success before them, stop a run.
+FIRST = 10  # This many failures of the same kind, without a success before them, stop a run.
 
 
 def kind_of(error: ReplicationError) -> Kind:
     """What a failed request means for its task.
 
-    ``throttled`` is also a service that says that it did nothing and when to come back.
+    ``throttled`` includes a service that did nothing and says when to try again.
     """
     match error:
         case RateLimitError() | ServerError(harmless=True):
@@ -37,11 +37,11 @@ def kind_of(error: ReplicationError) -> Kind:
 
 
 def most_errors(max_errors: int | str | None, total: int) -> int | None:
-    """How many targets of so many may fail.
+    """How many targets may fail.
 
     Args:
         max_errors: A number, or a share of all targets like ``2%``; None for no limit.
-        total: How many targets there are.
+        total: Number of targets.
     """
     if max_errors is None or (type(max_errors) is int and max_errors >= 0):
         return max_errors
@@ -54,15 +54,16 @@ def most_errors(max_errors: int | str | None, total: int) -> int | None:
 
 
 class Budget:
-    """Counts failures, and says when no further request may be sent.
+    """Counts failures, and says when no more requests may be sent.
 
     Args:
         most: How many targets may fail; None for no limit.
-        endless: Whether failures never stop it, as in resuming.
+        endless: Whether failures never stop the run, as when tasks are resumed.
 
     Attributes:
-        counts: How many failed so far, by kind. An unknown outcome that was settled is no failure.
-        stopped: Why nothing more is to be sent; empty while it may.
+        counts: How many failed so far, by kind. A target whose outcome was unknown does not count
+            any more once it turns out well.
+        stopped: Why no more requests may be sent; empty while they may.
     """
 
     def __init__(self, most: int | None, *, endless: bool = False) -> None:
@@ -71,7 +72,7 @@ class Budget:
         self.counts: dict[str, int] = {"refused": 0, "unreachable": 0, "unknown": 0}
         self.stopped = ""
         self._alike: tuple[str, ...] | None = None
-        self._first = 0  # Failures alike from the beginning; -1 once something else came.
+        self._first = 0  # Failures of the same kind from the start; -1 after anything else.
 
     def accepted(self) -> None:
         """A request was accepted."""
@@ -93,9 +94,9 @@ class Budget:
             self.stop(f"more than {self._most} failed: {told}")
 
     def settled(self) -> None:
-        """A target whose outcome was unknown came out well."""
+        """A target whose outcome was unknown turned out well."""
         self.counts["unknown"] -= 1
 
     def stop(self, why: str) -> None:
-        """Have nothing more sent."""
+        """Allow no more requests."""
         self.stopped = self.stopped or why

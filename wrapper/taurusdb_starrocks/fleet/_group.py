@@ -1,9 +1,9 @@
-"""What is done about the targets of one instance, as steps. Pure: no I/O and no clock of its own.
+"""Pausing or resuming the targets of one instance, as steps. Pure: no I/O and no clock.
 
-Both directions go the same way: read the list, which all targets of the instance share; send a
-request for each that needs one; wait, and read again. A request whose outcome is unknown is
-repeated once ``settle`` seconds have passed and the list shows no effect. A pause that was accepted
-is never repeated, a resume only if the task stayed paused for as long.
+Both work the same way: read the list, which all targets of the instance share; send a request for
+each target that needs one; wait, and read the list again. A request of unknown outcome is sent
+again when ``settle`` seconds have passed and the list shows no effect. A pause that was accepted is
+never sent again, a resume only if the task stayed paused for that long.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from taurusdb_starrocks.durable import SupersededError
 from taurusdb_starrocks.fleet._budget import kind_of
 
 PASSING = (NotSentError, OutcomeUnknownError, RateLimitError, ServerError)
-# Polls that must leave a task out, or show no effect of a request, until that is believed.
+# Number of polls in a row that must miss a task, or show no effect, before that counts.
 ENOUGH_POLLS = 2
 
 
@@ -49,7 +49,7 @@ class Ask(NamedTuple):
 
 
 class Tell(NamedTuple):
-    """Note what became of a target, for this run."""
+    """Store the outcome of a target."""
 
     name: str
     state: str
@@ -57,7 +57,7 @@ class Tell(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Wait so many seconds."""
+    """Wait this many seconds."""
 
     seconds: float
 
@@ -67,18 +67,19 @@ Steps = Generator[Any, Any, None]
 
 @attrs.define
 class Mark:
-    """A target on its way.
+    """A target that has no outcome yet.
 
     Attributes:
         name: The task.
         state: ``planned``, ``unknown``, ``accepted``, or ``confirmed`` by an earlier run.
-        quiet: Until when no request is sent, as a reading of the clock.
-        late: Until when a pause may come that was never seen, as a reading of the clock. It proves
-            nothing until then that the task runs.
-        twice: Whether the pause was sent twice, so that a second may come after the first was seen.
+        quiet: Time on the clock until which no request is sent.
+        late: Time on the clock until which a pause may arrive that was never seen. Until then, a
+            running task proves nothing.
+        twice: Whether the pause was sent twice, so that the second may arrive after the first had
+            its effect.
         since: When the request was accepted.
         polls: How many polls in a row showed no effect of it.
-        missed: How many polls in a row left the task out.
+        missed: How many polls in a row did not list the task.
         failures: How many requests failed in a row.
         doubtful: Whether a request of unknown outcome came before one that was refused.
         error: What the last request failed with.
@@ -99,11 +100,11 @@ class Mark:
 
 @attrs.frozen
 class Terms:
-    """How long to go on, in seconds, and where time and chance come from.
+    """When to stop waiting, and the sources of time and chance.
 
     Attributes:
-        deadline: When waiting ends, as a reading of the clock.
-        settle: How long a request of unknown outcome may still have an effect.
+        deadline: Time on the clock at which waiting ends.
+        settle: Seconds in which a request of unknown outcome may still have an effect.
         poll: When to read the list.
         clock: Reads a monotonic clock.
         chance: Gives a random number from 0 to 1.
@@ -117,12 +118,12 @@ class Terms:
 
 
 class Group(ABC):
-    """The targets of an instance on their way to one goal.
+    """The targets of an instance that are all to be paused, or all to be resumed.
 
     Args:
         instance_id: The instance.
         marks: The targets.
-        terms: How long to go on.
+        terms: When to stop waiting.
     """
 
     def __init__(self, instance_id: str, marks: Sequence[Mark], terms: Terms) -> None:
@@ -134,7 +135,7 @@ class Group(ABC):
         self.unread_since: float | None = None  # When the list first failed, of those in a row.
 
     def steps(self) -> Steps:
-        """Bring them there, and tell what became of each."""
+        """Pause or resume them, and yield the outcome of each."""
         poll, pause = self.terms.poll, self.terms.poll.first
         while self.pending:
             found: Mapping[str, Task] | ReplicationError = yield Look(tuple(self.pending))
@@ -208,28 +209,28 @@ class Group(ABC):
             yield from self.failed(mark, error)
 
     def backoff(self, mark: Mark) -> float:
-        """Seconds until the next try of what failed: growing, and spread."""
+        """Seconds until the next attempt after a failure: growing, with jitter."""
         poll = self.terms.poll
         longest = min(poll.longest, poll.interval * 2.0 ** min(mark.failures, 30))
         return longest * (0.5 + 0.5 * self.terms.chance())
 
     def over(self, mark: Mark, state: str, error: ReplicationError | None = None) -> Steps:
-        """Tell what became of a target."""
+        """Yield the outcome of a target."""
         del self.pending[mark.name]
         yield Tell(mark.name, state, error)
 
     def late_error(self, mark: Mark, goal: str) -> ReplicationError:
-        """The error about a target whose request was accepted, and shows no effect in time."""
+        """The error of a target whose request was accepted and has no effect in time."""
         waited = self.terms.clock() - self.began
         error = WaitTimeoutError(
-            f"The task {mark.name} is not {goal} after {waited:.0f} s. The job may still bring it "
-            "there: read its stage before you do anything that depends on it.",
+            f"The task {mark.name} is not {goal} after {waited:.0f} s. The job may still finish: "
+            "read the stage of the task before you do anything that depends on it.",
             task=None,
         )
         return self._about(mark, error)
 
     def lost(self, mark: Mark, task: Task) -> ReplicationError:
-        """The error about a task that cannot get there."""
+        """The error of a task that can be neither paused nor resumed."""
         error = TaskFailedError(
             f"The task {mark.name} is in stage {task.stage_text!r} with status {task.status!r}.",
             task=task,
@@ -246,20 +247,20 @@ class Group(ABC):
 
     @abstractmethod
     def failed(self, mark: Mark, error: ReplicationError) -> Steps:
-        """A target cannot get there, as far as is known now."""
+        """A request about a target failed, or the list does not have the task."""
 
     @abstractmethod
     def overdue(self, mark: Mark) -> Steps:
-        """The time is over."""
+        """The deadline has passed."""
 
 
 class Pausing(Group):
     """Pauses tasks, each once: what fails is left for another run."""
 
     def unread(self, error: ReplicationError) -> Steps:
-        """Poll again what may pass: for ``settle`` seconds, or for as long as there is a reason.
+        """Poll again after an error that may be temporary, for ``settle`` seconds.
 
-        That is a service that throttles, and requests that are under way.
+        Until the deadline if the service throttles, or if requests are in flight.
         """
         now, throttled = self.terms.clock(), isinstance(error, RateLimitError)
         under_way = any(mark.state != "planned" for mark in self._marks())
@@ -281,7 +282,7 @@ class Pausing(Group):
             yield from self.over(mark, "found" if mark.state == "planned" else "confirmed")
         elif task.stage is Stage.CANCELLED or task.abnormal:
             yield from self.over(mark, "refused", self.lost(mark, task))
-        elif mark.state == "confirmed":  # Somebody resumed it since.
+        elif mark.state == "confirmed":  # It has been resumed since.
             mark.state = "planned"
         elif mark.polls >= ENOUGH_POLLS and self.terms.clock() >= mark.quiet:
             if mark.doubtful:
@@ -290,7 +291,7 @@ class Pausing(Group):
                 yield from self.over(mark, "unknown", mark.error)
 
     def failed(self, mark: Mark, error: ReplicationError) -> Steps:
-        """Leave it for another run, unless a request before may still have an effect."""
+        """Leave it for another run, unless an earlier request may still have an effect."""
         mark.error = error
         if mark.state == "unknown" and not isinstance(error, SupersededError):
             mark.doubtful, mark.quiet = True, self.terms.clock() + self.terms.settle
@@ -299,7 +300,7 @@ class Pausing(Group):
             yield from self.over(mark, "unreachable" if kind != "refused" else kind, error)
 
     def overdue(self, mark: Mark) -> Steps:
-        """Leave it as it is."""
+        """Give up: what was sent may still have an effect."""
         if mark.state in {"planned", "unknown"}:
             yield from self.over(mark, mark.state, mark.error)
         else:
@@ -307,17 +308,17 @@ class Pausing(Group):
 
 
 class Resuming(Group):
-    """Resumes tasks, and does not give up: what fails is tried again until the time is over."""
+    """Resumes tasks, and does not give up: it tries again until the deadline."""
 
     def unread(self, error: ReplicationError) -> Steps:
-        """Poll again, whatever it is."""
+        """Poll again after any error."""
         for mark in self._marks():
             mark.error = error
             mark.failures += 1
         yield from ()
 
     def seen(self, mark: Mark, task: Task) -> Steps:
-        """A task that runs is done once no pause can come any more."""
+        """A task that runs is done once no pause can arrive any more."""
         now = self.terms.clock()
         mark.polls += 1
         if task.stage.running:
@@ -331,14 +332,14 @@ class Resuming(Group):
                 mark.state = "planned"
 
     def failed(self, mark: Mark, error: ReplicationError) -> Steps:
-        """Try again later, unless somebody else has the task now."""
+        """Try again later, unless another process has the task now."""
         mark.error = error
         mark.quiet = self.terms.clock() + self.backoff(mark)
         if isinstance(error, SupersededError):
             yield from self.over(mark, "refused", error)
 
     def overdue(self, mark: Mark) -> Steps:
-        """Name it, unless it was not visited yet."""
+        """Give up, unless no request about it was sent yet."""
         if mark.state == "planned" and not mark.failures:
             return
         error = mark.error or self.late_error(mark, "running")

@@ -1,18 +1,18 @@
-"""When the next request to a project may be sent. Pure: the clock's reading is handed in."""
+"""When the next request to a project may be sent. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
-SLOWEST = 0.2  # Requests a second, however often the service throttles.
-EASIER = 0.5  # What a throttled request leaves of the rate.
-HARDER = 0.02  # By what share of the full rate each success raises it again.
-TOGETHER = 0.5  # Seconds in which further throttled requests say nothing new.
+SLOWEST = 0.2  # Requests per second, however often the service throttles.
+EASIER = 0.5  # Factor by which a throttled request lowers the rate.
+HARDER = 0.02  # Share of the full rate by which each success raises it again.
+TOGETHER = 0.5  # Seconds in which more throttled requests do not lower it again.
 
 
 class Pace:
-    """A rate that everybody shares who sends to the same project of the same region.
+    """A rate shared by all requests to the same project of the same region.
 
     Args:
-        rate: Requests a second, at most.
+        rate: Maximum requests per second.
     """
 
     def __init__(self, rate: float) -> None:
@@ -22,13 +22,13 @@ class Pace:
         self._throttled = -TOGETHER
 
     def delay(self, now: float) -> float:
-        """Seconds to wait before a request; the turn after it is the next one's."""
+        """Seconds to wait before the next request."""
         turn = max(now, self._next)
         self._next = turn + 1 / self.rate
         return turn - now
 
     def throttled(self, now: float, retry_after: float | None) -> None:
-        """A request was throttled: everybody waits, and goes on at half of the rate."""
+        """A request was throttled: all requests wait, and then the rate is halved."""
         if now - self._throttled >= TOGETHER:
             self.rate = max(min(SLOWEST, self._full), self.rate * EASIER)
             self._throttled = now

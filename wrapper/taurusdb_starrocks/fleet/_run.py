@@ -34,17 +34,17 @@ from taurusdb_starrocks.fleet._targets import Place, Target, Targets
 logger = logging.getLogger("taurusdb_starrocks.durable")
 
 T = TypeVar("T")
-OPEN = 32  # Instances at once, most of which wait for their tasks.
+OPEN = 32  # Instances at the same time. Most of them wait for their tasks.
 
 
 class Event(NamedTuple):
-    """What became of a target, as soon as it is known.
+    """The outcome of a target, as soon as it is known.
 
     Attributes:
         target: The target, with its endpoint and project.
         state: As in ``Result.counts``.
         error: What it failed with, if it did.
-        done: How many targets are done with.
+        done: How many targets have an outcome so far.
         total: How many there are.
     """
 
@@ -63,15 +63,15 @@ class Run:
 
     Args:
         targets: The targets.
-        batch: Where the requests are recorded.
-        budget: How many may fail.
-        concurrency: Most requests at once.
-        rate: Most requests a second to a project.
+        batch: Records the requests.
+        budget: How many targets may fail.
+        concurrency: Maximum number of requests in flight.
+        rate: Maximum number of requests per second and project.
         timeout: Seconds from now until waiting ends.
-        settle: Seconds in which a request of unknown outcome may have an effect.
+        settle: Seconds in which a request of unknown outcome may still have an effect.
         poll: When to read the lists.
-        everything: Whether to resume tasks too that the journal has not as paused.
-        events: Told of each target as it is done.
+        everything: Whether to also resume tasks that the journal does not show as paused.
+        events: Called with the event of each target.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class Run:
         self.everything = everything
         self.repeated = 0
         self._done, self._total = 0, len(targets)
-        self._deaf = False  # Whether `events` has failed.
-        self.slots = asyncio.Semaphore(concurrency)  # One for each request under way.
+        self._failing = False  # Whether `events` has failed.
+        self.slots = asyncio.Semaphore(concurrency)  # One for each request in flight.
         self._paces: dict[tuple[str, str], Pace] = defaultdict(lambda: Pace(rate))
         deadline = time.monotonic() + timeout
         self._terms = Terms(deadline, settle, poll, time.monotonic, random.random)
 
     async def run(self) -> None:
-        """Write all targets down as planned, and then do what is planned."""
+        """Record all targets as planned, and then process those that are."""
         await self._for_each_place(self._plan)
         await self._for_each_place(self._bring)
 
@@ -131,16 +131,16 @@ class Run:
                 self.tell(place, Tell(name, "refused", error))
 
     def tell(self, place: Place, told: Tell) -> None:
-        """Keep what became of a target, and tell it."""
+        """Store the outcome of a target, and report it."""
         self.targets.note(place, told.name, told.state, told.error or "")
         target = Target(place.instance_id, told.name, None, place.endpoint, place.project_id)
         self._done += 1
         try:
             self.events(Event(target, told.state, told.error, self._done, self._total))
-        except Exception:  # It is the caller's own. Every target is visited all the same.
-            if not self._deaf:
-                logger.exception("the events of a fleet reach nobody any more")
-            self._deaf = True
+        except Exception:  # The caller's own code. It must not stop the run.
+            if not self._failing:
+                logger.exception("the function for the events of a fleet fails")
+            self._failing = True
 
     async def _bring(self, place: Place) -> None:
         names = self.targets.planned(place)
@@ -149,7 +149,7 @@ class Run:
             await _Visit(self, place, members).visit(self._terms)
 
     async def turn(self, place: Place) -> Pace:
-        """Wait for the next turn of a project."""
+        """Wait until the rate of a project allows the next request."""
         pace = self._paces[place.endpoint, place.project_id]
         await asyncio.sleep(pace.delay(time.monotonic()))
         return pace
@@ -171,11 +171,11 @@ class _Visit:
         self._client = run.targets.clients[place.endpoint, place.project_id]
         self._budget = run.budget
         self._doubtful = {name for name, known in members.known.items() if known.state == "unknown"}
-        self._counted: set[str] = set()  # Whose failure the budget has.
-        self._done: list[str] = []  # Not in the journal yet.
+        self._counted: set[str] = set()  # The budget has counted their failure.
+        self._done: list[str] = []  # Not recorded yet.
 
     async def visit(self, terms: Terms) -> None:
-        """Bring the tasks there."""
+        """Pause or resume the tasks."""
         now = terms.clock()
         marks = []
         for name, known in self._members.known.items():
@@ -214,7 +214,7 @@ class _Visit:
             return await _paced(pace, read())
 
     async def _ask(self, name: str) -> Job | ReplicationError | None:
-        """Send a request; None if no more may be sent."""
+        """Send a request; return None if no more requests may be sent."""
         pausing = self._run.batch.verb == "pause"
         pace = await self._run.turn(self._place)
         async with self._run.slots:
@@ -227,7 +227,7 @@ class _Visit:
                 return None
             except SupersededError as error:
                 return error
-            if self._budget.stopped:  # While this was written down.
+            if self._budget.stopped:  # While the request was being recorded.
                 await self._members.answered(name, NotSentError(self._budget.stopped))
                 return None
             self._run.repeated += name in self._doubtful
@@ -238,7 +238,7 @@ class _Visit:
         return answer
 
     def _count(self, name: str, answer: Job | ReplicationError) -> None:
-        """Tell the budget, before anybody else can go on."""
+        """Tell the budget, before another coroutine runs."""
         if isinstance(answer, Job):
             self._budget.accepted()
             return
@@ -269,11 +269,12 @@ class _Visit:
             await self._members.done(done)
 
 
-_NO_FAILURES = {"planned", "found", "accepted", "unknown"}  # Or the budget has them already.
+# No failures, or counted already.
+_NO_FAILURES = {"planned", "found", "accepted", "unknown"}
 
 
 def _mark(name: str, known: Known, now: float) -> Mark:
-    """Where a target begins that the journal knows."""
+    """The state in which a target starts, from what the journal knows."""
     return Mark(
         name,
         state=known.state,
@@ -285,7 +286,7 @@ def _mark(name: str, known: Known, now: float) -> Mark:
 
 
 async def _paced(pace: Pace, answer: Awaitable[T]) -> T | ReplicationError:
-    """Await a response or an error, and have everybody go slower if that is a throttled request."""
+    """Await a response or an error, and lower the rate if the request was throttled."""
     try:
         found = await answer
     except ReplicationError as error:

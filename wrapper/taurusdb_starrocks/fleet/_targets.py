@@ -1,7 +1,6 @@
-"""What a fleet is about: targets from a program or a file, all checked before anything is sent.
+"""The targets of a fleet, from a program or a file, checked before anything is sent.
 
-They are kept in a temporary database, which SQLite keeps on the disk, so that memory does not grow
-with their number.
+They are in a temporary SQLite database on the disk, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Source = str | os.PathLike[str] | Iterable["Target"]
 
 MOST_SHOWN = 100  # Problems in one error.
 FIELDS = ("instance_id", "task_name", "region", "endpoint", "project_id")
-TOLD = ("state", "error")  # What a file of targets that are left says besides.
+TOLD = ("state", "error")  # More columns of a file of targets that are left.
 
 
 class Target(NamedTuple):
@@ -51,7 +50,7 @@ class Place(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a target.
+    """The outcome of a target.
 
     Attributes:
         target: The target, with its endpoint and project.
@@ -65,7 +64,7 @@ class Outcome(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A target of a source, or what is wrong with it."""
+    """One target of a source, or what is wrong with it."""
 
     where: str
     target: Target | None = None
@@ -73,20 +72,20 @@ class _Line(NamedTuple):
 
 
 class Targets:
-    """The targets of one run, each once, and what became of them.
+    """The targets of one run, each once, with their outcomes.
 
     Args:
         source: The targets, or a file of them.
-        connect: Makes the client of an endpoint and a project; None is the default.
-        allowed: Endpoints outside of the region table that a file may name.
+        connect: Makes the client for an endpoint and a project; None is the default.
+        allowed: Endpoints outside the region table that a file may name.
 
     Raises:
-        ConfigurationError: The file cannot be read, or targets are wrong: all that are, with their
-            lines. Nothing was sent.
+        ConfigurationError: The file cannot be read, or targets are wrong; all of them are named,
+            with their lines. Nothing was sent.
     """
 
     def __init__(self, source: Source, connect: Connect, allowed: Collection[str] = ()) -> None:
-        # The empty name is a temporary database on the disk. Its parts that are in use are cached.
+        # The empty name makes a temporary database on the disk, of which SQLite caches some pages.
         self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._rows.execute("PRAGMA synchronous = OFF")
         self._rows.execute(
@@ -119,7 +118,7 @@ class Targets:
             raise ConfigurationError("\n".join(problems) + f"{more}\nNothing was sent.")
 
     def _add(self, where: str, target: Target) -> str:
-        """Add a target; return what is wrong with it."""
+        """Add a target, or return what is wrong with it."""
         if target.region is not None and target.endpoint is not None:
             return "has both a region and an endpoint"
         endpoint = target.endpoint
@@ -131,7 +130,7 @@ class Targets:
         if isinstance(client, str):
             return client
         try:
-            client.paused(target.instance_id, target.task_name)  # It checks both; nothing is sent.
+            client.paused(target.instance_id, target.task_name)  # Checks both, and sends nothing.
         except ConfigurationError as error:
             return str(error).removesuffix(" Nothing was sent.")
         row = (client.endpoint, client.project_id, target.instance_id, target.task_name)
@@ -143,11 +142,11 @@ class Targets:
             )
         except sqlite3.IntegrityError:
             first = self._rows.execute(f"SELECT line FROM target WHERE {_SAME}", row).fetchone()[0]  # noqa: S608  # Names of columns.
-            return f"{target.task_name} of {target.instance_id} is in {first} already"
+            return f"{target.task_name} of {target.instance_id} is already in {first}"
         return ""
 
     def _client(self, endpoint: str | None, project_id: str | None) -> AsyncClient | str:
-        """The client of a place, one for each, or why there is none."""
+        """The client for an endpoint and a project, or why there is none."""
         wanted = (endpoint, project_id)
         if wanted not in self._resolved:
             try:
@@ -161,7 +160,7 @@ class Targets:
 
     @property
     def call_timeout(self) -> float:
-        """The longest time of a request, in seconds."""
+        """The longest timeout of a request, in seconds."""
         return max(client.timeout for client in self.clients.values())
 
     def __len__(self) -> int:
@@ -190,7 +189,7 @@ class Targets:
         return [name for (name,) in rows]
 
     def planned(self, place: Place) -> list[str]:
-        """Those of them of which nothing became yet."""
+        """The tasks of an instance that have no outcome yet."""
         rows = self._rows.execute(
             "SELECT task_name FROM target WHERE endpoint = ? AND project_id = ? "
             "AND instance_id = ? AND state = 'planned' ORDER BY task_name",
@@ -199,7 +198,7 @@ class Targets:
         return [name for (name,) in rows]
 
     def note(self, place: Place, name: str, state: str, error: object = "") -> None:
-        """Keep what became of a target."""
+        """Store the outcome of a target."""
         self._rows.execute(
             f"UPDATE target SET state = ?, error = ? WHERE {_SAME}",  # noqa: S608  # Names of columns.
             (state, str(error), *place, name),
@@ -210,7 +209,7 @@ class Targets:
         return dict(self._rows.execute("SELECT state, count(*) FROM target GROUP BY state"))
 
     def outcomes(self, states: Collection[str]) -> Iterator[Outcome]:
-        """The targets that are in one of these states."""
+        """The targets in one of these states."""
         rows = self._rows.execute(
             "SELECT instance_id, task_name, endpoint, project_id, state, error FROM target "
             "WHERE state IN (SELECT value FROM json_each(?))",
@@ -221,9 +220,9 @@ class Targets:
             yield Outcome(target, state, error)
 
     def write(self, path: str | os.PathLike[str], states: Collection[str]) -> int:
-        """Write the targets in these states to a file that can be read as targets; count them.
+        """Write the targets in these states to a file of targets; return how many there are.
 
-        Each line has the state and the error besides, which are not read.
+        Each line also has the state and the error, which are ignored when the file is read.
         """
         count = 0
         with Path(path).open("w", encoding="utf-8", newline="") as file:
@@ -236,7 +235,7 @@ class Targets:
         return count
 
     async def aclose(self) -> None:
-        """Close the clients. What became of the targets can still be read."""
+        """Close the clients. The outcomes can still be read."""
         for client in self.clients.values():
             await client.aclose()
 
@@ -250,7 +249,7 @@ def _numbered(targets: Iterable[Target]) -> Iterator[_Line]:
 
 
 def _from_file(path: Path, allowed: Collection[str]) -> Iterator[_Line]:
-    """The lines of a file, JSON Lines if it begins with a brace, else CSV with a header."""
+    """The lines of a file: JSON Lines if it starts with a brace, else CSV with a header."""
     known = {*regions().values(), *(url.rstrip("/") for url in allowed)}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -315,7 +314,7 @@ def _problem(fields: Any, known: Collection[str]) -> str:
         problem = f"lacks {' and '.join(missing)}"
     elif (endpoint := fields.get("endpoint")) and endpoint.rstrip("/") not in known:
         problem = (
-            f"its endpoint {endpoint!r} is that of no known region, so no token is sent there "
+            f"its endpoint {endpoint!r} does not belong to a known region: no token is sent there "
             "unless you allow it"
         )
     return problem

@@ -1,4 +1,4 @@
-"""What a program calls: pause or resume many tasks, and report what the journal has of them."""
+"""What a program calls: pause or resume many tasks, and report what is recorded about them."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ STATES = ("confirmed", "found", "accepted", "unknown", "refused", "unreachable",
 LEFT = STATES[2:]
 CONCURRENCY, RATE, TIMEOUT, SETTLE = 16, 20.0, 3600.0, 60.0
 POLL = Poll()
-MOST_AT_ONCE = 100  # As many connections has a client by default.
+MOST_AT_ONCE = 100  # The number of connections of a client.
 
 
 class Options(TypedDict, total=False):
-    """How to go about it; all are optional.
+    """How to pause or resume; all are optional.
 
     Attributes:
-        connect: Makes the client of an endpoint and a project, of which None means the default.
-            By default it takes everything else from the environment.
-        allow_endpoints: Endpoints outside of the region table that a file of targets may name.
-        concurrency: Most requests at once, 16 by default, 100 at most.
-        rate: Most requests a second to one project of a region, polls included; 20 by default.
-            Whenever the service throttles it is halved for all, and grows again by and by.
+        connect: Makes the client for an endpoint and a project; None means the default. By default
+            everything else comes from the environment.
+        allow_endpoints: Endpoints outside the region table that a file of targets may name.
+        concurrency: Maximum number of requests in flight, 16 by default, up to 100.
+        rate: Maximum number of requests per second to one project of a region, polls included; 20
+            by default. It is halved when the service throttles a request, and then grows again.
         timeout: Seconds until waiting ends; 3600 by default.
         settle: Seconds in which a request of unknown outcome may still have an effect; 60 by
             default.
         poll: When to read the list of an instance.
-        events: Called with an ``Event`` for each target as soon as it is done with.
+        events: Called with an ``Event`` for each target as soon as its outcome is known.
     """
 
     connect: Connect
@@ -55,17 +55,17 @@ class Options(TypedDict, total=False):
 
 
 class Result:
-    """What became of the targets.
+    """The outcome of all targets.
 
     Attributes:
-        counts: How many are in each state. ``confirmed``: seen paused, or running, after the
-            request. ``found``: there was nothing to do. ``accepted``: the job was accepted and the
-            task not seen there in time. ``unknown``: no usable response came, and nothing was seen
-            of an effect. ``refused`` and ``unreachable``: it failed, and nothing changed.
-            ``planned``: not tried.
+        counts: Number of targets in each state. ``confirmed``: seen paused, or running, after the
+            request. ``found``: there was nothing to do. ``accepted``: the job was accepted, and
+            the task did not get there in time. ``unknown``: there was no usable response, and no
+            effect was seen. ``refused`` and ``unreachable``: the request failed, and nothing
+            changed. ``planned``: not tried.
         stopped: Why no more tasks were paused; empty if all were tried.
-        elapsed: Seconds that it took.
-        repeated: How many requests were sent again because the outcome of one was unknown.
+        elapsed: Duration in seconds.
+        repeated: How many requests were sent again because their outcome was unknown.
     """
 
     def __init__(self, targets: Targets, stopped: str, elapsed: float, repeated: int) -> None:
@@ -81,20 +81,20 @@ class Result:
         return not any(self.counts[state] for state in LEFT)
 
     def outcomes(self, *states: str) -> Iterator[Outcome]:
-        """The targets in these states; by default those that are neither confirmed nor found."""
+        """The targets in these states; by default all that are neither confirmed nor found."""
         return self._targets.outcomes(states or LEFT)
 
     def write_left(self, path: str | os.PathLike[str]) -> int:
-        """Write a file of targets for another run: what failed, and what was not tried.
+        """Write the targets that failed or were not tried to a file for the next run.
 
         Returns:
-            How many there are.
+            Their number.
         """
         return self._targets.write(path, LEFT)
 
 
 class _Unthrottled(RetryPolicy):
-    """Leaves waiting to the fleet, which then slows down as a whole."""
+    """Does not wait when a request is throttled: the fleet as a whole slows down instead."""
 
     def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
         """None for a request that was throttled."""
@@ -102,12 +102,12 @@ class _Unthrottled(RetryPolicy):
 
 
 def connect(endpoint: str | None, project_id: str | None, **settings: Any) -> AsyncClient:
-    """A client for a fleet, which leaves it to the fleet to go slower when it is throttled.
+    """A client for a fleet. When it is throttled, the fleet slows down, not the client.
 
     Args:
         endpoint: Base URL of the service; None for that of the environment.
         project_id: Project; None for that of the environment.
-        **settings: Of an ``AsyncClient``. The rest comes from the environment.
+        **settings: Settings of an ``AsyncClient``. The rest comes from the environment.
     """
     return AsyncClient(endpoint=endpoint, project_id=project_id, retry=_Unthrottled(), **settings)
 
@@ -116,7 +116,7 @@ _connect = connect  # Where an argument has its name.
 
 
 def _quiet(_event: Event) -> None:
-    """Tell nothing."""
+    """Ignore an event."""
 
 
 async def apause(
@@ -154,28 +154,28 @@ def pause(
 ) -> Result:
     """Pause many tasks, of many instances.
 
-    The same call after a crash goes on where it stopped: what was accepted is waited for and not
-    requested again, and what may have been requested is requested again only once ``settle``
-    seconds are over without an effect.
+    After a crash, the same call continues where it stopped. It waits for requests that were
+    accepted, and does not send them again. A request of unknown outcome is sent again only if it
+    had no effect within ``settle`` seconds.
 
-    No further task is paused once more than ``max_errors`` targets failed, or the first ten all did
-    in the same way. At most ``concurrency - 1`` more requests are under way then, and those that
-    were accepted are waited for.
+    Pausing stops when more than ``max_errors`` targets have failed, or when the first ten all
+    failed in the same way. At most ``concurrency - 1`` more requests are in flight then, and those
+    that are accepted are waited for.
 
-    The tasks are on hold, as by ``durable.pause``. What was found paused is not, and stays so. No
-    guardian watches over them: after the lease, it is ``durable.recover`` that resumes them.
+    The tasks are on hold, as by ``durable.pause``. Tasks that were already paused are not on hold,
+    and stay paused. There is no guardian: after the lease, ``durable.recover`` resumes the tasks.
 
     Args:
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
-        journal: Where it is recorded, and what tells where to go on.
-        lease: Seconds from now after which ``recover`` resumes them. None is no limit, explicitly.
+        journal: Records the requests, and knows where to continue.
+        lease: Seconds from now after which ``recover`` resumes them. None means no limit.
         max_errors: How many targets may fail, a number or a share like ``2%``; refused, unreachable
-            and unknown ones together. None for no limit beside that of the first ten.
-        reason: Why they are paused, for whoever reads the journal.
+            and unknown ones count together. None means no limit except that of the first ten.
+        reason: Why they are paused, for people who read the journal.
         **options: See ``Options``.
 
     Raises:
-        ConfigurationError: Targets are wrong, all of which are named, or an argument is. Nothing
+        ConfigurationError: An argument is wrong, or targets are; all of them are named. Nothing
             was sent.
         JournalError: The journal cannot be read or written. Nothing was sent.
     """
@@ -189,16 +189,16 @@ def pause(
 def resume(
     targets: Source, *, journal: Journal, everything: bool = False, **options: Unpack[Options]
 ) -> Result:
-    """Resume many tasks: those of the targets that the journal has as paused.
+    """Resume many tasks: the targets that the journal shows as paused.
 
-    It does not give up: every target is visited, and what fails is tried again, at growing
-    intervals, until ``timeout`` seconds are over. What does not run then is in the result, stays in
-    the journal, and is resumed by the same call again.
+    It does not give up: it visits every target, and tries again what fails, at growing intervals,
+    until ``timeout`` seconds have passed. Tasks that do not run then are in the result and stay in
+    the journal. The same call resumes them.
 
     Args:
         targets: As for ``pause``.
-        journal: Where it is recorded what was paused.
-        everything: Whether to resume the other targets too, whoever paused them.
+        journal: The journal in which they were paused.
+        everything: Whether to also resume the other targets, whoever paused them.
         **options: See ``Options``.
 
     Raises:
@@ -242,7 +242,7 @@ async def _go(
 async def carry_out(
     batch: Batch, targets: Targets, budget: Budget, options: Options, *, everything: bool = False
 ) -> Result:
-    """Do what a batch is about with all targets."""
+    """Pause or resume all targets, as the batch says."""
     began = time.monotonic()
     run = Run(
         targets,
@@ -284,7 +284,7 @@ def _positive(name: str, value: float) -> None:
 
 
 class Row(NamedTuple):
-    """A target, and the last request about it that the journal has; None if it has none."""
+    """A target and the last request about it in the journal, or None if there is none."""
 
     target: Target
     recorded: Recorded | None
@@ -297,12 +297,12 @@ def report(
     connect: Connect | None = None,
     allow_endpoints: Collection[str] = (),
 ) -> Iterator[Row]:
-    """What the journal has of each target, instance by instance. Nothing is sent.
+    """The last request about each target in the journal, by instance. Nothing is sent.
 
     Args:
         targets: As for ``pause``.
         journal: The journal.
-        connect: As in ``Options``: it says what the default endpoint and project are.
+        connect: As in ``Options``. It provides the default endpoint and project.
         allow_endpoints: As in ``Options``.
 
     Raises:

@@ -282,11 +282,11 @@ class _Window:
 
     async def _resume(self) -> tuple[Result | None, bool]:
         """Resume what is left, and say whether the lease is over: then the guardian is first."""
-        limit = time.monotonic() + self._options.get("timeout", TIMEOUT)
         while True:
             expired = self.batch.left <= 0
             if expired:
                 self.watch.tell(over=True)
+                limit = time.monotonic() + self._options.get("timeout", TIMEOUT)
                 while not self.watch.ended() and time.monotonic() < limit:  # noqa: ASYNC110  # A process sets no event.
                     await asyncio.sleep(TICK)
             result = await self._resume_left()

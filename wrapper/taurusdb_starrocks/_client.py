@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Client(Verbs):
-    """Pauses and resumes synchronization tasks. Threads can share it, and it works after a fork."""
+    """Synchronous client. Threads can share it, and you can use it after a fork."""
 
     def _connect(self, plan: Plan) -> AuthenticatedClient:
         from taurusdb_starrocks import _generated  # noqa: PLC0415  # As in Verbs.
@@ -38,10 +38,10 @@ class Client(Verbs):
         return api
 
     def pause(self, instance_id: str, task_name: str) -> Job:
-        """Request a pause of one synchronization task; return the accepted job.
+        """Send a request to pause one synchronization task; return the accepted job.
 
-        The service responds when it has accepted the job, not when the task is paused. Use
-        ``ensure_paused`` to wait for that.
+        The service responds when it accepts the job, not when the task is paused. To wait until the
+        task is paused, use ``ensure_paused``.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``), not the TaurusDB
@@ -52,17 +52,17 @@ class Client(Verbs):
             ConfigurationError: An argument is malformed. Nothing was sent.
             NotSentError: The service was not reached. Nothing changed.
             OutcomeUnknownError: The request was sent, but there was no usable response. The task
-                may be pausing: read its stage before you repeat the request.
-            ServiceError: The service refused; ``code`` says why. Nothing changed, except that the
-                task may be pausing after a ``ServerError``.
+                may be pausing: check its stage before you retry.
+            ServiceError: The service rejected the request; see ``code``. Nothing changed, except
+                that the task may be pausing after a ``ServerError``.
         """
         return self._run(self._changing(PAUSE, instance_id, task_name))
 
     def resume(self, instance_id: str, task_name: str) -> Job:
-        """Request that one paused synchronization task resumes; return the accepted job.
+        """Send a request to resume one paused synchronization task; return the accepted job.
 
-        It has the arguments and errors of ``pause``. Use ``ensure_running`` to wait until the task
-        runs.
+        Arguments and errors are the same as for ``pause``. To wait until the task is running, use
+        ``ensure_running``.
         """
         return self._run(self._changing(RESUME, instance_id, task_name))
 
@@ -79,9 +79,10 @@ class Client(Verbs):
     def ensure_paused(self, instance_id: str, task_name: Names, **options: Unpack[Waiting]) -> Any:
         """Pause tasks and wait until all are paused; return them as shown by the last poll.
 
-        It is safe to repeat: tasks that are already paused are not paused again. If the response to
-        a request was lost, or was a 400, the client polls to find out what happened. It repeats the
-        request whenever two polls show no change. After ``settle`` seconds it raises the error.
+        It is idempotent: tasks that are already paused are not paused again. If the response to a
+        request is lost, or is a 400, the client polls to find out what happened. Whenever two polls
+        in a row show no change, it sends the request again. After ``settle`` seconds it raises the
+        error.
 
         Args:
             instance_id: StarRocks instance.
@@ -94,7 +95,7 @@ class Client(Verbs):
             TaskFailedError: A task is abnormal or was cancelled.
             NotFoundError: The instance or one of the tasks does not exist.
             OutcomeUnknownError: A response was lost, and the polls did not show the result in time.
-            ServiceError: The service refused. Tasks that come earlier in the list may be paused.
+            ServiceError: The service rejected a request. Tasks earlier in the list may be paused.
         """
         return self._run(self._ensuring(convergence.ensure_paused, instance_id, task_name, options))
 
@@ -126,20 +127,20 @@ class Client(Verbs):
         earlier: Earlier | None = None,
         **options: Unpack[Waiting],
     ) -> Any:
-        """Resume tasks and wait until all run; return them as shown by the last poll.
+        """Resume tasks and wait until all are running; return them as shown by the last poll.
 
-        It is safe to repeat. It always sends a request, because a task that runs may have a pause
-        in progress. It returns when, for each task, the request was accepted and a poll shows the
-        task running, or the request was refused and two polls show it running. It does not know
-        about a pause that was requested elsewhere or earlier and has not taken effect: such a task
-        can still become paused afterwards.
+        It is idempotent. It always sends a request, because a running task may have a pending
+        pause. It returns when, for each task, the request was accepted and a poll shows the task
+        running, or the request was rejected and two polls show it running. It cannot detect a
+        pending pause that was requested earlier or by someone else: such a task can still become
+        paused later.
 
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several; for several, the result is a list in the same order.
-            earlier: What is known about the earlier requests of a program that has ended, whose
-                tasks you take over. The tasks are then resumed as at the end of a window: if one
-                fails, the others are still resumed, and temporary failures are retried.
+            earlier: Earlier requests of a program that has exited, whose tasks you take over. The
+                tasks are then resumed as at the end of a window: if one fails, the others are still
+                resumed, and temporary failures are retried.
             **options: How to wait, see ``Waiting``.
 
         Raises:
@@ -155,17 +156,17 @@ class Client(Verbs):
     def tasks(self, instance_id: str) -> Iterator[Task]:
         """An iterator over all synchronization tasks of an instance, each once.
 
-        It requests a page only when you need its first task: nothing is sent before you take the
-        first task, and errors are raised when you take the next one. If the service lists a task
-        twice with contradicting data, its stage is ``UNKNOWN``.
+        Pages are requested while you iterate: nothing is sent before you request the first task,
+        and errors are raised during the iteration. If the service lists a task twice with
+        contradicting data, its stage is ``UNKNOWN``.
 
         Raises:
             ConfigurationError: The instance ID is malformed. Nothing was sent.
-            ServiceError: The service refused; ``code`` says why.
+            ServiceError: The service rejected the request; see ``code``.
             NotSentError: The service was not reached.
-            OutcomeUnknownError: There was no usable response, or the list could not be read
-                completely: it does not end, or it has fewer tasks than its total. You have already
-                received the tasks that it does have.
+            OutcomeUnknownError: There was no usable response, or the list is incomplete: it never
+                ends, or it has fewer tasks than its total. The tasks before the error were
+                yielded.
         """
         return self._all(instance_id, self._listing(instance_id))
 
@@ -180,7 +181,7 @@ class Client(Verbs):
                 step = following(reading, page)
 
     def task(self, instance_id: str, task_name: str) -> Task:
-        """The current state of one synchronization task.
+        """Return the current state of one synchronization task.
 
         Raises:
             NotFoundError: The instance or the task does not exist.
@@ -189,7 +190,7 @@ class Client(Verbs):
         return self._run(self._finding(instance_id, task_name))
 
     def instances(self, instance_id: str) -> list[Instance]:
-        """The StarRocks and ClickHouse instances that replicate from a TaurusDB instance.
+        """List the StarRocks and ClickHouse instances that replicate from a TaurusDB instance.
 
         Use it if you have the ID of the TaurusDB instance, which ends in ``in07``. All other calls
         take the ID of a StarRocks instance, which ends in ``in17``.
@@ -198,25 +199,25 @@ class Client(Verbs):
             instance_id: TaurusDB instance (36 characters, ends in ``in07``).
 
         Raises:
-            UnsupportedOperationError: The service implements a contract older than 1.2.
+            UnsupportedOperationError: The service implements an API version older than 1.2.
             NotFoundError: The TaurusDB instance does not exist.
             ReplicationError: As for ``tasks``. Reading changes nothing.
         """
         return self._run(self._reading_instances(instance_id))
 
     def configuration(self, instance_id: str, task_name: str) -> Configuration:
-        """The configuration of a synchronization task, and its last schema error.
+        """Return the configuration of a synchronization task, with its last schema error.
 
-        Before a long pause, read ``binlog_retention_seconds``: do not pause a task for longer.
-        After you change tables of the source, ``last_error_of_alter_table`` says whether the change
-        could not be synchronized. See also ``Task.needs_repair``.
+        Before a long pause, check ``binlog_retention_seconds``: do not pause a task for longer.
+        After you change tables of the source, check ``last_error_of_alter_table``: it is empty if
+        the change could be replicated. See also ``Task.needs_repair``.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``).
             task_name: The task.
 
         Raises:
-            UnsupportedOperationError: The service implements a contract older than 1.2.
+            UnsupportedOperationError: The service implements an API version older than 1.2.
             NotFoundError: The instance or the task does not exist.
             ReplicationError: As for ``tasks``. Reading changes nothing.
         """
@@ -227,7 +228,7 @@ class Client(Verbs):
     ) -> Task:
         """Poll until a task is paused; return it as shown by the last poll. Changes nothing.
 
-        A poll that fails temporarily does not end the wait.
+        Polls that fail temporarily do not stop the wait.
 
         Args:
             instance_id: StarRocks instance.
@@ -239,16 +240,16 @@ class Client(Verbs):
             WaitTimeoutError: The task was not paused in time. ``task`` is its last known state.
             TaskFailedError: The task is abnormal or was cancelled.
             NotFoundError: Two polls in a row did not list the task.
-            ServiceError: The service refused a poll, and the error is not temporary.
+            ServiceError: The service rejected a poll, and the error is not temporary.
         """
         return self._run(self._reaching(PAUSE, instance_id, task_name, options))
 
     def wait_until_running(
         self, instance_id: str, task_name: str, **options: Unpack[Waiting]
     ) -> Task:
-        """Poll until a task runs: its stage is ``FULL`` or ``INCREMENTAL``. Changes nothing.
+        """Poll until a task is running (``FULL`` or ``INCREMENTAL``). Changes nothing.
 
-        It has the arguments and errors of ``wait_until_paused``.
+        Arguments and errors are the same as for ``wait_until_paused``.
         """
         return self._run(self._reaching(RESUME, instance_id, task_name, options))
 
@@ -280,15 +281,15 @@ class Client(Verbs):
         already_paused: AlreadyPaused = "keep",
         **options: Unpack[Waiting],
     ) -> Window[Any]:
-        """Pause tasks for the length of a ``with`` block, and resume them afterwards.
+        """Pause tasks while a ``with`` block runs, and then resume them.
 
-        The block starts when a poll shows every task paused. ``as`` gives that task (for several
-        names, a list). However the block ends, even with an exception or Ctrl-C, the client resumes
-        the tasks and waits until they run. If one of several tasks cannot be paused, the client
-        resumes the others and the block does not start. If a pause was requested but no poll showed
-        it, it may still take effect, even if the task runs now. The client resumes such a task as
-        soon as a poll shows it paused, or else after half of ``settle`` seconds. If it is still not
-        certain after ``settle`` seconds that the task runs, the error names it.
+        The block runs after a poll shows every task paused. ``as`` is that task (for several names,
+        a list). No matter how the block exits, even with an exception or Ctrl-C, the client resumes
+        the tasks and waits until they are running. If one of several tasks cannot be paused, the
+        client resumes the others and the block does not run. If a pause was requested but no poll
+        showed it, it may still take effect, even if the task is running now. The client resumes
+        such a task as soon as a poll shows it paused, or else after ``settle / 2`` seconds. If the
+        outcome is still unclear after ``settle`` seconds, the error lists the task.
 
         Ctrl-C while the tasks are being resumed does not stop this, but limits it to ``settle``
         seconds. A second Ctrl-C stops it. In the main thread, with Python's default handler for
@@ -311,7 +312,8 @@ class Client(Verbs):
                 once to resuming them.
 
         Raises:
-            ReplicationError: As for ``ensure_paused``. The block did not start, and the tasks run.
+            ReplicationError: As for ``ensure_paused``. The block did not run, and this window left
+                no task paused.
             AlreadyPausedError: ``already_paused`` is ``error``, and a task was already paused.
                 Nothing changed.
             NotResumedError: The window has ended and tasks may still be paused. The error names

@@ -41,7 +41,7 @@ class ReplicationError(Exception):
     """Base class of all errors that this package raises.
 
     Attributes:
-        operation: The call that failed, like ``pause`` or ``list``; None before any call.
+        operation: The call that failed, for example ``pause`` or ``list``; None before any call.
         host: Host of the call, or None.
         instance_id: Instance of the call, or None.
         task_name: Task of the call, or None.
@@ -86,12 +86,12 @@ class ConfigurationError(ReplicationError, ValueError):
 
 
 class NotSentError(ReplicationError):
-    """The request did not reach the service. Safe to repeat.
+    """The request did not reach the service. It is safe to retry.
 
     The client could not connect to the service, or could not get a token in time.
 
     Attributes:
-        lasting: Whether another attempt would fail in the same way, for example because a
+        lasting: True if another attempt would fail in the same way, for example because a
             certificate is not trusted. Such a request is not retried.
     """
 
@@ -103,13 +103,13 @@ class NotSentError(ReplicationError):
 class OutcomeUnknownError(ReplicationError):
     """The request was sent, but there was no usable response: **the task may have changed**.
 
-    Read the task's stage before you repeat the request: the service may refuse a second pause of
-    a task that is pausing. ``ensure_paused`` and ``ensure_running`` do this for you.
+    Check the task's stage before you retry: the service may reject a second pause of a task that
+    is pausing. ``ensure_paused`` and ``ensure_running`` do this for you.
 
     Attributes:
         status: HTTP status of the response, or None when there was none.
         code: Error code in the response, or None.
-        harmless: Whether the request only reads, so that it cannot have changed anything.
+        harmless: True if the request was read-only, so that nothing can have changed.
     """
 
     def __init__(
@@ -206,16 +206,16 @@ class NotResumedError(ReplicationError):
 
 
 class ServiceError(ReplicationError):
-    """The service, or the gateway in front of it, refused the request.
+    """The service, or the API gateway in front of it, rejected the request.
 
-    Nothing changed, unless the subclass says otherwise.
+    Nothing changed, unless noted otherwise in the subclass.
 
     Attributes:
         status: HTTP status.
-        code: The service's error code, like ``DBS.200022``, or None.
+        code: The service's error code, for example ``DBS.200022``, or None.
         message: The service's error message, in the client's language, without secrets.
         retry_after: Seconds after which the service accepts the next request, or None.
-        harmless: Whether the request cannot have changed anything.
+        harmless: True if nothing can have changed.
     """
 
     def __init__(
@@ -249,13 +249,13 @@ class NotFoundError(BadRequestError):
 
 
 class AuthenticationError(ServiceError):
-    """401: the credentials are wrong or expired, or belong to another project or region."""
+    """401: the credentials are invalid, expired, or for another project or region."""
 
 
 class PermissionDeniedError(ServiceError):
     """403: the user lacks the permission, or the instance does not exist.
 
-    The service does not say which. The permission is
+    The service does not distinguish the two. The permission is
     ``gaussdbformysql:htapInstance:modifyDataSync`` to pause and resume, and
     ``gaussdbformysql:htapInstance:getReplication`` to list tasks.
     """
@@ -270,17 +270,17 @@ class RateLimitError(ServiceError):
 
 
 class UnsupportedOperationError(ServiceError):
-    """The service implements an older contract, which does not have this call. Nothing changed.
+    """The service implements an older API version without this call. Nothing changed.
 
-    Contract 1.0 has ``pause`` and ``resume``. 1.1 added the list of tasks, which windows and all
-    methods that wait need. 1.2 added ``instances`` and ``configuration``. The calls that the
-    service has keep working.
+    Version 1.0 has ``pause`` and ``resume``. 1.1 added the list of tasks, which windows and all
+    methods that wait require. 1.2 added ``instances`` and ``configuration``. Other calls still
+    work.
     """
 
 
 class ServerError(ServiceError):
     """5xx with a response from the service itself: after a change, **the task may have changed**.
 
-    Only a 503 with ``retry_after`` means that nothing changed. ``harmless`` is then true, as it is
-    for a request that only reads.
+    ``harmless`` is true if nothing can have changed: after a 503 with ``retry_after``, and for
+    read-only requests.
     """

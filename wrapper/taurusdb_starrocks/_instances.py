@@ -1,6 +1,6 @@
 """StarRocks instances, and the configuration of a synchronization task, parsed leniently.
 
-Any field can be missing, null, or of another type than in the vendor's table.
+Any field can be missing, null, or of another type than documented.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Instance:
         engine_name: ``star-rocks`` for StarRocks, if given.
         engine_version: Version of the engine, if given.
         status: ``normal`` if the instance can be used; empty if not given.
-        frozen: Whether the instance is frozen, or None if the service does not say.
+        frozen: True if the instance is frozen. None if the service does not report it.
     """
 
     id: str
@@ -43,7 +43,7 @@ class Instance:
 
     @property
     def is_starrocks(self) -> bool:
-        """Whether it is a StarRocks instance, whose tasks can be paused and resumed."""
+        """True for a StarRocks instance, whose tasks can be paused and resumed."""
         return self.id.endswith("in17")
 
 
@@ -53,16 +53,17 @@ class Configuration:
 
     Attributes:
         source_instance_id: ID of the source TaurusDB instance, if given. The task reads its
-            binary log.
+            binlog.
         source_database: Source database, in the TaurusDB instance, if given.
         target_database: Target database, in the StarRocks instance, if given.
-        binlog_retention_seconds: How long the source keeps its binary log, in seconds. A task that
-            stays paused longer cannot catch up. None if the service does not say, or says 0,
-            which does not tell when the log expires. Do not assume a default instead.
-        tables_changed: Whether the tables of the task have changed, or None if the service does not
-            say.
+        binlog_retention_seconds: Retention period of the binary log (binlog) of the source, in
+            seconds. A task that stays paused longer cannot catch up. None if the service does not
+            report it, or reports 0, which means that the expiration is unknown. Do not assume a
+            default.
+        tables_changed: True if the tables of the task have changed. None if the service does not
+            report it.
         last_error_of_alter_table: Why the last ``ALTER TABLE`` of the source could not be
-            synchronized; empty if there was no such error.
+            replicated; empty if there was no such error.
     """
 
     source_instance_id: str | None

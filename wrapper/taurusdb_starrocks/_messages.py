@@ -10,7 +10,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Origin(NamedTuple):
-    """The origin of a URL. ``scheme`` is ``https`` or ``http``; ``host`` has no brackets."""
+    """Scheme (``https`` or ``http``), host (IPv6 without brackets), and port of a URL."""
 
     scheme: str
     host: str
@@ -36,10 +36,10 @@ class Request(NamedTuple):
     """One HTTP request, complete except for ``Host`` and ``Content-Length``.
 
     Attributes:
-        method: HTTP method in upper case.
+        method: HTTP method, in uppercase.
         origin: Scheme, host and port.
         target: Path and query, percent-encoded, as sent.
-        headers: Values by name. Names that differ only in case do not occur.
+        headers: Values by name. Names are unique regardless of case.
         body: The body, as sent.
     """
 

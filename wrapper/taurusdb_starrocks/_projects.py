@@ -26,12 +26,12 @@ def find_project_id(
 ) -> str:
     """Look up the ID of your project in a region at IAM.
 
-    This takes one request to IAM, after a login if the credentials need one. Call it once when
-    your program starts, and pass the result to the clients.
+    This sends one request to IAM, and a login before it if the credentials need one. Call it once
+    when your program starts, and pass the result to the clients.
 
     Args:
-        region: Region, like ``ap-southeast-3``. The project of a region has the region's name.
-        auth: Credentials, as for ``Client``. The default is to look in the same places.
+        region: Region, for example ``ap-southeast-3``. Its project has the same name.
+        auth: Credentials, as for ``Client``. By default, they are read from the same places.
         iam_endpoint: IAM endpoint to use instead of the region's.
         environ: Environment variables to use instead of those of the process.
         **options: ``timeout``, ``ssl_context`` and so on, as for ``Client``.

@@ -18,7 +18,7 @@ class Rebuild:
     Attributes:
         factory: The callable, as ``package.module:name``.
         arguments: Its keyword arguments: JSON values or other ``Rebuild`` objects.
-        lasting: Whether the new object works as long as the original one. False if it has a token
+        lasting: True if the new object works as long as the original one. False if it has a token
             that expires.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def spec() -> str:
-    """The text of ``openapi.yaml``, the OpenAPI contract of the calls.
+    """The text of ``openapi.yaml``, the OpenAPI specification of the calls.
 
     Use it with any OpenAPI tool, for example to fuzz your own mock server.
     """

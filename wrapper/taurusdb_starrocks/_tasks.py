@@ -1,7 +1,7 @@
 """Jobs, and synchronization tasks as the service lists them, parsed leniently.
 
-The vendor's table declares every field as a string, but its example has numbers and nulls.
-Stages are lowercase on the page and capitalized on the wire. Other values are possible.
+Huawei Cloud documents every field as a string, but its example has numbers and nulls. Stages are
+lowercase in the documentation and capitalized in live responses. Other values are possible.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stage(enum.Enum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
-    """A stage that is not on the vendor's page. ``Task.stage_text`` has the original text."""
+    """A stage that is not documented. ``Task.stage_text`` is the original text."""
 
     @property
     def running(self) -> bool:
@@ -38,11 +38,11 @@ class Stage(enum.Enum):
 
 @attrs.frozen
 class Job:
-    """A job that pauses or resumes a task. It is accepted, but may not be finished.
+    """An accepted job that pauses or resumes a task. It may not be finished yet.
 
     Attributes:
         id: ID of the job, printable.
-        request_id: ID of the request, for the vendor's support. None if the response had no ID.
+        request_id: ID of the request, for support tickets. None if the response had no ID.
     """
 
     id: str
@@ -53,20 +53,20 @@ class Job:
 class Task:
     """A synchronization task, as the service listed it.
 
-    Unprintable characters in strings are replaced by spaces, and strings are cut to 256 characters.
+    Strings are truncated to 256 characters, and unprintable characters are replaced by spaces.
 
     Attributes:
         name: Name of the task.
-        stage: Stage of the task, parsed without regard to case.
-        stage_text: The stage as the service wrote it.
+        stage: Stage of the task; parsed case-insensitively.
+        stage_text: The stage as returned by the service.
         status: ``Yes`` if the task is normal, ``No`` if it is not. Other values occur.
         source_database: Source database, in the TaurusDB instance, if given.
         target_database: Target database, in the StarRocks instance, if given.
         percentage: Progress of the stage from 0 to 100, if given.
-        needs_repair: Whether the task needs a repair, for example after a schema change that could
-            not be synchronized. None if the service does not say.
+        needs_repair: True if the task needs a repair, for example after a schema change that could
+            not be replicated. None if the service does not report it.
         main_task: True for a main task, False for a task that repairs another one. None if the
-            service does not say.
+            service does not report it.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Task:
 
     @property
     def abnormal(self) -> bool:
-        """Whether the service reports a problem with the task."""
+        """True if the service reports a problem with the task."""
         return self.status.strip().casefold() == "no"
 
 

@@ -42,31 +42,32 @@ class Verbs(ABC):
     """Base class of both clients.
 
     Args:
-        region: Region of the instance, like ``ap-southeast-3``. Without it,
-            ``TAURUSDB_STARROCKS_REGION`` is used.
-        endpoint: Base URL, instead of a region: ``https://``, or ``http://`` for loopback. Without
-            it, ``TAURUSDB_STARROCKS_ENDPOINT`` is used.
-        project_id: Project in that region. Without it, ``HUAWEICLOUD_SDK_PROJECT_ID`` is used.
+        region: Region of the instance, for example ``ap-southeast-3``. The default is
+            ``TAURUSDB_STARROCKS_REGION``.
+        endpoint: Base URL, instead of a region: ``https://``, or ``http://`` for loopback. The
+            default is ``TAURUSDB_STARROCKS_ENDPOINT``.
+        project_id: ID of the project in that region. The default is
+            ``HUAWEICLOUD_SDK_PROJECT_ID``.
         auth: Credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or your own
-            ``Credentials``. Without them, the environment and the profile file of the official
-            client are used. The client never looks for credentials on the network.
+            ``Credentials``. By default, they are read from environment variables or from the
+            profile file, and never from the network.
         language: Language of the service's messages.
-        timeout: Longest time of a call in seconds, including all attempts and the waits between.
-        connect_timeout: Longest time to connect, in seconds.
-        read_timeout: Longest time to wait for the next bytes, in seconds.
+        timeout: Timeout of a call in seconds, including all attempts and the waits between them.
+        connect_timeout: Timeout for establishing a connection, in seconds.
+        read_timeout: Maximum time to wait for the next bytes, in seconds.
         retry: When to retry.
         poll: When to poll; the default of all methods that wait.
-        wait_timeout: Longest time to wait for tasks, in seconds; the default of all methods that
+        wait_timeout: Maximum time to wait for tasks, in seconds; the default of all methods that
             wait.
-        settle: Longest time, in seconds, to find out what happened to a request whose response was
+        settle: Maximum time, in seconds, to find out what happened to a request whose response was
             lost; the default of all methods that wait.
-        max_connections: Maximum number of open connections. Further calls wait in order, within
+        max_connections: Maximum number of open connections. Additional calls wait in order, up to
             their ``timeout``.
         ssl_context: TLS settings, for a private CA or a client certificate. The default trusts
             the certificate authorities of certifi.
-        trust_env: Whether to use the proxies of the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
+        trust_env: If true, use the proxies in the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
             They are read once, when the client is created.
-        transport: An httpx transport to use instead of the network, like
+        transport: An httpx transport to use instead of the network, for example
             ``httpx.MockTransport``. For tests.
         environ: Environment variables to use instead of those of the process.
 
@@ -146,7 +147,7 @@ class Verbs(ABC):
 
     @property
     def timeout(self) -> float:
-        """Longest time of a call, in seconds. A call sends no request after it."""
+        """Timeout of a call, in seconds. No request is sent after it expires."""
         return self._plan.timeout
 
     @property

@@ -24,7 +24,7 @@ class Credentials(ABC):
     ``NotSentError``.
 
     Attributes:
-        renewable: Whether new headers can succeed after a 401. If so, ``headers`` is called once
+        renewable: True if new headers can succeed after a 401. If so, ``headers`` is called once
             more, and the result is sent if it differs.
         project_id: The project that the credentials are for, if they are for one. A ``Client``
             without a project uses it.

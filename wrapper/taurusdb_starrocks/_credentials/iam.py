@@ -23,7 +23,7 @@ class IamPasswordAuth(IamToken):
         user: Name of the IAM user.
         password: Password of the user.
         account: Name of the account of the user. IAM calls it "domain".
-        project_id: ID of the project that the token is for. It works with the vendor's IAM and any
+        project_id: ID of the project that the token is for. It works with IAM and with any
             Keystone. A ``Client`` without a project uses this one.
         region: Region of the IAM endpoint. Without ``project_id``, the token is for the project of
             this region.

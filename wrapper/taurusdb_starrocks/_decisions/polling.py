@@ -18,13 +18,13 @@ Accepted = Callable[[str, Job], object]
 
 @attrs.frozen
 class Poll:
-    """When to poll while waiting. The defaults are those of the vendor's Terraform provider.
+    """When to poll while waiting. The defaults match Huawei Cloud's Terraform provider.
 
     Attributes:
         first: Seconds until the first poll.
         interval: Seconds between polls, plus or minus up to 10 %, so that many programs do not poll
             at the same time.
-        longest: Longest time between polls, in seconds. While the service throttles, the time
+        longest: Maximum time between polls, in seconds. While the service throttles, the time
             between polls doubles up to this limit.
     """
 
@@ -56,13 +56,13 @@ class Waiting(TypedDict, total=False):
     """How to wait for tasks. All keys are optional; the client has the defaults.
 
     Attributes:
-        timeout: Longest time to wait, in seconds, including all requests.
+        timeout: Maximum time to wait, in seconds, including all requests.
         poll: When to poll.
-        settle: Longest time, in seconds, to find out what happened to a request whose response was
+        settle: Maximum time, in seconds, to find out what happened to a request whose response was
             lost, and to undo a pause that no poll showed.
         progress: Called with each task that a poll shows.
-        accepted: Called with the name of a task and its accepted job. The vendor's support may
-            ask for the IDs of the job and the request.
+        accepted: Called with the name of a task and its accepted job. Log the IDs of the job and
+            the request for support tickets.
         recorder: Called before each request is sent and after its response.
     """
 

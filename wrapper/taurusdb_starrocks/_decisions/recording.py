@@ -83,7 +83,7 @@ class WindowRecorder(Recorder, Protocol):
             The tasks of ``left`` that no other process has seen running either.
 
         Raises:
-            ReplicationError: All tasks run, but the caller must know about a problem.
+            ReplicationError: All tasks are running, but the caller must know about a problem.
         """
 
 

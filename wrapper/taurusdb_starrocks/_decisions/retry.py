@@ -42,8 +42,8 @@ class RetryPolicy:
 
     Attributes:
         attempts: Maximum number of attempts of a call, including the first.
-        first_delay: Longest wait before the second attempt, in seconds. It doubles for each further
-            attempt.
+        first_delay: Maximum wait before the second attempt, in seconds. It doubles for each
+            additional attempt.
         longest_delay: Limit of the doubled wait, in seconds.
         budget: Number of retries that a client has for all its calls. Each retry takes one, and
             each successful call gives back a tenth, so that retries do not make an outage worse.

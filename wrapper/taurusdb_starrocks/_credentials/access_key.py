@@ -17,8 +17,8 @@ from taurusdb_starrocks._rebuild import Rebuild
 class AccessKeyAuth(Credentials):
     """A request signature with an access key (SDK-HMAC-SHA256).
 
-    The client does not retry after a 401, because five wrong signatures in a row lock the key for
-    five minutes.
+    The client does not retry after a 401, because more than five wrong signatures in a row lock the
+    key for five minutes.
 
     Args:
         access_key: Access key (AK).

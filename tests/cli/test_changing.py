@@ -38,7 +38,7 @@ def test_pause_and_resume(run: Run, emulator: Emulator) -> None:
     ran = run("pause", instance, "orders_sync", *PAUSE, "--reason", "load", "-o", "json")
     assert ran.status == 0, ran
     assert [(row["task_name"], row["stage"]) for row in ran.rows] == [("orders_sync", "Paused")]
-    assert ran.err == "They are resumed in 1 h.\n"
+    assert ran.err == "The tasks will be resumed in 1 h.\n"
     (row,) = run("check", "-o", "json").rows
     assert row["task_name"] == "orders_sync"
     assert row["reason"] == "load"
@@ -56,7 +56,7 @@ def test_a_pause_has_a_limit_or_says_that_it_has_none(
     """One of the three, and no default."""
     ran = run("pause", emulator.instance_id, "orders_sync", *options)
     assert ran.status == 2
-    assert "Say for how long: --max 2h or --until 06:00, or --no-limit." in ran.err
+    assert "Give a time limit: --max 2h or --until 06:00, or --no-limit." in ran.err
     assert operations(emulator) == []
 
 
@@ -98,7 +98,7 @@ def test_several_tasks_without_a_terminal(
     for command in (("pause", *PAUSE), ("resume",)):
         ran = run(command[0], emulator.instance_id, *names, *command[1:])
         assert ran.status == 2
-        assert "2 tasks: orders_sync, billing_sync? There is no terminal to ask on" in ran.err
+        assert "2 tasks: orders_sync, billing_sync? There is no terminal to prompt on" in ran.err
         assert "--yes" in ran.err
     assert operations(emulator) == []
     assert run("pause", emulator.instance_id, *names, *PAUSE, "--yes").status == 0
@@ -149,7 +149,7 @@ def test_no_wait(run: Run, emulator: Emulator) -> None:
     quick = ("--no-wait", "--interval", "0.05s", "--timeout", "20s")
     ran = run("pause", emulator.instance_id, "orders_sync", *PAUSE, *quick)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err.startswith("Requested. How they are: taurusdb-starrocks status 9ac")
+    assert ran.err.startswith("Requested. See the result: taurusdb-starrocks status 9ac")
     assert operations(emulator) == [("pause", "orders_sync")]
     until(lambda: "held" in run("check").out)
     ran = run("resume", emulator.instance_id, "orders_sync", *quick, "--journal", str(JOURNAL))

@@ -22,8 +22,10 @@ def test_all_is_well(run: Run, emulator: Emulator) -> None:
     assert seen["project"] == (emulator.project_id, "HUAWEICLOUD_SDK_PROJECT_ID")
     assert seen["credentials"] == ("found", "HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK")
     assert seen["authentication"][0] == "works"
-    assert seen["instance"][0] == "its tasks can be listed"
-    assert seen["journal"][0].endswith("/state/taurusdb-starrocks/journal.sqlite (not there yet)")
+    assert seen["instance"][0] == "tasks can be listed"
+    assert seen["journal"][0].endswith(
+        "/state/taurusdb-starrocks/journal.sqlite (does not exist yet)"
+    )
     assert seen["permission to pause"][0].startswith("not checked")
     assert [call.operation for call in emulator.journal()] == ["list"]
     assert "SKEXAMPLE" not in ran.out + ran.err

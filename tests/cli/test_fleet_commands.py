@@ -208,7 +208,7 @@ def test_a_target_that_is_paused_already(run: Run, emulator: Emulator, targets: 
     ("arguments", "status", "said"),
     [
         (("--max", "1m"), 121, "Give the command after --."),
-        (("--", "true"), 121, "Say for how long: --max 2h or --until 06:00."),
+        (("--", "true"), 121, "Give a time limit: --max 2h or --until 06:00."),
         (("--max", "1m", "--", "no-such-command"), 127, "no-such-command: not found."),
         (("--max", "1m", "--dry-run", "--", "true"), 0, "2 targets would be paused, and resumed."),
         (("--max", "1m", "--region", "nowhere", "--", "true"), 121, "Unknown region"),
@@ -327,7 +327,7 @@ def test_it_asks_first(
     """On a terminal; without one, --yes is needed."""
     ran = run("fleet", "pause", targets, "--no-limit")
     assert ran.status == 2
-    assert "give --yes" in ran.err
+    assert "pass --yes" in ran.err
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     asked: list[Any] = []
     monkeypatch.setattr(

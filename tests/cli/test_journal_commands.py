@@ -53,7 +53,7 @@ def test_check_of_nothing(run: Run, emulator: Emulator, tmp_path: Path) -> None:
     journal.parent.mkdir(mode=0o700, parents=True)
     Journal(journal).close()
     nothing = f"Nothing is paused in the journal {journal}"
-    asked = "The service was not asked: give an INSTANCE."
+    asked = "The service was not queried: pass an INSTANCE."
     assert run("check") == (0, "", f"{nothing}. {asked}\n")
     assert run("check", OTHER) == (0, "", f"{nothing}, on {OTHER}.\n")
 

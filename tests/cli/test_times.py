@@ -39,7 +39,7 @@ def test_date_and_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("6:00", "not a time"), ("25:00", "not a time"), ("2020-01-01", "is over")]
+    ("text", "why"), [("6:00", "not a time"), ("25:00", "not a time"), ("2020-01-01", "has passed")]
 )
 def test_what_is_no_time(text: str, why: str) -> None:
     """A time that is none, or has passed."""

@@ -81,10 +81,10 @@ def test_statuses_of_shells(
     ("arguments", "said"),
     [
         (("orders_sync", "--max", "1m"), "Give the command after --."),
-        (("orders_sync", "--", "true"), "Say for how long: --max 2h or --until 06:00."),
-        (("orders_sync", "--max", "1m", "--until", "06:00", "--", "true"), "Say for how long"),
-        (("--max", "1m", "--", "true"), "Name tasks, or give --all."),
-        (("orders_sync", "--all", "--max", "1m", "--", "true"), "Name tasks, or give --all."),
+        (("orders_sync", "--", "true"), "Give a time limit: --max 2h or --until 06:00."),
+        (("orders_sync", "--max", "1m", "--until", "06:00", "--", "true"), "Give a time limit"),
+        (("--max", "1m", "--", "true"), "Name the tasks, or pass --all."),
+        (("orders_sync", "--all", "--max", "1m", "--", "true"), "Name the tasks, or pass --all."),
         (
             ("no_such_task", "--max", "1m", "--", "true"),
             "has no synchronization task no_such_task",
@@ -133,7 +133,7 @@ def test_dry_run(run: Run, emulator: Emulator) -> None:
     ran = run("window", emulator.instance_id, "--all", "--max", "1m", "--dry-run", "--", "true")
     assert ran.status == 0
     assert ran.out.splitlines()[1].endswith("be paused, and resumed")
-    assert ran.out.splitlines()[4].endswith("be left as it is")
+    assert ran.out.splitlines()[4].endswith("be left paused")
     assert operations(emulator) == []
 
 

@@ -1,4 +1,4 @@
-"""Commands that change tasks: pause and resume. Each pause is in the journal."""
+"""Commands that change tasks: pause and resume. Each pause is recorded in the journal."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PLANNED: Columns = {**TASKS, "WOULD": lambda row: row["would"]}
 
 
 class Limit(NamedTuple):
-    """For how long tasks may be paused: a duration, or a time of day, or no limit.
+    """How long tasks may be paused: a duration, until a time, or without limit.
 
     Attributes:
-        longest: Seconds from when they are paused.
-        until: The time, in place of a duration.
+        longest: Seconds from the pause.
+        until: The time, instead of a duration.
     """
 
     longest: float | None
@@ -37,7 +37,7 @@ class Limit(NamedTuple):
     def seconds(self) -> float | None:
         """The seconds from now; None for no limit.
 
-        Call it when the tasks are about to be paused, after all questions: an answer takes time.
+        Call it directly before the pause: answers to prompts take time.
 
         Raises:
             click.UsageError: The time has passed.
@@ -63,18 +63,18 @@ def lease(longest: float | None, until: datetime | None, *, no_limit: bool | Non
     """
     if [longest is not None, until is not None, no_limit is True].count(True) != 1:
         rather = "." if no_limit is None else ", or --no-limit."
-        raise click.UsageError(f"Say for how long: --max 2h or --until 06:00{rather}")
+        raise click.UsageError(f"Give a time limit: --max 2h or --until 06:00{rather}")
     return Limit(longest, until)
 
 
 def chosen(client: Client, instance: str, names: Sequence[str], *, every: bool) -> list[str]:
-    """The tasks that are named, or every one of the instance that was not cancelled.
+    """The named tasks, or with ``--all`` all tasks of the instance that were not cancelled.
 
     Raises:
-        click.UsageError: Neither is given, or both are.
+        click.UsageError: Neither names nor ``--all`` are given, or both are.
     """
     if bool(names) == every:
-        raise click.UsageError("Name tasks, or give --all.")
+        raise click.UsageError("Name the tasks, or pass --all.")
     if every:
         return [t.name for t in client.tasks(instance) if t.stage is not Stage.CANCELLED]
     return list(dict.fromkeys(names))
@@ -83,7 +83,15 @@ def chosen(client: Client, instance: str, names: Sequence[str], *, every: bool) 
 def dry_run(
     setup: Setup, client: Client, instance: str, names: Sequence[str], would: Mapping[bool, str]
 ) -> int:
-    """Show what would be done to each task, by whether it is paused."""
+    """Show what would be done to each task.
+
+    Args:
+        setup: Settings and output.
+        client: Lists the tasks.
+        instance: The instance.
+        names: The tasks.
+        would: What would be done to a task, by whether it is paused.
+    """
     found = {task.name: task for task in client.tasks(instance)}
     rows = []
     for name in names:
@@ -105,7 +113,7 @@ def _without_waiting(
     journal: str | None,
     how: Mapping[str, Any],
 ) -> int:
-    """Have a process that stays behind do it, and return once each request was accepted."""
+    """Change the tasks in a background process; return once each request is accepted."""
     arguments = [verb, instance, *names, *given, "--yes", *setup.settings.options()]
     if journal:
         arguments += ["--journal", journal]
@@ -115,7 +123,9 @@ def _without_waiting(
         arguments += ["--interval", f"{how['poll'].interval}s"]
     status = stay_behind(arguments, len(names))
     if status == DONE:
-        setup.output.say(f"Requested. How they are: {PROGRAM} status {instance} {' '.join(names)}")
+        setup.output.say(
+            f"Requested. See the result: {PROGRAM} status {instance} {' '.join(names)}"
+        )
     return status
 
 
@@ -129,7 +139,7 @@ def _without_waiting(
 @options.every
 @options.longest
 @options.until
-@click.option("--no-limit", is_flag=True, help="Let them stay paused until somebody resumes them.")
+@click.option("--no-limit", is_flag=True, help="Keep the tasks paused until someone resumes them.")
 @options.reason
 @options.wait
 @options.timeout
@@ -158,14 +168,14 @@ def pause(
 ) -> int:
     """Pause tasks, and wait until they are paused.
 
-    The journal keeps who paused them, and until when: at that time they are resumed, by a process
-    that stays behind or by recover. See check.
+    The journal records who paused them, and until when. At that time a background process resumes
+    them; if it is gone, recover does. See also: check.
     """
     limit = lease(longest, until, no_limit=no_limit)
     with setup.client(instance) as client:
         picked = chosen(client, instance, names, every=every)
         if dry:
-            would = {False: "be paused", True: "be left as it is"}
+            would = {False: "be paused", True: "be left paused"}
             return dry_run(setup, client, instance, picked, would)
         confirm("Pause", picked, yes=yes)
         how = options.waiting(timeout, interval)
@@ -191,7 +201,7 @@ def pause(
             )
         setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
         if seconds is not None:
-            setup.output.say(f"They are resumed in {spoken(seconds)}.")
+            setup.output.say(f"The tasks will be resumed in {spoken(seconds)}.")
     return DONE
 
 
@@ -226,7 +236,7 @@ def resume(
     with setup.client(instance) as client:
         picked = chosen(client, instance, names, every=every)
         if dry:
-            would = {False: "be resumed, in case a pause is under way", True: "be resumed"}
+            would = {False: "be resumed, because a pause may be in progress", True: "be resumed"}
             return dry_run(setup, client, instance, picked, would)
         confirm("Resume", picked, yes=yes)
         how = options.waiting(timeout, interval)

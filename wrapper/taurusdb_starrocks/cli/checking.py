@@ -20,19 +20,19 @@ from taurusdb_starrocks.cli.statuses import DONE, PAUSED, line_of, status_of
 @options.journal
 @common
 def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
-    """Show what is paused, by whom, since when and until when.
+    """Show which tasks are paused, by whom, and until when.
 
-    The journal lists what was paused on this machine. For each INSTANCE, the service is asked too;
-    it does not know who paused a task. An instance that cannot be checked is named on stderr, and
-    the others are checked all the same.
+    The journal lists the tasks that were paused on this machine. For each INSTANCE, the service is
+    queried too; it does not know who paused a task. If an instance cannot be checked, it is named
+    on stderr, and the others are still checked.
 
-    Exit status: 6 if anything is paused. Otherwise 0, or the status of an instance that could not
+    Exit status: 6 if any task is paused. Otherwise 0, or the status of an instance that could not
     be checked.
     """
     rows, read = [], []
     path = journal_path(journal, os.environ)
     if instances and not journal and not path.exists():
-        setup.output.say(f"There is no journal at {path}: only the service is asked.")
+        setup.output.say(f"There is no journal at {path}: only the service is queried.")
     else:
         from taurusdb_starrocks.durable import overview  # noqa: PLC0415  # SQLite and more.
 
@@ -52,13 +52,13 @@ def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
             read.append(f"on {instance}")
     none = f"Nothing is paused {', '.join(read)}." if read else ""
     if not instances:
-        none += " The service was not asked: give an INSTANCE."
+        none += " The service was not queried: pass an INSTANCE."
     setup.output.rows(PAUSES, rows, none=none)
     return PAUSED if rows else max(statuses, default=DONE)
 
 
 def _paused(setup: Setup, instance: str) -> list[dict[str, Any]]:
-    """The tasks that the service shows as paused, as rows like those of the journal."""
+    """The tasks that the service lists as paused, in rows like those of the journal."""
     with setup.client(instance) as client:
         return [
             {

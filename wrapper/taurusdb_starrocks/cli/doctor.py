@@ -1,4 +1,4 @@
-"""The command that says what is configured, and whether it works."""
+"""The command that shows the settings and tests them: doctor."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from taurusdb_starrocks.cli.statuses import DONE, status_of
 if TYPE_CHECKING:
     from taurusdb_starrocks import Client
 
-# An instance that nobody has: what the service says about it shows who was let in.
+# No such instance exists. The service answers that only if it accepts the credentials.
 NO_INSTANCE = f"{'0' * 32}in17"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
-# What, what was found, and where.
+# A setting or a test, its value or result, and the source.
 Finding = tuple[str, str, str]
 FINDINGS: Columns = {
     "WHAT": lambda row: row["what"],
@@ -43,14 +43,14 @@ FINDINGS: Columns = {
 @options.journal
 @common
 def doctor(setup: Setup, instance: str | None, journal: str | None) -> int:
-    """Say what is configured, where it was found, and whether it works.
+    """Show the settings and where each was found, and test them.
 
-    It sends at most one signed request, which only reads, and shows no secret.
+    At most one signed request is sent. It only reads. No secret is shown.
     """
     path = journal_path(journal, os.environ)
     findings: list[Finding] = [
         ("version", f"{__version__}, Python {platform.python_version()}", ""),
-        ("journal", f"{path}{'' if path.exists() else ' (not there yet)'}", ""),
+        ("journal", f"{path}{'' if path.exists() else ' (does not exist yet)'}", ""),
     ]
     try:
         with setup.settings.client(retry=RetryPolicy(attempts=1), timeout=15.0) as client:
@@ -64,7 +64,7 @@ def doctor(setup: Setup, instance: str | None, journal: str | None) -> int:
             ("connection", "not checked: the settings are incomplete", ""),
         ]
         status = status_of(error)
-    findings.append(("permission to pause", "not checked: only a pause would tell", ""))
+    findings.append(("permission to pause", "not checked: only a pause could test it", ""))
     rows = [dict(zip(("what", "found", "source"), each, strict=True)) for each in findings]
     setup.output.rows(FINDINGS, rows)
     return status
@@ -80,7 +80,7 @@ def _settings(setup: Setup, client: Client) -> list[Finding]:
 
 
 def _ask(client: Client, instance: str | None) -> tuple[list[Finding], int]:
-    """What one request shows of connection, credentials and instance; and the exit status."""
+    """Test connection, credentials and instance with one request; also the exit status."""
     works = [("connection", "works", ""), ("authentication", "works", "")]
     try:
         next(client.tasks(instance or NO_INSTANCE), None)
@@ -93,4 +93,4 @@ def _ask(client: Client, instance: str | None) -> tuple[list[Finding], int]:
     except ReplicationError as error:
         unknown = ("authentication", "not checked: no usable response", "")
         return [("connection", str(error), ""), unknown], status_of(error)
-    return [*works, ("instance", "its tasks can be listed", "")], DONE
+    return [*works, ("instance", "tasks can be listed", "")], DONE

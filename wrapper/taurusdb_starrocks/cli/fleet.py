@@ -323,7 +323,7 @@ def _confirm(doing: str, targets: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{what}? There is no terminal to ask on: give --yes.")
+        raise click.UsageError(f"{what}? There is no terminal to prompt on: pass --yes.")
     click.confirm(f"{what}?", abort=True, err=True)
 
 

@@ -68,7 +68,9 @@ def recover(
     journal: str | None,
     dry: bool,
 ) -> int:
-    """Resume tasks that were left paused: their time is over, or their program is gone.
+    """Resume tasks that were left paused.
+
+    Their time limit has passed, or the program that paused them has ended.
 
     It is safe at any time, also from cron. It asks no questions: it resumes only tasks that the
     journal says are due. It needs a journal that exists, and creates none.

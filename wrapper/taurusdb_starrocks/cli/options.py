@@ -1,4 +1,4 @@
-"""The options and arguments that commands share."""
+"""Options and arguments that several commands have."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Function = Callable[..., Any]
 
 
 class Setup(NamedTuple):
-    """What every command is given.
+    """What every command receives.
 
     Attributes:
-        settings: Where requests go, and on whose behalf.
-        output: Where it writes, and how.
+        settings: Endpoint, project and credentials.
+        output: Writes data and messages.
     """
 
     settings: Settings
@@ -41,8 +41,8 @@ class Setup(NamedTuple):
         """A client for the tasks of a StarRocks instance.
 
         Raises:
-            ConfigurationError: The ID is that of a TaurusDB instance; the message has those of its
-                StarRocks instances.
+            ConfigurationError: The ID is that of a TaurusDB instance. The message lists the IDs of
+                its StarRocks instances.
         """
         with self.settings.client(**options) as client:
             if instance_id.endswith("in07"):
@@ -65,27 +65,29 @@ def _another_instance(client: Client, instance_id: str) -> ConfigurationError:
 
 
 def common(function: Function) -> Function:
-    """Give a command the options that every command has."""
+    """Add the options that all commands have."""
 
-    @click.option("--region", help="Region, like ap-southeast-3.")
-    @click.option("--endpoint", metavar="URL", help="Endpoint, in place of a region.")
+    @click.option(
+        "--region", metavar="NAME", help="Region of the instance, for example ap-southeast-3."
+    )
+    @click.option("--endpoint", metavar="URL", help="Endpoint of the service, instead of a region.")
     @click.option("--project-id", metavar="ID", help="Project of the instance.")
     @click.option(
         "--profile",
         metavar="NAME",
-        help="Section of the credentials file to take an access key from.",
+        help="Profile in the credentials file that has the access key.",
     )
-    @click.option("--prompt", is_flag=True, help="Ask for an access key on the terminal.")
+    @click.option("--prompt", is_flag=True, help="Prompt for an access key.")
     @click.option(
         "-o",
         "--output",
         "form",
         type=click.Choice(["table", "json"]),
         default="table",
-        help="A table, or JSON Lines.",
+        help="Output format: a table or JSON Lines.",
     )
     @click.option("-q", "--quiet", is_flag=True, help="Show only data, warnings and errors.")
-    @click.option("-v", "--verbose", count=True, help="Show changes (-v), or each request (-vv).")
+    @click.option("-v", "--verbose", count=True, help="Log changes (-v) or all requests (-vv).")
     @wraps(function)
     def command(
         region: str | None,
@@ -112,31 +114,37 @@ def common(function: Function) -> Function:
 instance = click.argument("instance")
 names = click.argument("names", metavar="TASK...", nargs=-1, required=True)
 tasks = click.argument("names", metavar="[TASK...]", nargs=-1)
-every = click.option("--all", "every", is_flag=True, help="Every task that was not cancelled.")
+every = click.option("--all", "every", is_flag=True, help="All tasks that were not cancelled.")
 longest = click.option(
-    "--max", "longest", type=duration, help="Longest time that they may be paused, like 2h."
+    "--max", "longest", type=duration, help="Longest time to keep the tasks paused, for example 2h."
 )
 until = click.option(
-    "--until", type=time, help="Time at which they are resumed at the latest, like 06:00."
+    "--until", type=time, help="Latest time to resume the tasks, for example 06:00."
 )
-reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the journal.")
+reason = click.option(
+    "--reason", default="", metavar="TEXT", help="Reason, recorded in the journal."
+)
 grace = click.option(
     "--grace",
     type=duration,
     default="10s",
-    help="Time between SIGTERM and SIGKILL, when the command must end (10s).",
+    help="Time between SIGTERM and SIGKILL when the command must end (default: 10s).",
 )
-wait = click.option("--wait/--no-wait", default=True, help="Whether to wait until it is done.")
+wait = click.option(
+    "--wait/--no-wait",
+    default=True,
+    help="Wait for the result (the default), or return when the requests are accepted.",
+)
 accepted_fd = click.option("--accepted-fd", type=int, hidden=True)  # For behind.py.
-timeout = click.option("--timeout", type=duration, help="Longest time to wait (30m).")
+timeout = click.option("--timeout", type=duration, help="Longest time to wait (default: 30m).")
 interval = click.option(
-    "--interval", type=duration, help="How often to look at the tasks while waiting (10s)."
+    "--interval", type=duration, help="Time between polls while waiting (default: 10s)."
 )
 journal = click.option(
-    "--journal", metavar="FILE", help="Journal, in place of the one in the state folder."
+    "--journal", metavar="FILE", help="Journal file, instead of the one in the state folder."
 )
-dry_run = click.option("--dry-run", "dry", is_flag=True, help="Show what would be done.")
-yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+dry_run = click.option("--dry-run", "dry", is_flag=True, help="Only show what would be done.")
+yes = click.option("-y", "--yes", is_flag=True, help="Do not prompt for confirmation.")
 
 
 @contextmanager
@@ -168,7 +176,7 @@ def opened(given: str | None, *, create: bool = True) -> Iterator[Journal]:
 
 
 def waiting(timeout: float | None, interval: float | None) -> dict[str, Any]:
-    """How to wait, as the client takes it."""
+    """The options for waiting, as arguments of the client's methods."""
     given: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
     if interval is not None:
         from taurusdb_starrocks import Poll  # noqa: PLC0415  # Completion and help need none.
@@ -180,20 +188,24 @@ def waiting(timeout: float | None, interval: float | None) -> dict[str, Any]:
 
 
 def example(line: str) -> str:
-    """The end of a command's help: a command line that works, without the program's name."""
+    """The example at the end of a command's help.
+
+    Args:
+        line: A command line that works, without the program's name.
+    """
     return f"\b\nExample:\n  {PROGRAM} {line}"
 
 
 def confirm(doing: str, task_names: Sequence[str], *, yes: bool) -> None:
-    """Ask before more than one task is touched.
+    """Prompt for confirmation before more than one task is changed.
 
     Raises:
-        click.UsageError: There is no terminal to ask on.
+        click.UsageError: There is no terminal to prompt on.
         click.Abort: The answer was no.
     """
     if yes or len(task_names) < 2:
         return
     what = f"{doing} {len(task_names)} tasks: {', '.join(task_names)}"
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{what}? There is no terminal to ask on: give --yes.")
+        raise click.UsageError(f"{what}? There is no terminal to prompt on: pass --yes.")
     click.confirm(f"{what}?", abort=True, err=True)

@@ -1,4 +1,4 @@
-"""The program: its commands, and what becomes of errors, warnings and the log."""
+"""The program: its commands, and how it shows errors, warnings and the log."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ COMPLETE = "_TAURUSDB_STARROCKS_COMPLETE"
 def program() -> None:
     """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB.
 
-    INSTANCE is the ID of a StarRocks instance, which ends in in17. Region, project and credentials
-    come from the environment, a profile, or options.
+    INSTANCE is the ID of a StarRocks instance; it ends in in17. Region, project and credentials
+    come from options, a profile, or the environment.
 
-    Exit status: 0 done, 1 refused, 2 wrong use or configuration, 3 outcome unknown,
-    4 authentication, 5 timed out while waiting, 6 something is paused (check), 130 interrupted.
-    That of window is the command's own: see window --help.
+    Exit status: 0 done, 1 refused, 2 wrong usage or configuration, 3 outcome unknown,
+    4 authentication failed, 5 timed out, 6 tasks are paused (check), 130 interrupted. For window
+    it is the status of your command: see window --help.
     """
 
 
 @click.command(epilog=example("completion bash > completion.sh"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes commands and options in a shell."""
+    """Print a script for tab completion in bash, zsh or fish."""
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(program, {}, PROGRAM, COMPLETE).source())
@@ -112,7 +112,7 @@ def _say(text: str) -> None:
 
 @contextmanager
 def _words_on_stderr() -> Iterator[None]:
-    """Show warnings, and of the log what a person must know; -v and -vv show more of it.
+    """Show warnings and the important part of the log; -v and -vv show more of it.
 
     Failed calls and tasks that may still be paused are not part of it: the command shows them.
     """

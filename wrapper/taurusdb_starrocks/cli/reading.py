@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def task_row(instance_id: str, task: Task) -> dict[str, Any]:
-    """A task as JSON has it."""
+    """A task as a row of JSON."""
     return {
         "instance_id": instance_id,
         "task_name": task.name,
@@ -70,9 +70,9 @@ INSTANCES: Columns = {
 
 @click.command(epilog=example("tasks 9ac58f9b88744f8a87893d22f6ef9a28in17"))
 @options.instance
-@click.option("-w", "--watch", is_flag=True, help="Show what changes, until you press Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Show changes until you press Ctrl-C.")
 @click.option(
-    "--interval", type=duration, default="5s", help="How often to look while watching (5s)."
+    "--interval", type=duration, default="5s", help="Time between polls with --watch (default: 5s)."
 )
 @common
 def tasks(setup: Setup, instance: str, watch: bool, interval: float) -> None:
@@ -85,7 +85,7 @@ def tasks(setup: Setup, instance: str, watch: bool, interval: float) -> None:
 
 
 def _watch(setup: Setup, client: Client, instance: str, interval: float) -> NoReturn:
-    """Show the tasks again and again, or on no terminal those that changed, until Ctrl-C."""
+    """Poll and show the tasks until Ctrl-C; without a terminal only those that changed."""
     if setup.output.form == "json" or not sys.stdout.isatty():
         before: dict[str, Any] = {}
 
@@ -116,7 +116,7 @@ def _look_again(
     interval: float,
     show: Callable[[Sequence[Row]], None],
 ) -> NoReturn:
-    """Show the tasks every so often; a failure that may pass is told, and lived with."""
+    """Poll and show the tasks. A temporary failure is shown as a warning, once a poll worked."""
     seen = False
     while True:
         try:
@@ -134,7 +134,7 @@ def _look_again(
 @options.names
 @common
 def status(setup: Setup, instance: str, names: tuple[str, ...]) -> int:
-    """Show single tasks, and how long their source keeps its binary log.
+    """Show tasks, and how long their source keeps its binary log.
 
     A task that stays paused for longer than that cannot catch up.
     """
@@ -153,7 +153,7 @@ def status(setup: Setup, instance: str, names: tuple[str, ...]) -> int:
 
 
 def _retention(client: Client, instance: str, name: str) -> int | None:
-    """How long the source keeps its binary log; None where the service does not tell."""
+    """Seconds for which the source keeps its binary log; None if the service does not say."""
     try:
         return client.configuration(instance, name).binlog_retention_seconds
     except UnsupportedOperationError:
@@ -164,7 +164,7 @@ def _retention(client: Client, instance: str, name: str) -> int | None:
 @click.argument("source", metavar="IN07_ID")
 @common
 def instances(setup: Setup, source: str) -> None:
-    """List the StarRocks instances that replicate from a TaurusDB instance."""
+    """List the StarRocks instances of a TaurusDB instance."""
     with setup.settings.client() as client:
         rows = [
             {

@@ -1,4 +1,4 @@
-"""Durations and times as people write and read them."""
+"""Durations and times as users write and read them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def duration(value: str) -> float:
 
 
 def time(value: str, now: datetime | None = None) -> datetime:
-    """The moment of a time like ``06:00``, the next one, or of a date and time in ISO 8601."""
+    """The next ``06:00`` or other time of day, or a date and time in ISO 8601."""
     now = now or datetime.now().astimezone()
     try:
         if re.fullmatch(r"[0-9]{2}:[0-9]{2}", value):
@@ -36,7 +36,7 @@ def time(value: str, now: datetime | None = None) -> datetime:
         ) from None
     moment = moment.astimezone()  # Of the local zone, if it has none.
     if moment <= now:
-        raise click.BadParameter(f"{value!r} is over.")
+        raise click.BadParameter(f"{value!r} has passed.")
     return moment
 
 
@@ -52,12 +52,12 @@ def spoken(seconds: float) -> str:
 
 
 def local(moment: datetime) -> str:
-    """A moment in local time, to the second."""
+    """A time in the local time zone, to the second."""
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def soon(moment: datetime) -> str:
-    """The same, without the date where it is less than a day away."""
+    """The same, without the date if it is less than a day away."""
     if moment - datetime.now(UTC) < timedelta(days=1):
         return f"{moment.astimezone():%H:%M:%S}"
     return local(moment)

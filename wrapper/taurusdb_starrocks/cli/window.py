@@ -93,15 +93,16 @@ def window(
     dry: bool,
     command: tuple[str, ...],
 ) -> int:
-    """Pause tasks, run a command, and resume the tasks whatever happens.
+    """Run a command while tasks are paused, then resume them.
 
-    The command has the terminal. Ctrl-C goes to it alone; SIGTERM and SIGHUP end it. After --max,
-    which counts from before the pause, it is ended and the tasks are resumed. A guardian process
-    sees to that also when this one is killed.
+    The tasks are resumed no matter how the command ends. It runs in the foreground of the
+    terminal. Only the command receives Ctrl-C; SIGTERM and SIGHUP end it. At --max, counted from
+    before the pause, it is ended and the tasks are resumed. A guardian process does both even if
+    this process is killed.
 
-    Exit status: the command's own, but 121 not paused, the command never ran; 122 tasks may still
-    be paused; 124 --max was reached; 126 and 127 the command cannot be executed, or is not found;
-    128+n it was ended by signal n.
+    Exit status: that of the command, or: 121 the command never ran; 122 tasks may still be paused;
+    124 the command was still running at --max; 126 and 127 the command cannot be executed or was
+    not found; 128+n it was ended by signal n.
     """
     limit = lease(longest, until)
     execution = Execution(setup.output, command, grace)
@@ -110,7 +111,7 @@ def window(
         with setup.client(instance) as client:
             picked = chosen(client, instance, names, every=every)
             if dry:
-                would = {False: "be paused, and resumed", True: "be left as it is"}
+                would = {False: "be paused, and resumed", True: "be left paused"}
                 return dry_run(setup, client, instance, picked, would)
             from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
 

@@ -13,7 +13,15 @@ from typing import Any
 
 import pytest
 from programs import BOTH, ORDERS, POLL, Surroundings, until
-from taurusdb_starrocks import Client, ConfigurationError, Earlier, Stage, Task, TokenAuth
+from taurusdb_starrocks import (
+    Client,
+    ConfigurationError,
+    Earlier,
+    ReplicationError,
+    Stage,
+    Task,
+    TokenAuth,
+)
 from taurusdb_starrocks.durable import (
     GuardianError,
     Journal,
@@ -685,6 +693,51 @@ def test_a_guardian_that_is_stopped_after_it_took_over(
     assert around.running()
     assert overview(journal) == []
     stopped.release()
+
+
+def test_an_interrupt_while_another_process_has_the_tasks(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """The window ends after `settle` at most: its tasks are named, and stay with that process."""
+    keeper = Keeper(
+        client,
+        around.instance_id,
+        BOTH,
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting={"settle": 0.1},
+    )
+    keeper.opening()
+    other = _locks.Lock(journal.lock_path("other"))
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'other'"))
+    interrupted = ReplicationError("The resume was interrupted.")
+    assert keeper.closed(dict.fromkeys(BOTH, interrupted), []) == BOTH
+    assert around.rows("SELECT actor, closed_wall FROM window") == [("other", None)]
+    assert not _locks.alive(journal.lock_path(keeper.window))
+    other.release()
+
+
+def test_tasks_that_recover_is_resuming(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """A window that has none left does not take those of others."""
+    keeper = Keeper(
+        client,
+        around.instance_id,
+        BOTH,
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting={},
+    )
+    keeper.opening()
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'recover'"))
+    journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
+    keeper.closed({}, [])
+    assert around.rows("SELECT actor FROM window") == [("recover",)]
 
 
 def test_tasks_that_others_let_go_of(

@@ -71,7 +71,6 @@ class Keeper(Sender):
         self._handle = handle
         self._settle = float(waiting.get("settle", client.settle))
         self._timeout = float(waiting.get("timeout", client.wait_timeout))
-        self._waits_until: float | None = None  # For another process that has the tasks.
         self._process = 0
         self._seen_paused: set[str] = set()
         self._unhandled: set[str] = set()  # Taken over, but not yet known to the window.
@@ -227,17 +226,22 @@ class Keeper(Sender):
             if not self.tasks:
                 return ()
             self._unhandled -= set(task_names)
-            return self._left_by_others(task_names)
+            return self._left_by_others(task_names, self._timeout, takes_back=True)
 
-    def _left_by_others(self, names: Collection[str]) -> Collection[str]:
+    def _left_by_others(
+        self, names: Collection[str], seconds: float, *, takes_back: bool
+    ) -> Collection[str]:
         """The tasks that this program must resume: all, unless another process has taken them.
 
         That is the guardian after the lease, or ``recover``. This program waits until that process
-        has resumed them. If it is gone, has failed, or takes longer than the timeout of the window,
-        for example because it is stopped, this program takes the tasks back.
+        has resumed them. If it is gone or has failed, this program takes the tasks back.
+
+        Args:
+            names: The tasks.
+            seconds: Longest time to wait. The other process may be stopped.
+            takes_back: Whether to take the tasks back after that time, too.
         """
-        if self._waits_until is None:
-            self._waits_until = time.monotonic() + self._timeout
+        limit = time.monotonic() + seconds
         try:
             while True:
                 row = self.journal.read(lambda c: _records.find(c, self.window))
@@ -248,13 +252,15 @@ class Keeper(Sender):
                 if not held & set(names):
                     return () if row["actor"] == row["guardian"] else self._reclaim(names)
                 names = [name for name in names if name in held]
-                late = time.monotonic() > self._waits_until
+                late = time.monotonic() > limit
+                if late and not takes_back:
+                    return names
                 if late:
                     logger.warning(
                         "window on instance=%s: the process that took over its tasks has not "
                         "resumed them after %g s; this program resumes them: %s",
                         self._instance_id,
-                        self._timeout,
+                        seconds,
                         ", ".join(names),
                     )
                 if late or row["trouble"] or not self._alive(row["actor"]):
@@ -295,8 +301,9 @@ class Keeper(Sender):
             if not self.tasks:  # It never claimed them.
                 self.leave()
                 return list(left)
-            ours = self._left_by_others(left)
-            left = {name: error for name, error in left.items() if name in ours}
+            if left:  # No longer than an interrupt lets a window wait.
+                ours = self._left_by_others(list(left), self._settle, takes_back=False)
+                left = {name: error for name, error in left.items() if name in ours}
             still = self._let_go(left)
             self._watch.tell(over=True)
             self.leave()
@@ -310,7 +317,7 @@ class Keeper(Sender):
                     )
             if self.term.left <= 0 and not still:
                 raise self.term.expired(
-                    "The lease ended before the block, and the tasks were resumed then."
+                    "The lease ended before the block, and the tasks were resumed."
                 )
             return still
 

@@ -208,7 +208,7 @@ def call(
         f"{{.call}}\n**{method}** `{path}`",
         "",
         operation["description"],
-        f"Operation ID: `{operation['operationId']}`. Added in version {since}.",
+        f"Operation ID: `{operation['operationId']}`. Added in API version {since}.",
         "",
         "::::{tab-set}",
         ":sync-group: language",

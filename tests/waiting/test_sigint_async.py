@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import threading
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 from scripted_service import INSTANCE, POLL, Service, refusal
-from taurusdb_starrocks import AsyncClient, NotResumedError, TokenAuth, _sigint
+from taurusdb_starrocks import AsyncClient, Client, NotResumedError, TokenAuth, _alerts, _sigint
 
 Run = Callable[[Awaitable[Any]], Any]
 
@@ -41,7 +42,7 @@ def default_handler() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert _sigint.handler.listeners == []
+    assert not _sigint.handler.listeners
     signal.signal(signal.SIGINT, before)
 
 
@@ -264,3 +265,101 @@ def test_a_loop_that_is_closed(client: AsyncClient, service: Service) -> None:
     with pytest.raises(NotResumedError) as caught:
         coroutine.send(None)
     assert isinstance(caught.value.block_error, KeyboardInterrupt)
+
+
+def test_the_task_that_opened_the_window_has_ended(client: AsyncClient, service: Service) -> None:
+    """As with fixtures. It cannot be cancelled, so the interrupt is raised."""
+
+    async def main() -> None:
+        await asyncio.create_task(window.__aenter__())  # type: ignore[arg-type]  # A coroutine.
+        asyncio.get_running_loop().call_soon(interrupt)
+        await asyncio.sleep(60)
+
+    window = client.paused(INSTANCE, "orders_sync")
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(main())
+    loop.run_until_complete(window.__aexit__(None, None, None))
+    assert service.stages["orders_sync"] == "Incremental"
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def test_another_task_closes_the_window(client: AsyncClient, service: Service, run: Run) -> None:
+    """An interrupt while it waits is raised when the task runs."""
+
+    async def main() -> None:
+        await asyncio.create_task(window.__aenter__())  # type: ignore[arg-type]  # A coroutine.
+        loop = asyncio.get_running_loop()
+        service.slow["orders_sync"] = 5
+        service.scripts["resume orders_sync"] = [lambda: loop.call_soon(interrupt)]
+        await window.__aexit__(None, None, None)
+
+    window = client.paused(INSTANCE, "orders_sync")
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    assert service.stages["orders_sync"] == "Incremental"
+
+
+def lose_the_loop(client: AsyncClient, service: Service) -> None:
+    """Close the event loop while a window opens, and drop everything."""
+
+    async def main() -> None:
+        task = asyncio.ensure_future(client.paused(INSTANCE, "orders_sync").__aenter__())
+        while not service.count("pause"):  # noqa: ASYNC110  # The service has no event.
+            await asyncio.sleep(0.001)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # It is what is tested.
+
+    service.slow["orders_sync"] = 10**9
+    run_in_a_loop(main())
+
+
+# Python can only show what a coroutine raises while it is collected.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["no loop", "another loop"])
+def test_a_loop_that_ended_while_the_window_opened(
+    client: AsyncClient, service: Service, caplog: pytest.LogCaptureFixture, elsewhere: bool
+) -> None:
+    """The window swallows no interrupt. It is collected, and the log names its task."""
+
+    async def collect() -> None:
+        gc.collect()
+
+    gc.disable()
+    lose_the_loop(client, service)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    gc.enable()
+    asyncio.run(collect()) if elsewhere else gc.collect()
+    (line,) = critical(caplog)
+    assert "May still be paused: orders_sync" in line
+    assert not _alerts._open
+
+
+def test_a_loop_in_another_thread(client: AsyncClient, service: Service) -> None:
+    """Its window does not take an interrupt of the main thread, whose block ends."""
+
+    async def work() -> None:
+        async with client.paused(INSTANCE, "billing_sync"):
+            inside.set()
+            await asyncio.to_thread(done.wait, 30)
+
+    inside, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(work()))
+    other = Client(
+        endpoint="http://127.0.0.1:1",
+        project_id="0" * 32,
+        auth=TokenAuth("token"),
+        transport=httpx.MockTransport(service),
+        poll=POLL,
+        settle=0.3,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        with other.paused(INSTANCE, "orders_sync"):
+            thread.start()
+            inside.wait(30)
+            interrupt()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    done.set()
+    thread.join()
+    assert service.stages["billing_sync"] == "Incremental"

@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from types import CodeType, FrameType
 from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -81,7 +82,9 @@ class _Handler:
     def __init__(self) -> None:
         self._holders = 0
         self.replaced: Any = signal.default_int_handler
-        self.listeners: list[Listener] = []
+        # Weak references: a listener refers to its asyncio task. asyncio closes the coroutine of a
+        # task that nothing else refers to.
+        self.listeners: WeakSet[Listener] = WeakSet()
 
     def hold(self, listener: Listener | None = None) -> bool:
         """Install the handler if that is possible; return whether it was.
@@ -96,21 +99,21 @@ class _Handler:
             replaceable = _is_of_asyncio(installed)
         if not replaceable and installed is not _handle:
             return False
+        try:
+            signal.signal(signal.SIGINT, _handle)
+        except ValueError:  # Not in the main thread, where KeyboardInterrupt is raised.
+            return False
         if replaceable:
-            try:
-                signal.signal(signal.SIGINT, _handle)
-            except ValueError:  # Not in the main thread.
-                return False
             self.replaced = installed
         self._holders += 1
         if listener is not None:
-            self.listeners.append(listener)
+            self.listeners.add(listener)
         return True
 
     def release(self, listener: Listener | None = None) -> None:
         """Restore the replaced handler when no one delays SIGINT any more."""
         if listener is not None:
-            self.listeners.remove(listener)
+            self.listeners.discard(listener)
         self._holders -= 1
         if self._holders or signal.getsignal(signal.SIGINT) is not _handle:
             return

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 
 from taurusdb_starrocks import _alerts, _sigint
 from taurusdb_starrocks._decisions.steps import arun, run
@@ -211,9 +211,8 @@ class AsyncWindow(_Window[Seen]):
     """
 
     _loop: asyncio.AbstractEventLoop
-    _task: asyncio.Task[Any]
+    _task: asyncio.Task[Any] | None
     _busy = False  # Whether the window is opening or closing.
-    _cancellations = 0  # How often its task was cancelled instead of raising KeyboardInterrupt.
 
     @_sigint.guarded
     async def __aenter__(self) -> Seen:
@@ -221,7 +220,9 @@ class AsyncWindow(_Window[Seen]):
 
         self._begin()
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()  # type: ignore[assignment]  # A coroutine has one.
+        self._task = asyncio.current_task()
+        # Tasks that were cancelled instead of raising KeyboardInterrupt.
+        self._cancelled: list[asyncio.Task[Any]] = []
         self._holds = _sigint.handler.hold(self)
         self._busy = True
         try:
@@ -248,7 +249,13 @@ class AsyncWindow(_Window[Seen]):
 
     async def _close(self, error: BaseException | None) -> BaseException | None:
         """Resume the tasks; return the exception to raise instead of the block's, if any."""
+        import asyncio  # noqa: PLC0415  # As above.
+
         self._busy = True
+        current = asyncio.current_task(self._loop)
+        self._task = current or self._task  # It can be another task than at the beginning.
+        # Without a task, nothing can be awaited: the coroutine is being collected.
+        abandoned = current is None and isinstance(error, GeneratorExit)
         early, self._held = self._held, False
         ordinary = error is None or isinstance(error, Exception)
         failure: BaseException | None = None
@@ -256,7 +263,7 @@ class AsyncWindow(_Window[Seen]):
             if self._unfinished:
                 with _shielded():
                     steps = self._steps.close(interrupted=early or not ordinary)
-                    await arun(steps, self._careful)
+                    await arun(steps, _abandoned if abandoned else self._careful)
         except BaseException as raised:  # noqa: BLE001  # It is returned.
             interrupt = KeyboardInterrupt() if early or self._held else None
             failure = self._came_to(raised, error or interrupt)
@@ -269,14 +276,14 @@ class AsyncWindow(_Window[Seen]):
                 _sigint.handler.release(self)
         except KeyboardInterrupt:
             early = True
-        if self._cancellations or ((early or self._held) and ordinary):
+        if self._cancelled or ((early or self._held) and ordinary):
             failure = self._interrupt_of(failure)
         return failure
 
     def _interrupt_of(self, failure: BaseException | None) -> BaseException:
         """The exception to raise after a Ctrl-C that asyncio did not turn into a cancellation."""
-        for _ in range(self._cancellations):
-            self._task.uncancel()
+        for task in self._cancelled:
+            task.uncancel()
         return failure if isinstance(failure, Exception) else KeyboardInterrupt()
 
     async def _careful(self, step: Any) -> Any:
@@ -293,10 +300,13 @@ class AsyncWindow(_Window[Seen]):
         """Take an interrupt that would be raised in the event loop or while the window waits.
 
         If it were raised there, the loop could lose a callback, and a task would wait forever.
+        An interrupt is not taken if the window's task cannot be cancelled.
         """
         import asyncio  # noqa: PLC0415  # As above.
 
-        in_the_loop = self._loop.is_running() and asyncio.current_task(self._loop) is None
+        if not self._loop.is_running() or self._task is None or self._task.done():
+            return False
+        in_the_loop = asyncio.current_task(self._loop) is None
         if not self._busy and not in_the_loop:
             return False
         self.signaled()
@@ -304,10 +314,9 @@ class AsyncWindow(_Window[Seen]):
 
     def _cancel(self) -> None:
         """Cancel the asyncio task of the window, unless the interrupt has been handled already."""
-        if self._held:
+        if self._held and self._task is not None and self._task.cancel():
             self._held = False
-            self._cancellations += 1
-            self._task.cancel()
+            self._cancelled.append(self._task)
 
     def __call__(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """Wrap a coroutine function so that each call runs in a new window."""
@@ -343,6 +352,11 @@ def _complete(result: T) -> T:
             "the window. Put a with statement into its body instead."
         )
     return result
+
+
+async def _abandoned(_step: Any) -> NoReturn:
+    """Perform a step of a window whose coroutine is being collected."""
+    raise GeneratorExit
 
 
 def _shielded() -> Any:

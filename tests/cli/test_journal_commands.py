@@ -30,8 +30,12 @@ def abandoned(run: Run, emulator: Emulator, tmp_path: Path) -> None:
     """A window of two tasks whose program and guardian are gone."""
     journal = tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite"
     journal.parent.mkdir(mode=0o700, parents=True)
-    command = [sys.executable, "-c", ABANDON, str(journal), emulator.instance_id]
-    subprocess.run([*command, "orders_sync", "billing_sync"], check=True)
+    abandon(emulator, journal, "orders_sync", "billing_sync")
+
+
+def abandon(emulator: Emulator, journal: Path, *names: str) -> None:
+    command = [sys.executable, "-c", ABANDON, str(journal), emulator.instance_id, *names]
+    subprocess.run(command, check=True)
 
 
 def test_check_of_what_others_paused(run: Run, emulator: Emulator) -> None:
@@ -112,6 +116,22 @@ def test_forget(run: Run, emulator: Emulator) -> None:
     assert ran.status == 2
     assert "The journal has no paused task orders_sync." in ran.err
     assert run("recover", "--list").out.count("_sync") == 1
+
+
+@pytest.mark.usefixtures("abandoned")
+def test_forget_a_name_of_two_instances(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """The command does not guess which one."""
+    other = "0" * 32 + "in17"
+    with Journal(tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite") as journal:
+        for table in ("window", "task"):
+            update = f"UPDATE {table} SET instance_id = '{other}'"
+            journal.write(lambda c, update=update: c.execute(update))
+    abandon(emulator, journal.path, "orders_sync")
+    forget = ("recover", "--forget", "orders_sync", "--reason", "moved")
+    ran = run(*forget)
+    assert ran.status == 2
+    assert "2 instances have a task orders_sync: give --instance." in ran.err
+    assert other in run(*forget, "--instance", other).out
 
 
 def test_journal_that_others_can_write(run: Run, tmp_path: Path) -> None:

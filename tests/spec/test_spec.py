@@ -246,7 +246,7 @@ def test_what_is_not_on_the_pages_says_where_it_is_from() -> None:
 
 
 # How sure a fact is, the surest first.
-EVIDENCE = ("documented", "seen on the wire", "read in a client's code", "inferred")
+EVIDENCE = ("documented", "observed", "read in client code", "inferred")
 
 
 def holders(node: Any) -> Iterator[Any]:

@@ -139,7 +139,7 @@ def table(head: str) -> list[str]:
 
 def test_the_docs_have_every_witness() -> None:
     """With the kind of evidence that it is."""
-    assert table("| witness | evidence |") == [
+    assert table("| source | evidence |") == [
         f"| {name} | {witness['evidence']} | {witness['source']} |"
         for name, witness in DATA["witnesses"].items()
     ]
@@ -148,4 +148,4 @@ def test_the_docs_have_every_witness() -> None:
 def test_the_docs_have_every_difference() -> None:
     """A row for each, in the order of the data, and no other row."""
     rows = [difference(fact) for fact in DATA["facts"] if "here" in fact]
-    assert table("| where | witness |") == rows
+    assert table("| field | source |") == rows

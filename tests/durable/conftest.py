@@ -40,7 +40,7 @@ def journal(folder: Path) -> Iterator[Journal]:
 
 @pytest.fixture
 def around(emulator: Emulator, folder: Path) -> Iterator[Surroundings]:
-    """What a test and its programs have in common; programs that are left are killed."""
+    """What a test shares with its programs, which are killed afterwards."""
     surroundings = Surroundings(emulator, folder / "journal.db")
     yield surroundings
     surroundings.end()

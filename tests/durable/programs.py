@@ -47,7 +47,7 @@ def listen():
 
 
 class Program:
-    """A program that runs beside the test."""
+    """A program in a process of its own."""
 
     def __init__(self, code: str, given: dict[str, Any], start: str = START) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # As long as the program.
@@ -63,7 +63,7 @@ class Program:
         self._said = b""
 
     def hear(self, seconds: float = 20.0) -> Any:
-        """The next line that it says; None when it is gone."""
+        """The next line that it prints; None when it has ended."""
         assert self._process.stdout is not None
         handle = self._process.stdout.fileno()
         while b"\n" not in self._said:
@@ -75,7 +75,7 @@ class Program:
         return json.loads(line)
 
     def say(self, what: str = "") -> None:
-        """Write a line that it listens for."""
+        """Write a line to its standard input."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
@@ -84,12 +84,12 @@ class Program:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it as `kill -9` does, and wait until it is gone."""
+        """Send SIGKILL, and wait until it has ended."""
         self.signal(signal.SIGKILL)
         self.wait()
 
     def wait(self, seconds: float = 20.0) -> int:
-        """Wait until it is gone; its status."""
+        """Wait until it has ended, and return its exit status."""
         status = self._process.wait(seconds)
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
@@ -99,7 +99,7 @@ class Program:
 
     @property
     def errors(self) -> str:
-        """What it wrote to its standard error."""
+        """Its standard error so far."""
         self._stderr.seek(0)
         return self._stderr.read().decode()
 
@@ -175,14 +175,14 @@ class Surroundings:
         )
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """What stands in the journal, read by a connection of the test."""
+        """Rows of the journal, read with a separate connection."""
         with Journal(self.journal) as journal:
             return [
                 tuple(row) for row in journal.read(lambda c: c.execute(query, values).fetchall())
             ]
 
     def guardians(self) -> list[int]:
-        """The guardians of this journal that live, by what they hold open."""
+        """Process IDs of the running guardians of this journal, found by their open files."""
         return guardians.living(self.journal)
 
     def end(self) -> None:
@@ -192,7 +192,7 @@ class Surroundings:
 
 
 def until(condition: Callable[[], Any], seconds: float = 15.0) -> float:
-    """Wait until something is so; how long that took."""
+    """Wait until a condition is true, and return how many seconds that took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "it does not become so"

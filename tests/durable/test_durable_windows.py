@@ -30,7 +30,7 @@ from taurusdb_starrocks_emulator import Fault
 
 
 def test_a_window(around: Surroundings, client: Client, journal: Journal) -> None:
-    """Its block has the tasks paused, its requests are in the journal, and nothing is left."""
+    """Tasks are paused in the block, requests are recorded, and nothing is left afterwards."""
     before = datetime.now(UTC)
     with window(
         client, around.instance_id, BOTH, journal=journal, lease=600, reason="schema change"
@@ -58,7 +58,7 @@ def test_a_window(around: Surroundings, client: Client, journal: Journal) -> Non
 
 
 def test_a_window_of_coroutines(around: Surroundings, journal: Journal) -> None:
-    """The same, with `async with`; what is written down is so off the event loop."""
+    """The same with `async with`; the journal is written outside the event loop."""
 
     async def main() -> None:
         async with around.async_client() as client:
@@ -78,7 +78,7 @@ def test_a_window_of_coroutines(around: Surroundings, journal: Journal) -> None:
 def test_what_was_found_paused_stays_so(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """It is none of this journal's."""
+    """It is not recorded in this journal."""
     around.emulator.set_stage(around.instance_id, BILLING, "Paused")
     with window(client, around.instance_id, BOTH, journal=journal, lease=60) as opened:
         assert opened.found_paused == (BILLING,)
@@ -88,7 +88,7 @@ def test_what_was_found_paused_stays_so(
 
 
 def test_a_task_has_one_owner(around: Surroundings, client: Client, journal: Journal) -> None:
-    """A second window over it says whose it is, sends nothing, and leaves other tasks free."""
+    """A second window on it names the owner and sends nothing. Other tasks stay free."""
     with window(
         client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False, reason="why"
     ) as opened:
@@ -112,7 +112,7 @@ def test_a_task_has_one_owner(around: Surroundings, client: Client, journal: Jou
 def test_a_lease_is_a_number_of_seconds(
     lease: Any, around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """Anything else is refused before anything is done."""
+    """Other values are refused before anything is done."""
     with pytest.raises(ConfigurationError, match="lease must be"):
         window(client, around.instance_id, ORDERS, journal=journal, lease=lease)
 
@@ -120,7 +120,7 @@ def test_a_lease_is_a_number_of_seconds(
 def test_the_lease_ends(
     around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The guardian resumes the tasks; the block is told at its next step and at its end."""
+    """The guardian resumes the tasks. The block gets an error from `check` and at its end."""
     with pytest.raises(LeaseExpiredError, match="ended before the block") as ended:
         with window(client, around.instance_id, BOTH, journal=journal, lease=1.0) as opened:
             until(around.running)
@@ -140,7 +140,7 @@ def test_the_lease_ends(
 def test_the_lease_ends_without_a_guardian(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """The program resumes the tasks at the end of its block, and says so."""
+    """The program resumes the tasks at the end of its block, and raises the error."""
     with pytest.raises(LeaseExpiredError, match="ended before the block"):
         with window(client, around.instance_id, BOTH, journal=journal, lease=1.0, guardian=False):
             time.sleep(1.1)
@@ -177,7 +177,7 @@ def test_a_block_does_not_begin_with_little_left(
 def test_an_error_of_the_block_stays(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """That the lease ended before is a note on it."""
+    """It gets a note that the lease ended before."""
     with pytest.raises(ZeroDivisionError) as raised:
         with window(client, around.instance_id, BOTH, journal=journal, lease=1.0, guardian=False):
             time.sleep(1.1)
@@ -189,7 +189,7 @@ def test_an_error_of_the_block_stays(
 def test_a_lease_longer_than_the_binary_log(
     around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is a warning, before anything is sent that changes a task."""
+    """A warning is logged before the first pause."""
     said: list[int] = []
 
     class Handler(logging.Handler):
@@ -214,7 +214,7 @@ def test_a_lease_longer_than_the_binary_log(
 
 
 def test_what_cannot_travel_is_refused(around: Surroundings, journal: Journal) -> None:
-    """Before anything is sent, unless there is to be no guardian."""
+    """They are refused before anything is sent, unless there is no guardian."""
     with around.client(auth=TokenAuth(lambda: around.emulator.token)) as client:
         with pytest.raises(ConfigurationError, match="guardian=False"):
             window(client, around.instance_id, ORDERS, journal=journal, lease=60)
@@ -227,7 +227,7 @@ def test_what_cannot_travel_is_refused(around: Surroundings, journal: Journal) -
 def test_a_bare_token_travels_with_a_warning(
     around: Surroundings, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said once, and without the token."""
+    """One warning is logged, without the token."""
     with around.client(auth=TokenAuth(around.emulator.token)) as client:
         with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
             pass
@@ -240,7 +240,7 @@ def test_a_bare_token_travels_with_a_warning(
 def test_a_failed_resume_is_left_to_the_guardian(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """The program is told, and the guardian goes on until the tasks run."""
+    """The program gets an error, and the guardian keeps trying until the tasks run."""
     with pytest.raises(NotResumedError) as raised:
         with window(client, around.instance_id, BOTH, journal=journal, lease=60):
             around.emulator.faults.add(Fault("error", operation="resume", status=403, times=2))
@@ -250,7 +250,7 @@ def test_a_failed_resume_is_left_to_the_guardian(
 
 
 def test_a_window_is_for_one_block(around: Surroundings, client: Client, journal: Journal) -> None:
-    """As a decorator it serves one call."""
+    """As a decorator, it works for one call."""
 
     @window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False)
     def work() -> bool:

@@ -26,7 +26,7 @@ def recover(around: Surroundings, token: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_script(around: Surroundings) -> None:
-    """It fails while a task cannot be resumed, so that its timer shows it, and tries again."""
+    """It exits with 1 if a task cannot be resumed, and tries again in the next run."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
@@ -47,7 +47,7 @@ def test_the_script(around: Surroundings) -> None:
 
 
 def test_the_units_and_the_crontab_run_it() -> None:
-    """Each in the way of its kind."""
+    """Both run the same command."""
     assert COMMAND.endswith("recover.py /var/lib/nightly/pauses.db")
     service, timer = (configparser.ConfigParser(interpolation=None, strict=False) for _ in range(2))
     for unit in (service, timer):

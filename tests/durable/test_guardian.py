@@ -38,7 +38,7 @@ def test_a_killed_program(number: int, around: Surroundings) -> None:
 
 
 def test_what_was_found_paused_stays_so_when_it_is_killed(around: Surroundings) -> None:
-    """The guardian knows what the program did, and nothing else."""
+    """The guardian resumes only what the program paused."""
     around.emulator.set_stage(around.instance_id, BILLING, "Paused")
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
@@ -62,7 +62,7 @@ def test_a_program_killed_while_a_pause_is_under_way(around: Surroundings) -> No
 
 
 def test_a_program_killed_while_it_resumes(around: Surroundings) -> None:
-    """What was accepted is not sent again."""
+    """A request that was accepted is not sent again."""
     program = around.program(WINDOW, timeout=30.0)
     assert program.hear() == ["in"]
     around.emulator.faults.add(Fault("drip-body", operation="list", seconds=1.0, times=1))
@@ -76,7 +76,7 @@ def test_a_program_killed_while_it_resumes(around: Surroundings) -> None:
 
 
 def test_a_stopped_program(around: Surroundings) -> None:
-    """At the end of the lease its tasks are resumed; when it goes on, it is told."""
+    """Its tasks are resumed when the lease ends. When it continues, it gets an error."""
     program = around.program(
         """
         try:
@@ -105,7 +105,7 @@ def test_a_stopped_program(around: Surroundings) -> None:
 
 
 def test_a_pause_that_a_stopped_program_sends_too_late(around: Surroundings) -> None:
-    """It was stopped between the check and the request: what it pauses then is resumed again."""
+    """It was stopped right before the request. The task that it pauses then is resumed again."""
     program = around.program(
         """
         from taurusdb_starrocks.durable._sender import Sender
@@ -138,7 +138,7 @@ def test_a_pause_that_a_stopped_program_sends_too_late(around: Surroundings) -> 
 
 
 def test_a_forked_worker_does_not_keep_it_alive(around: Surroundings) -> None:
-    """It has neither the pipe nor the lock of its parent."""
+    """The worker has neither the pipe nor the lock of its parent."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60):
@@ -159,7 +159,7 @@ def test_a_forked_worker_does_not_keep_it_alive(around: Surroundings) -> None:
 
 
 def test_a_worker_that_leaves_the_block_does_nothing(around: Surroundings) -> None:
-    """The window is its parent's, which goes on."""
+    """The window belongs to its parent, and stays open."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60) as w:
@@ -200,7 +200,7 @@ def test_a_child_that_inherits_everything_does_not_keep_it_alive(around: Surroun
 
 
 def test_a_guardian_that_is_killed_first(around: Surroundings) -> None:
-    """The program says so, and starts another, which does what the first was for."""
+    """The program logs it and starts another, which works like the first."""
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
     (first,) = around.guardians()
@@ -212,7 +212,7 @@ def test_a_guardian_that_is_killed_first(around: Surroundings) -> None:
 
 
 def test_a_guardian_ignores_what_ends_its_program(around: Surroundings) -> None:
-    """A control group that is told to end loses the program alone, if it is not killed."""
+    """Signals that ask for an end, as from systemd, do not stop it; only SIGKILL does."""
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
     (guardian,) = around.guardians()
@@ -226,7 +226,7 @@ def test_a_guardian_ignores_what_ends_its_program(around: Surroundings) -> None:
 
 
 def test_a_guardian_shows_no_secret(around: Surroundings) -> None:
-    """Not in its arguments, and not in its environment."""
+    """Neither its arguments nor its environment contain one."""
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
     (guardian,) = around.guardians()
@@ -238,7 +238,7 @@ def test_a_guardian_shows_no_secret(around: Surroundings) -> None:
 
 
 def test_a_guardian_that_gets_401_keeps_trying(around: Surroundings) -> None:
-    """The journal says what is wrong; the task runs as soon as it can."""
+    """The journal shows the error, and the task is resumed as soon as possible."""
     around.emulator.faults.add(
         Fault("error", operation="resume", status=401, code="APIGW.0301", times=2)
     )
@@ -254,7 +254,7 @@ def test_a_guardian_that_gets_401_keeps_trying(around: Surroundings) -> None:
 
 
 def test_a_fresh_token_reaches_the_guardian(around: Surroundings) -> None:
-    """Whenever the program's own changes."""
+    """The program passes on each new token."""
     program = around.program(
         """
         auth = TokenAuth(given["token"])
@@ -279,7 +279,7 @@ def test_a_fresh_token_reaches_the_guardian(around: Surroundings) -> None:
 
 
 def test_the_children_are_waited_for(around: Surroundings, folder: Path) -> None:
-    """When the program is gone, its group of children goes on until it ends by itself."""
+    """The guardian resumes the tasks when the child processes have ended by themselves."""
     os.mkfifo(folder / "gate")
     program = around.program(
         """
@@ -301,7 +301,7 @@ def test_the_children_are_waited_for(around: Surroundings, folder: Path) -> None
 
 
 def test_the_children_are_ended_with_the_lease(around: Surroundings) -> None:
-    """SIGTERM, SIGKILL after the grace, and only then are the tasks resumed."""
+    """They get SIGTERM, and SIGKILL after the grace. Only then are the tasks resumed."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=1.5) as w:
@@ -323,7 +323,7 @@ def test_the_children_are_ended_with_the_lease(around: Surroundings) -> None:
 def test_another_window_waits_for_a_guardian_that_resumes(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """No block begins, or goes on, with a task running in it."""
+    """No block runs while one of its tasks runs."""
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
     around.emulator.faults.add(

@@ -23,7 +23,7 @@ from taurusdb_starrocks_emulator import Fault
 
 
 def test_a_hold_until_its_limit(around: Surroundings, journal: Journal) -> None:
-    """A guardian outlives the program and resumes the tasks then; `recover` waits for it."""
+    """A guardian outlives the program and resumes the tasks. `recover` leaves them to it."""
     program = around.program(
         "say([t.stage.value for t in pause(client, INSTANCE, NAMES, journal=journal, lease=1.5)])"
     )
@@ -43,7 +43,7 @@ def test_a_hold_until_its_limit(around: Surroundings, journal: Journal) -> None:
 def test_a_hold_whose_guardian_was_killed(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """`recover` resumes it once the limit is over, and not before."""
+    """`recover` resumes the task after the limit, and not before."""
     pause(client, around.instance_id, BOTH, journal=journal, lease=1.5)
     for pid in around.guardians():
         os.kill(pid, signal.SIGKILL)
@@ -55,7 +55,7 @@ def test_a_hold_whose_guardian_was_killed(
 
 
 def test_a_hold_without_limit(around: Surroundings, client: Client, journal: Journal) -> None:
-    """It is said explicitly, has no guardian, and ends by hand."""
+    """It must be requested, has no guardian, and ends with `resume`."""
     (task,) = pause(
         client, around.instance_id, ORDERS, journal=journal, lease=None, reason="rebuild"
     )
@@ -101,7 +101,7 @@ def test_a_hold_that_fails_holds_nothing(
 
 
 def test_resume_ends_a_guarded_hold(around: Surroundings, client: Client, journal: Journal) -> None:
-    """Its guardian has nothing left to do, and ends soon."""
+    """Its guardian has nothing left to do, and exits."""
     pause(client, around.instance_id, BOTH, journal=journal, lease=60)
     assert len(around.guardians()) == 1
     resume(client, around.instance_id, BOTH, journal=journal)

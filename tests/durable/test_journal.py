@@ -42,7 +42,7 @@ broken line
 
 
 def test_only_the_owner_can_read_it(folder: Path) -> None:
-    """Whatever the mask of the process is; its folder is made."""
+    """The umask has no effect. The folder is created."""
     before = os.umask(0)
     try:
         with Journal(folder / "made" / "deep" / "journal.db") as journal:
@@ -56,7 +56,7 @@ def test_only_the_owner_can_read_it(folder: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
 def test_a_folder_that_others_can_write(mode: int, folder: Path) -> None:
-    """They could exchange the journal."""
+    """They could replace the journal."""
     folder.chmod(mode)
     with pytest.raises(ConfigurationError, match="Others can write to the folder"):
         Journal(folder / "journal.db")
@@ -64,7 +64,7 @@ def test_a_folder_that_others_can_write(mode: int, folder: Path) -> None:
 
 
 def test_a_file_that_others_can_write(folder: Path) -> None:
-    """It is refused as it is."""
+    """It is refused and not changed."""
     path = folder / "journal.db"
     path.touch()
     path.chmod(0o620)
@@ -73,7 +73,7 @@ def test_a_file_that_others_can_write(folder: Path) -> None:
 
 
 def test_a_folder_of_somebody_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be root's, or one's own."""
+    """Only root and the user of the process may own it."""
     (folder / "theirs").mkdir(mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     os.chown(folder / "theirs", 4712, -1) if os.getuid() == 0 else None
@@ -82,7 +82,7 @@ def test_a_folder_of_somebody_else(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_not_a_file(folder: Path) -> None:
-    """A folder, say."""
+    """For example a folder."""
     (folder / "journal.db").mkdir(mode=0o700)
     with pytest.raises(ConfigurationError, match="is not a file"):
         Journal(folder / "journal.db")
@@ -117,7 +117,7 @@ def test_network_file_systems(place: str, kind: str | None, tmp_path: Path) -> N
 
 
 def test_a_system_that_does_not_tell(folder: Path) -> None:
-    """Where nothing tells about file systems, none is refused."""
+    """Where the system does not list mounts, no file system is refused."""
     _place.check_system(folder, str(folder / "missing"))
 
 
@@ -129,7 +129,7 @@ def test_another_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_made_by_two_processes_at_once(folder: Path) -> None:
-    """The file of the other is taken as it is."""
+    """Each uses the file that was created first."""
     _place.create(folder / "journal.db")
     _place.create(folder / "journal.db")
     code = (
@@ -148,7 +148,7 @@ def test_made_by_two_processes_at_once(folder: Path) -> None:
 
 
 def test_a_journal_that_does_not_exist(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where none is to be created, the error names the file that a relative path comes to."""
+    """With `create=False`, the error names the absolute path."""
     monkeypatch.chdir(folder)
     with pytest.raises(ConfigurationError) as raised:
         Journal("state/pauses.db", create=False)
@@ -161,7 +161,7 @@ def test_a_journal_that_does_not_exist(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_another_programs_database(folder: Path) -> None:
-    """It is refused and not touched, not even its mode."""
+    """It is refused and not changed, not even its mode."""
     path = folder / "journal.db"
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
@@ -173,7 +173,7 @@ def test_another_programs_database(folder: Path) -> None:
 
 
 def test_a_newer_version(folder: Path) -> None:
-    """An older package leaves it alone."""
+    """It is refused and not changed."""
     path = folder / "journal.db"
     Journal(path).close()
     with sqlite3.connect(path) as newer:
@@ -184,7 +184,7 @@ def test_a_newer_version(folder: Path) -> None:
 
 
 def test_no_database_at_all(folder: Path) -> None:
-    """A text file, say."""
+    """For example a text file."""
     path = folder / "journal.db"
     path.write_text("hello " * 1000)
     with pytest.raises(ConfigurationError, match="is not a journal"):
@@ -192,7 +192,7 @@ def test_no_database_at_all(folder: Path) -> None:
 
 
 def test_how_it_is_kept(journal: Journal) -> None:
-    """Each commit is on the disk, and readers wait for nobody."""
+    """Each commit is synced to the disk, and readers do not wait for writers."""
 
     def ask(c: sqlite3.Connection) -> list[Any]:
         pragmas = ("journal_mode", "synchronous", "application_id", "user_version")
@@ -207,7 +207,7 @@ def test_how_it_is_kept(journal: Journal) -> None:
 def test_what_comes_together_is_committed_together(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one transaction is on its way to the disk, others gather for the next."""
+    """Jobs that arrive during a commit share the next one."""
     commits: list[int] = []
     real = _journal._carry_out
 
@@ -231,7 +231,7 @@ def test_what_comes_together_is_committed_together(
 
 
 def test_one_that_fails_does_not_fail_the_others(journal: Journal) -> None:
-    """What it had written is taken back."""
+    """Only its own changes are rolled back."""
     first = threading.Event()
     outcomes: list[Any] = []
 
@@ -264,7 +264,7 @@ def test_one_that_fails_does_not_fail_the_others(journal: Journal) -> None:
 
 
 def test_an_sql_error_is_a_journal_error(journal: Journal) -> None:
-    """And nothing of that transaction is there."""
+    """The transaction is rolled back."""
     with pytest.raises(JournalError, match="no such table"):
         journal.write(lambda c: c.execute("SELECT * FROM nowhere"))
     with pytest.raises(JournalError, match="no such table"):
@@ -280,7 +280,7 @@ def test_it_can_be_used_after_it_was_closed(journal: Journal) -> None:
 
 
 def test_a_forked_child_has_a_connection_of_its_own(around: Surroundings) -> None:
-    """While its parent goes on with its own."""
+    """Its parent keeps its own connection."""
     program = around.program(
         """
         def note(what):
@@ -351,7 +351,7 @@ except JournalError as error:
 
 @pytest.mark.parametrize("killed", [True, False])
 def test_a_disk_that_is_full_after_a_crash(killed: bool, around: Surroundings) -> None:
-    """What the journal records is read, and its tasks are resumed; it is recorded later."""
+    """The journal is read, and its tasks are resumed. That is recorded by a later run."""
     program = around.program(LEAVE)
     assert program.hear() == ["in"]
     program.kill()
@@ -378,7 +378,7 @@ def test_a_disk_that_is_full_after_a_crash(killed: bool, around: Surroundings) -
 def test_a_disk_that_is_read_only(
     around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even a lock can be had then."""
+    """Not even a lock file can be created."""
     program = around.program(LEAVE)
     assert program.hear() == ["in"]
     program.kill()
@@ -398,7 +398,7 @@ def test_a_disk_that_is_read_only(
 
 
 def test_a_journal_that_a_stopped_program_is_writing(around: Surroundings) -> None:
-    """It can be read all the same."""
+    """The journal can be read all the same."""
     program = around.program(
         """
         def stuck(c):
@@ -413,7 +413,7 @@ def test_a_journal_that_a_stopped_program_is_writing(around: Surroundings) -> No
 
 
 def test_a_window_that_is_closed_at_exit(around: Surroundings) -> None:
-    """By a handler that runs after all the others."""
+    """A handler of atexit that runs after all others can close it."""
     program = around.program(
         """
         stack.enter_context(
@@ -431,7 +431,7 @@ def test_a_window_that_is_closed_at_exit(around: Surroundings) -> None:
 
 
 def test_a_disk_that_fills_in_the_middle(around: Surroundings) -> None:
-    """What is paused is resumed all the same, and no pause is sent any more."""
+    """Paused tasks are resumed all the same, and nothing more is paused."""
     program = around.program(
         """
         import logging, resource
@@ -485,7 +485,7 @@ def test_a_disk_that_fills_while_it_pauses(
 
 
 def test_a_guardian_resumes_without_the_journal(around: Surroundings) -> None:
-    """A program that was stopped while it writes keeps everybody else from writing."""
+    """A program that was stopped in a transaction keeps all others from writing."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=1.0):
@@ -515,7 +515,7 @@ def test_no_lock_can_be_had(around: Surroundings, client: Client, journal: Journ
 
 
 def test_wal_is_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite does not wait by itself while another connection keeps it from switching."""
+    """SQLite itself does not wait while another connection prevents the switch."""
     path = folder / "journal.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -534,7 +534,7 @@ def test_wal_is_waited_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_journal_ends_in_its_own_thread(journal: Journal) -> None:
-    """What drops the last reference may run there: it does not wait for itself."""
+    """The last reference may be dropped in that thread, which must not wait for itself."""
     ended: list[bool] = []
 
     def act(_c: sqlite3.Connection) -> None:
@@ -577,7 +577,7 @@ def test_threads_begin_it_together(journal: Journal) -> None:
 
 
 def test_an_sql_error_that_ended_the_transaction(journal: Journal) -> None:
-    """As a full disk does: there is nothing left to take back."""
+    """A full disk can do that: there is nothing left to roll back."""
 
     def act(c: sqlite3.Connection) -> None:
         c.execute("ROLLBACK")
@@ -589,7 +589,7 @@ def test_an_sql_error_that_ended_the_transaction(journal: Journal) -> None:
 
 
 def test_it_ends_with_what_came_before(journal: Journal) -> None:
-    """What was asked for before it was closed is carried out."""
+    """Jobs that were waiting when it was closed are run."""
     gate = threading.Event()
     insert = "INSERT INTO note (wall, what, text) VALUES (0, 'last', '')"
     slow = threading.Thread(target=journal.write, args=(lambda _c: gate.wait(5),))
@@ -612,7 +612,7 @@ def test_it_ends_with_what_came_before(journal: Journal) -> None:
 def test_a_file_that_another_process_keeps_locked(
     lock: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is no other program's database: it is an error of this journal. It can be read."""
+    """It cannot be written, but it can be read."""
     path = folder / "journal.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute(f"BEGIN {lock}")
@@ -626,7 +626,7 @@ def test_a_file_that_another_process_keeps_locked(
 
 
 def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a disk that is broken."""
+    """For example because the disk is broken."""
     path = folder / "journal.db"
     Journal(path).close()
 
@@ -639,7 +639,7 @@ def test_a_file_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_another_process_makes_the_tables(folder: Path) -> None:
-    """In the instant before this one does: they are made once."""
+    """The tables are created once."""
     Journal(folder / "journal.db").close()
     connection = _journal._connect(folder / "journal.db")
     _journal._create_tables(connection)

@@ -43,7 +43,7 @@ def written(journal: Journal, name: str = "window", **others: Any) -> Any:
 
 
 def known(journal: Journal, *requests: tuple[str, str, float], lives: bool = False) -> Earlier:
-    """What it means that requests were sent so many seconds ago."""
+    """The record of requests that were sent some seconds ago."""
     window = written(journal)
 
     def write(c: sqlite3.Connection) -> Earlier:
@@ -124,12 +124,12 @@ def known(journal: Journal, *requests: tuple[str, str, float], lives: bool = Fal
 def test_what_requests_mean(
     requests: list[tuple[str, str, float]], lives: bool, means: Earlier, journal: Journal
 ) -> None:
-    """The newest that may have had an effect, and whether it was seen, count."""
+    """The last request that may have had an effect counts, and whether a poll showed it."""
     assert known(journal, *requests, lives=lives) == means
 
 
 def test_what_was_settled_before_does_not_count(journal: Journal) -> None:
-    """A task that was let go begins anew."""
+    """Requests before the release of a task do not count."""
     known(journal, ("pause", "confirmed", 9))
     journal.write(lambda c: _records.release(c, "window", _records.owned(c, "window")))
     again = written(journal, "again")
@@ -141,7 +141,7 @@ def test_what_was_settled_before_does_not_count(journal: Journal) -> None:
 
 
 def test_only_one_takes_a_window_over(journal: Journal) -> None:
-    """Who comes second is told, and so is the one whose it was."""
+    """The second process gets an error, and so does the former owner."""
     written(journal)
     (task,) = journal.read(lambda c: _records.owned(c, "window"))
     journal.write(lambda c: _records.take(c, "window", "first", "window"))
@@ -174,13 +174,13 @@ def test_only_one_takes_a_window_over(journal: Journal) -> None:
 def test_what_a_window_is_to_others(
     others: dict[str, Any], now: Moment, alive: bool, state: str, journal: Journal
 ) -> None:
-    """By its lock, its lease, the machine and its boot."""
+    """It depends on its lock, its lease, the machine and the boot."""
     window = written(journal, **others)
     assert _records.state(window, now, lambda _actor: alive) == state
 
 
 def test_a_clock_that_jumps() -> None:
-    """The time since another moment ignores it; after a reboot there is no other clock."""
+    """Differences ignore it, except across a reboot."""
     later = Moment(1010.0, 5010.0 + 86400, "this boot")
     assert later.since(NOW) == 10.0
     assert Moment(1010.0, 5010.0 - 86400, "this boot").since(NOW) == 10.0
@@ -190,7 +190,7 @@ def test_a_clock_that_jumps() -> None:
 
 
 def test_a_system_that_does_not_tell_its_boots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the clock on the wall counts."""
+    """There, the system clock is used."""
 
     def missing(_path: Path, **_options: Any) -> str:
         raise FileNotFoundError
@@ -201,7 +201,7 @@ def test_a_system_that_does_not_tell_its_boots(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container: the number stands there."""
+    """The message has the user ID, for example in a container."""
 
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found: 4711")
@@ -217,6 +217,6 @@ def test_nothing_is_reclaimed_that_others_have(journal: Journal) -> None:
 
 
 def test_a_clock_that_went_back(journal: Journal) -> None:
-    """A request from the future, as after a reboot with a wrong clock, is waited for as any."""
+    """A request from the future, as after a reboot with a wrong clock, counts as sent now."""
     request = {"sent_clock": 0.0, "sent_wall": NOW.wall + 86_400, "boot": "another boot"}
     assert _records._left(request, 60.0, NOW) == 60.0  # type: ignore[arg-type]  # As a row.

@@ -40,7 +40,7 @@ with window(client, INSTANCE, NAMES, journal=journal, lease=given.get("lease", 6
 
 
 def left(around: Surroundings, names: list[str] | None = None, **given: Any) -> None:
-    """Leave a window without anybody to look after it."""
+    """Leave a window whose program was killed and that has no guardian."""
     program = around.program(WINDOW, names=names or BOTH, **given)
     assert program.hear() == ["in"]
     program.kill()
@@ -62,7 +62,7 @@ def test_what_a_killed_program_left(around: Surroundings, journal: Journal) -> N
 
 
 def test_program_and_guardian_killed(around: Surroundings, journal: Journal) -> None:
-    """As a reboot does it, or a container that is removed."""
+    """A reboot does that, or the removal of a container."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60):
@@ -84,7 +84,7 @@ def test_program_and_guardian_killed(around: Surroundings, journal: Journal) -> 
 def test_a_window_that_lives_is_left(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """Also from the program that it is of, and without taking its lock away."""
+    """Also by its own program, which keeps its lock."""
     with window(client, around.instance_id, BOTH, journal=journal, lease=60, guardian=False):
         for _ in range(2):
             done = recover(journal, connect=around.connect)
@@ -120,7 +120,7 @@ def test_a_guardian_that_lives_is_left_to_its_work(around: Surroundings, journal
 def test_an_expired_window_of_a_program_that_is_stuck(
     around: Surroundings, journal: Journal
 ) -> None:
-    """Without a guardian, `recover` resumes at the end of the lease; the program is told."""
+    """Without a guardian, `recover` resumes the tasks. The program gets an error."""
     program = around.program(
         """
         try:
@@ -144,7 +144,7 @@ def test_an_expired_window_of_a_program_that_is_stuck(
 def test_what_is_refused_is_tried_again(
     status: int, around: Surroundings, journal: Journal
 ) -> None:
-    """It is never marked done; the journal says what was wrong."""
+    """It stays in the journal, with the error."""
     left(around, [ORDERS])
     around.emulator.faults.add(Fault("error", operation="resume", status=status, times=1))
     (done,) = recover(journal, connect=around.connect)
@@ -157,7 +157,7 @@ def test_what_is_refused_is_tried_again(
 
 
 def test_one_of_two_fails(around: Surroundings, journal: Journal) -> None:
-    """The other is done with."""
+    """The other is resumed and released."""
     left(around)
     around.emulator.faults.add(Fault("error", operation="resume", status=403, times=1))
     done = recover(journal, connect=around.connect)
@@ -166,7 +166,7 @@ def test_one_of_two_fails(around: Surroundings, journal: Journal) -> None:
 
 
 def test_a_client_that_cannot_be_made(around: Surroundings, journal: Journal) -> None:
-    """That is a failure of the tasks, not of the recovery."""
+    """The tasks are reported as failed, and nothing is raised."""
     left(around, [ORDERS])
 
     def connect(endpoint: str, project_id: str) -> Client:
@@ -180,7 +180,7 @@ def test_a_client_that_cannot_be_made(around: Surroundings, journal: Journal) ->
 def test_credentials_come_from_the_environment(
     around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Unless a client is given."""
+    """They are used if there is no `connect=`."""
     left(around, [ORDERS])
     monkeypatch.setenv("TAURUSDB_STARROCKS_AUTH_TOKEN", around.emulator.token)
     (done,) = recover(journal, timeout=5.0, poll=around.settings["poll"])
@@ -190,7 +190,7 @@ def test_credentials_come_from_the_environment(
 def test_a_window_takes_over_what_was_left(
     around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What an unfinished window left is resumed at the end; a warning names it."""
+    """A warning names the tasks of the unfinished window. They are resumed at the end."""
     around.emulator.set_stage(around.instance_id, BILLING, "Paused")
     left(around)
     with window(
@@ -207,7 +207,7 @@ def test_a_window_takes_over_what_was_left(
 def test_a_part_of_a_window_is_taken_over(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """The rest stays where it was."""
+    """The other task stays in its window."""
     left(around)
     with window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False):
         assert [entry.state for entry in overview(journal)] == ["abandoned", "live"]
@@ -219,7 +219,7 @@ def test_a_part_of_a_window_is_taken_over(
 def test_a_resume_that_was_under_way_is_waited_for(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """It could let the task run in the middle of the block."""
+    """Otherwise the task could run inside the block."""
     program = around.program(WINDOW, names=[ORDERS], timeout=30.0, settle=1.0)
     assert program.hear() == ["in"]
     around.emulator.faults.add(Fault("hang", operation="resume", seconds=20, applied=True, times=1))
@@ -235,7 +235,7 @@ def test_a_resume_that_was_under_way_is_waited_for(
 
 
 def test_forget(around: Surroundings, journal: Journal) -> None:
-    """A person wants it left paused: nothing resumes it any more, and the reason stands there."""
+    """Nothing resumes the task after that, and the reason is recorded."""
     left(around)
     (entry,) = forget(journal, around.instance_id, ORDERS, "the replica is rebuilt")
     assert entry.task_name == ORDERS
@@ -251,7 +251,7 @@ def test_forget(around: Surroundings, journal: Journal) -> None:
 
 
 def test_forget_stops_a_guardian(around: Surroundings, journal: Journal) -> None:
-    """One that gets 401 would try for ever."""
+    """Otherwise a guardian that gets 401 would try forever."""
     around.emulator.faults.add(Fault("error", operation="resume", status=401, times=50))
     program = around.program(
         """
@@ -272,7 +272,7 @@ def test_forget_stops_a_guardian(around: Surroundings, journal: Journal) -> None
 def test_forget_leaves_a_block_alone(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """The program resumes the task at its end."""
+    """The program resumes its task itself."""
     with window(client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False):
         with pytest.raises(TaskBusyError):
             forget(journal, around.instance_id, ORDERS, "wanted")
@@ -280,7 +280,7 @@ def test_forget_leaves_a_block_alone(
 
 @pytest.fixture
 def elsewhere(around: Surroundings, journal: Journal) -> Iterator[None]:
-    """A window of another machine, which lives or not."""
+    """A window of another machine, which may be running."""
     left(around, [ORDERS])
     journal.write(lambda c: c.execute("UPDATE window SET machine = 'other', boot = 'other'"))
     return
@@ -290,7 +290,7 @@ def elsewhere(around: Surroundings, journal: Journal) -> Iterator[None]:
 def test_a_window_of_another_machine(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """It is not judged dead before its lease is over."""
+    """It is left alone until its lease ends."""
     assert overview(journal)[0].state == "elsewhere"
     (done,) = recover(journal, connect=around.connect)
     assert done.outcome == "left"
@@ -305,7 +305,7 @@ def test_a_window_of_another_machine(
 
 
 def test_after_a_reboot(around: Surroundings, journal: Journal) -> None:
-    """Nothing of before it lives."""
+    """No process from before the reboot is alive."""
     program = around.program(WINDOW)
     assert program.hear() == ["in"]
     journal.write(lambda c: c.execute("UPDATE window SET boot = 'before'"))
@@ -314,7 +314,7 @@ def test_after_a_reboot(around: Surroundings, journal: Journal) -> None:
 
 
 def test_children_that_live_are_waited_for(around: Surroundings, journal: Journal) -> None:
-    """Until the lease is over; then they are ended."""
+    """They are left alone until the lease ends, and then ended."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False) as w:
@@ -342,7 +342,7 @@ def test_children_that_live_are_waited_for(around: Surroundings, journal: Journa
 
 
 def test_a_wrong_token_and_then_the_right_one(around: Surroundings, journal: Journal) -> None:
-    """What a recovery cannot do, the next one can, with other credentials."""
+    """The next run works with other credentials."""
     left(around, [ORDERS])
     (done,) = recover(journal, connect=lambda *_: around.client(auth=TokenAuth("wrong" * 5)))
     assert done.outcome == "failed"
@@ -352,7 +352,7 @@ def test_a_wrong_token_and_then_the_right_one(around: Surroundings, journal: Jou
 
 
 def test_a_pause_that_comes_after_a_recovery(around: Surroundings, journal: Journal) -> None:
-    """A program that was stopped before it sent it resumes what it pauses then."""
+    """A program that was stopped before it sent the pause resumes the task itself."""
     program = around.program(
         """
         from taurusdb_starrocks.durable._sender import Sender
@@ -387,7 +387,7 @@ def test_a_pause_that_comes_after_a_recovery(around: Surroundings, journal: Jour
 
 
 def test_nothing_was_paused(around: Surroundings, journal: Journal) -> None:
-    """A program that was killed before its first pause left nothing but a record."""
+    """A program that was killed before its first pause left only a record."""
     program = around.program(
         """
         from taurusdb_starrocks.durable._sender import Sender
@@ -407,7 +407,7 @@ def test_nothing_was_paused(around: Surroundings, journal: Journal) -> None:
 
 
 def test_somebody_else_is_faster_while_it_fails(around: Surroundings, journal: Journal) -> None:
-    """It says so, and leaves the record of what is wrong to that one."""
+    """The task is reported as left, and no error is recorded."""
     left(around, [ORDERS])
 
     def connect(*_place: str) -> Client:
@@ -420,7 +420,7 @@ def test_somebody_else_is_faster_while_it_fails(around: Surroundings, journal: J
 
 
 def test_a_resume_by_hand_that_failed(around: Surroundings, journal: Journal) -> None:
-    """What somebody else paused, and this journal was to resume, is not taken for done."""
+    """The task stays in the journal, although somebody else had paused it."""
     around.emulator.set_stage(around.emulator.instance_id, ORDERS, "Paused")
     with around.client(auth=TokenAuth("refused")) as refused, pytest.raises(ReplicationError):
         resume(refused, around.emulator.instance_id, ORDERS, journal=journal, timeout=2)
@@ -479,7 +479,7 @@ def refuse(*_place: str) -> Client:
 def test_a_recovery_that_fails_gives_the_window_back(
     around: Surroundings, journal: Journal
 ) -> None:
-    """Its guardian goes on with what does not run yet."""
+    """The guardian can resume the rest."""
     around.emulator.faults.add(Fault("error", operation="resume", status=403, times=1))
     done = recover(journal, connect=around.connect)
     assert sorted(one.outcome for one in done) == ["failed", "resumed"]
@@ -522,7 +522,7 @@ def test_windows_are_recovered_at_the_same_time(
 def test_a_window_is_judged_right_before_it_is_recovered(
     around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Much can happen while those before it are resumed."""
+    """It may have changed while others were resumed."""
     monkeypatch.setattr(_recover, "AT_ONCE", 1)
     left(around, [ORDERS])
     left(around, [BILLING])
@@ -550,7 +550,7 @@ def test_a_window_is_judged_right_before_it_is_recovered(
 
 
 def test_a_lease_that_is_extended_meanwhile(around: Surroundings, journal: Journal) -> None:
-    """By another process that has the tasks on hold: they are not due any more."""
+    """By its owner: its tasks are not due anymore."""
     left(around)
     journal.write(lambda c: c.execute("UPDATE window SET ends_clock = ends_clock - 100"))
 

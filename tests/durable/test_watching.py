@@ -49,7 +49,7 @@ def opening(around: Surroundings, client: Client, journal: Journal) -> None:
 def test_there_is_no_python(
     around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a program that embeds it: nothing is sent."""
+    """For example in a program that embeds Python: nothing is sent."""
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(ConfigurationError, match="no Python"):
         opening(around, client, journal)
@@ -76,7 +76,7 @@ def test_a_guardian_that_does_not_start(
     journal: Journal,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It says why, ends, or says nothing for too long. Nothing is paused."""
+    """It reports an error, exits, or does not answer in time. Nothing is paused."""
     monkeypatch.setattr(_link, "START", code)
     monkeypatch.setattr(_link, "PATIENCE", 1.0)
     with pytest.raises(GuardianError, match=words):
@@ -92,7 +92,7 @@ def test_another_guardian_is_started(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As often as it takes; each attempt that fails is said."""
+    """Each attempt that fails is logged, and another follows."""
     start = _link.START
     with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
         monkeypatch.setattr(_link, "START", "pass")
@@ -119,7 +119,7 @@ def test_a_changed_token_is_handed_on(around: Surroundings, journal: Journal) ->
 def test_no_more_files_can_be_opened(
     around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no guardian then, and nothing is sent."""
+    """No guardian can be started, and nothing is sent."""
 
     def exhausted() -> tuple[int, int]:
         raise OSError(24, "Too many open files")
@@ -256,7 +256,7 @@ def test_the_same_warning_comes_once(
 
 
 def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the pipes to a guardian; what is closed already stays so."""
+    """Its copies of the pipes to a guardian are closed."""
     its_input, to = os.pipe()
     back, its_output = os.pipe()
     link = _link.Link.__new__(_link.Link)
@@ -276,7 +276,7 @@ def test_a_forked_child_closes_its_copies(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_group_is_recognized() -> None:
-    """By when its leader began: a number may be used again."""
+    """It is recognized by the start of its leader: the number may be used again."""
     child = subprocess.Popen(["sleep", "60"], process_group=0)
     born = _recovery.identified(child.pid)
     assert born
@@ -295,7 +295,7 @@ def test_a_group_is_recognized() -> None:
 def test_a_group_that_cannot_be_recognized(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """Its leader has exited: it is refused, because a later group could be ended in its place."""
+    """Its leader has exited. It is refused: a later group could be ended in its place."""
     with subprocess.Popen(["true"], process_group=0) as child:
         pass
     with window(
@@ -307,7 +307,7 @@ def test_a_group_that_cannot_be_recognized(
 
 
 def test_a_group_on_another_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Linux's counters, the time at which a process began comes from `ps`."""
+    """Without /proc, the start of a process comes from `ps`."""
     monkeypatch.setattr(_clock, "boot", lambda: "")
     monkeypatch.setenv("PATH", str(folder))
     assert _recovery.born(os.getpid()) == ""
@@ -318,7 +318,7 @@ def test_a_group_on_another_system(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_group_that_is_all_zombies() -> None:
-    """It is over, although the system still lists it: in a container, nobody may reap it."""
+    """It has ended, although the system lists it: in a container, nothing may reap it."""
     script = "sleep 60 & echo $!"
     with subprocess.Popen(
         ["sh", "-c", script], process_group=0, stdout=subprocess.PIPE, text=True
@@ -334,7 +334,7 @@ def test_a_group_that_is_all_zombies() -> None:
 
 
 def test_a_group_that_is_stopped() -> None:
-    """It can use the grace between the two signals."""
+    """It is continued, so that it can use the grace."""
     script = "trap 'exit 7' TERM; echo; while :; do sleep 0.01; done"
     with subprocess.Popen(["sh", "-c", script], process_group=0, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -345,7 +345,7 @@ def test_a_group_that_is_stopped() -> None:
 
 
 def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It lives; that it cannot be ended is said."""
+    """It counts as alive, and a warning says that it cannot be ended."""
 
     def forbidden(_group: int, _number: int) -> None:
         raise PermissionError(1, "Operation not permitted")
@@ -365,7 +365,7 @@ def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_group_is_written_down(around: Surroundings, client: Client, journal: Journal) -> None:
-    """For the guardian, and for `recover`."""
+    """The guardian and `recover` read it."""
     with window(
         client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
     ) as opened:
@@ -387,7 +387,7 @@ def test_a_group_is_written_down(around: Surroundings, client: Client, journal: 
 
 
 def test_how_to_wait_travels() -> None:
-    """What can be said to another process, and nothing else."""
+    """Timeout, settle and poll are passed on, and nothing else."""
     waiting = {"timeout": 3.0, "settle": 1.0, "poll": POLL, "progress": print}
     assert _recovery.rebuilt(_recovery.portable(waiting)) == {
         "timeout": 3.0,
@@ -397,7 +397,7 @@ def test_how_to_wait_travels() -> None:
 
 
 def test_the_lock_of_a_living_owner_stays(journal: Journal) -> None:
-    """Only what nobody holds is removed."""
+    """Only a file that no process has locked is removed."""
     lock = _locks.Lock(journal.lock_path("owner"))
     _locks.remove(journal.lock_path("owner"))
     assert _locks.alive(journal.lock_path("owner"))
@@ -409,7 +409,7 @@ def test_the_lock_of_a_living_owner_stays(journal: Journal) -> None:
 def test_a_task_that_needs_a_repair(
     around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the window it is a warning, as when a schema change could not be synchronized."""
+    """A warning is logged after the window."""
     keeper = Keeper(
         client,
         around.instance_id,
@@ -429,7 +429,7 @@ def test_a_task_that_needs_a_repair(
 
 
 def test_a_window_that_is_closed_while_it_opens(around: Surroundings, journal: Journal) -> None:
-    """A cancellation leaves the opening in its thread: it sends nothing any more."""
+    """After a cancellation, the opening goes on in its thread and sends nothing."""
     left = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
@@ -473,7 +473,7 @@ def test_a_window_that_is_closed_while_it_opens(around: Surroundings, journal: J
 def test_a_recovery_that_comes_second(
     around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leaves the tasks to the first, whenever it learns of it."""
+    """It leaves the tasks to the first."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
@@ -508,7 +508,7 @@ def test_a_recovery_that_comes_second(
 def test_a_rescue_that_cannot_write(
     around: Surroundings, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It resumes all the same."""
+    """It resumes the tasks all the same."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False) as w:
@@ -534,7 +534,7 @@ def test_a_rescue_that_cannot_write(
 def test_a_lease_that_others_ended_cannot_be_extended(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """Whoever has the tasks by now resumes them, and the block is told at its end."""
+    """The process that has the tasks resumes them, and the block ends with an error."""
     with window(
         client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
     ) as opened:
@@ -608,7 +608,7 @@ def test_closing_without_a_journal(
 def test_what_was_left_may_be_nothing(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """A program that was killed before it paused anything left no task to take over."""
+    """A program that was killed before its first pause left no task to take over."""
     program = around.program(
         """
         from taurusdb_starrocks.durable._sender import Sender
@@ -634,7 +634,7 @@ def test_what_was_left_may_be_nothing(
 def test_an_interrupt_while_a_guardian_starts(
     around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one that was started is ended, and nothing is paused."""
+    """The new guardian is ended, and nothing is paused."""
 
     def interrupted(_self: Any, _seconds: float) -> None:
         raise KeyboardInterrupt
@@ -649,7 +649,7 @@ def test_an_interrupt_while_a_guardian_starts(
 def test_a_window_that_was_closed_before_its_first_pause(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """Its recorder lets no pause leave any more."""
+    """Its recorder allows no more pause."""
     keeper = Keeper(
         client,
         around.instance_id,
@@ -743,7 +743,7 @@ def test_tasks_that_recover_is_resuming(
 def test_tasks_that_others_let_go_of(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
-    """They are taken back where their pause was not seen in time, unless they are others' now."""
+    """They are taken back if their pause was not confirmed in time."""
     keeper = Keeper(
         client,
         around.instance_id,

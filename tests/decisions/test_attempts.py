@@ -215,7 +215,11 @@ def test_attempts_until_none_is_left() -> None:
     assert len(bench.sent) == 3
 
 
-@pytest.mark.parametrize("answer", [lost(), reply(500), reply(400), reply(200, {})], ids=str)
+@pytest.mark.parametrize(
+    "answer",
+    [lost(), reply(500), reply(400), reply(200, {}), reply(429, b""), reply(408)],
+    ids=str,
+)
 def test_a_change_that_may_have_been_made_is_not_repeated(answer: Any) -> None:
     """Nor one that was refused."""
     bench = Bench(answer, reply(200, JOB))
@@ -224,7 +228,9 @@ def test_a_change_that_may_have_been_made_is_not_repeated(answer: Any) -> None:
     assert bench.slept == []
 
 
-@pytest.mark.parametrize("answer", [lost(), reply(500), reply(200, b"<html>")], ids=str)
+@pytest.mark.parametrize(
+    "answer", [lost(), reply(500), reply(200, b"<html>"), reply(408), reply(429, b"")], ids=str
+)
 def test_what_only_reads_is_repeated(answer: Any) -> None:
     """It changes nothing."""
     page = {"replications": []}
@@ -495,6 +501,20 @@ def test_a_rejected_token_is_renewed_once() -> None:
     bench.answers = [reply(401), reply(401), reply(200, JOB)]
     assert type(bench.come_to()) is AuthenticationError
     assert len(bench.sent) == 4
+
+
+def test_a_token_that_is_rejected_without_a_known_code() -> None:
+    """It is renewed as well, but the outcome of the first request stays unknown."""
+    numbers = iter(range(9))
+    auth = Changing(lambda: {"X-Auth-Token": f"token-{next(numbers)}"})
+    bench = Bench(reply(401, b"<html>"), reply(200, JOB), auth=auth)
+    assert bench.come_to() == JOB
+    bench.answers = [reply(401, b"<html>"), reply(401)]
+    assert type(bench.come_to()) is OutcomeUnknownError
+    assert len(bench.sent) == 4
+    bench = Bench(reply(401, b"<html>"), reply(200, JOB))
+    assert type(bench.come_to()) is OutcomeUnknownError
+    assert len(bench.sent) == 1
 
 
 def test_a_renewal_counts_as_an_attempt() -> None:

@@ -158,14 +158,62 @@ def test_an_error_under_200_is_no_list() -> None:
 )
 @pytest.mark.parametrize("body", [OWN, GATEWAY, b"", b"<html>"], ids=["own", "gateway", "", "html"])
 def test_a_refusal(status: int, kind: type[ServiceError], body: Any) -> None:
-    """The status alone decides, and nothing changed."""
-    error = judged(reply(status, body))
+    """The status alone decides, and nothing changed. A change is refused with a known code."""
+    error = judged(reply(status, body), PAUSE if isinstance(body, dict) else PROJECTS)
     assert type(error) is kind
     assert error.status == status
     assert error.harmless
     assert error.message == (body["error_msg"] if isinstance(body, dict) else NO_REASON)
     assert error.code == (body["error_code"] if isinstance(body, dict) else None)
     assert error.retry_after is None
+
+
+@pytest.mark.parametrize("operation", [PAUSE, RESUME])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        {},
+        {"message": "Forbidden"},
+        {"code": 403, "message": "Forbidden"},
+        {"error_code": "1020"},
+        {"error_code": "access.denied"},
+        {"error_code": "DBS"},
+        {"error_code": "DBS.1 or so"},
+        {"error": {"code": 401, "message": "Unauthorized"}},
+    ],
+    ids=str,
+)
+def test_a_refusal_from_somebody_in_between(operation: Any, body: Any) -> None:
+    """A firewall may block the response to a change, so nothing is known about the task."""
+    for status in (400, 401, 403, 404, 405, 409, 418, 429, 499):
+        error = judged(reply(status, body), operation)
+        assert type(error) is OutcomeUnknownError
+        assert not error.harmless
+        assert error.status == status
+        said = f"The response with status {status} has no error code of the service"
+        assert error.message.startswith(said)
+
+
+@pytest.mark.parametrize("body", [OWN, GATEWAY, b"", b"<html>"], ids=["own", "gateway", "", "html"])
+def test_a_408(body: Any) -> None:
+    """A gateway that got no response in time may send it, so a change may have been made."""
+    error = judged(reply(408, body, retry_after="7"))
+    assert type(error) is OutcomeUnknownError
+    assert error.message.startswith("The response with status 408 says that a request timed out")
+    assert not error.harmless
+    assert judged(reply(408, body), LIST).harmless
+    assert judged(reply(408, body), LOGIN).harmless
+
+
+@pytest.mark.parametrize("body", [OWN, GATEWAY, b"", b"<html>"], ids=["own", "gateway", "", "html"])
+def test_a_429_with_retry_after_changed_nothing(body: Any) -> None:
+    """It says so, whoever sends it, as a 503 does."""
+    error = judged(reply(429, body, retry_after="7"))
+    assert type(error) is RateLimitError
+    assert error.harmless
+    assert error.retry_after == 7.0
 
 
 @pytest.mark.parametrize("code", ["DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05000091"])
@@ -238,7 +286,7 @@ SHAPES = [
 @pytest.mark.parametrize(("body", "code", "message"), SHAPES)
 def test_the_shapes_of_an_error(body: dict[str, Any], code: str | None, message: str) -> None:
     """The service's, the gateway's, IAM's and those of siblings; the first name that has a text."""
-    error = judged(reply(400, body | {"request_id": "r"}))
+    error = judged(reply(400, body | {"request_id": "r"}), LOGIN)
     assert (error.code, error.message, error.request_id) == (code, message, "r")
 
 
@@ -281,7 +329,7 @@ def test_a_secret_in_the_escapes_of_json_is_found() -> None:
 def test_what_is_long_is_cut() -> None:
     """A code and an ID after 128 characters, a message after 500."""
     body = {"error_code": "c" * 1000, "error_msg": "m" * 1000}
-    error = judged(reply(400, body, x_request_id="r" * 1000))
+    error = judged(reply(400, body, x_request_id="r" * 1000), LOGIN)
     assert error.code == "c" * 128 + "…"
     assert error.request_id == "r" * 128 + "…"
     assert error.message == "m" * 500 + "…"

@@ -218,6 +218,16 @@ def test_the_page_of_a_proxy(emulator: Emulator, client: httpx.Client) -> None:
     assert "X-Request-Id" not in answer.headers
 
 
+def test_a_blocked_response(emulator: Emulator, client: httpx.Client) -> None:
+    """403 or another status, and HTML without an error code."""
+    emulator.faults.add(Fault("blocked", at=[1]))
+    emulator.faults.add(Fault("blocked", status=408))
+    for status in (403, 408):
+        answer = ask(emulator, client)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
+        assert "X-Request-Id" not in answer.headers
+
+
 def test_a_redirect_leads_elsewhere(emulator: Emulator, client: httpx.Client) -> None:
     """307 to another origin, or as it is told."""
     emulator.faults.add(Fault("redirect", at=[1]))

@@ -40,6 +40,8 @@ def faults(seed: int, *, tls: bool, lies: bool) -> list[Fault]:
             variants = [{**variants[0], "applied": applied} for applied in (False, True)]
             if parameters["applied"]:  # The response is a success, which then has no effect.
                 variants[0]["operation"] = without
+        if kind == "blocked":
+            variants = [{**v, "status": status} for v in variants for status in (403, 404, 408)]
         chosen += [
             Fault(kind, probability=ANY / len(variants), seed=seed + len(chosen), **variant)
             for variant in variants

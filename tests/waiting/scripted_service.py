@@ -25,7 +25,7 @@ class Service:
         status: Status of each task.
         asked: The requests so far: ``pause``, ``resume`` or ``list``, and the task.
         scripts: The next answers to ``pause NAME``, ``resume NAME`` or ``list``. A function is
-            called, and the answer is then the service's own.
+            called, and the answer is then its response, or the service's own.
         slow: How many lists are served until a change shows, by task.
         delays: How many seconds pass until a change shows, by ``pause NAME`` or ``resume NAME``.
         firm: What becomes of a resume while a pause is still coming: None overrides the pause.
@@ -51,8 +51,8 @@ class Service:
         script = self.scripts[f"{verb} {name}".strip()]
         answer = script.pop(0) if script else None
         if callable(answer):
-            answer()
-            answer = None
+            returned = answer()
+            answer = returned if isinstance(returned, httpx.Response) else None
         if isinstance(answer, Exception):
             raise answer
         if answer is not None:
@@ -83,6 +83,11 @@ class Service:
 
     def count(self, verb: str) -> int:
         return sum(asked == verb for asked, _ in self.asked)
+
+    def block(self, verb: str, name: str, status: int) -> httpx.Response:
+        """The response of a firewall, after the change was made."""
+        self.change(verb, name)
+        return httpx.Response(status, text="<html>Blocked</html>")
 
     def lose(self, verb: str, name: str) -> Callable[[], object]:
         """An answer that is lost after the change was made."""

@@ -36,6 +36,8 @@ FAULTS = st.sampled_from(
         {"kind": "close", "applied": True},
         {"kind": "truncate", "applied": True},
         {"kind": "html-502", "applied": True},
+        {"kind": "blocked", "applied": True},
+        {"kind": "blocked", "applied": True, "status": 408},
         {"kind": "error", "applied": True},
         {"kind": "error"},
         {"kind": "throttle"},

@@ -84,6 +84,19 @@ def test_a_window_is_for_one_block(client: Any, service: Service) -> None:
     assert service.asked == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 429])
+def test_a_pause_whose_response_is_blocked(client: Any, service: Service, status: int) -> None:
+    """The task is resumed, although the status looks like a refusal."""
+    names = ["orders_sync", "billing_sync"]
+    service.scripts["pause billing_sync"] = [lambda: service.block("pause", "billing_sync", status)]
+    with client.paused(INSTANCE, names):
+        assert set(service.stages.values()) == {"Paused"}
+    assert [service.stages[name] for name in names] == ["Incremental"] * 2
+    service.scripts["pause orders_sync"] = [lambda: service.block("pause", "orders_sync", status)]
+    with pytest.raises(OutcomeUnknownError):
+        client.pause(INSTANCE, "orders_sync")
+
+
 # --- Tasks that were paused before --------------------------------------------------------------
 
 

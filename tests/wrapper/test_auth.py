@@ -43,6 +43,7 @@ from taurusdb_starrocks._decisions.steps import Wait
 
 NOW = 1_700_000_000.0
 JOB = httpx.Response(200, json={"job_id": "job-1"})
+THROTTLED = httpx.Response(429, json={"error_code": "APIGW.0308"})
 REFUSED = httpx.Response(401, json={"error_code": "APIGW.0301", "error_msg": "bad"})
 
 
@@ -167,7 +168,7 @@ def test_own_credentials(make: Maker) -> None:
         seen.append(request)
         return {"X-Number": str(len(seen))}
 
-    wire = Wire(httpx.Response(429), JOB)
+    wire = Wire(THROTTLED, JOB)
     make(auth=Own(give), transport=wire).pause()
     assert [request.headers["X-Number"] for request in wire.sent] == ["1", "2"]
     assert (seen[0].method, seen[0].body) == ("POST", wire.sent[0].content)
@@ -307,7 +308,7 @@ def test_each_attempt_is_signed_anew(make: Maker) -> None:
         now += 1200
         return now
 
-    wire = Wire(httpx.Response(429), httpx.ConnectError("x"), JOB)
+    wire = Wire(THROTTLED, httpx.ConnectError("x"), JOB)
     make(auth=AccessKeyAuth("AKID", "the-secret", clock=later), transport=wire).pause()
     for request in wire.sent:
         verify(request, "AKID", "the-secret")

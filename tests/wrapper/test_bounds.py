@@ -99,11 +99,15 @@ def test_broken_encodings(
             client.pause()
 
 
-def test_unreadable_refusal_is_a_refusal(make: Maker) -> None:
-    """The status counts even when the body cannot be read."""
+def test_unreadable_refusal(make: Maker) -> None:
+    """The status counts even when the body cannot be read, for a call that only reads."""
     answer = reply(429, body=b"rubbish", headers=("Content-Encoding: br",))
-    with Server(always(answer)) as server, pytest.raises(RateLimitError):
-        make(endpoint=server.url).pause()
+    with Server(always(answer)) as server:
+        client = make(endpoint=server.url)
+        with pytest.raises(RateLimitError):
+            client.tasks()
+        with pytest.raises(OutcomeUnknownError):
+            client.pause()
 
 
 def test_client_works_after_too_large_a_body(make: Maker) -> None:

@@ -173,7 +173,7 @@ def test_connecting_without_end_is_not_sent(make: Maker, full_port: int) -> None
 
 def test_deadline_spans_all_attempts(make: Maker) -> None:
     """Attempts and the waits between them share one deadline."""
-    with Server(always(reply(429, {}, ("Retry-After: 0.4",)))) as server:
+    with Server(always(reply(429, {"error_code": "APIGW.0308"}, ("Retry-After: 0.4",)))) as server:
         error = timed(make, RateLimitError, endpoint=server.url, retry=RetryPolicy(attempts=99))
     assert error.attempts < 99
 
@@ -181,7 +181,7 @@ def test_deadline_spans_all_attempts(make: Maker) -> None:
 def test_many_quick_retries_end_at_the_deadline(make: Maker) -> None:
     """A policy that never gives up is stopped by the deadline, which an attempt may be cut by."""
     retry = RetryPolicy(attempts=10**9, first_delay=0.01, longest_delay=0.01, budget=1e9)
-    with Server(always(reply(429, {}))) as server:
+    with Server(always(reply(429, {"error_code": "APIGW.0308"}))) as server:
         error = timed(make, ReplicationError, endpoint=server.url, retry=retry)
     assert isinstance(error, (RateLimitError, NotSentError, OutcomeUnknownError))
 
@@ -221,7 +221,7 @@ def test_login_after_a_refused_token_is_not_sent(make: Maker) -> None:
             sock.sendall(reply(201, body, ("X-Subject-Token: abc",)))
 
     iam = Server(iam_peer)
-    with iam, Server(always(reply(401, {}))) as server:
+    with iam, Server(always(reply(401, {"error_code": "APIGW.0301"}))) as server:
         auth = IamPasswordAuth("u", "pass-word", "a", project_id=PROJECT, iam_endpoint=iam.url)
         timed(make, NotSentError, endpoint=server.url, auth=auth)
         # Calls that wait for the one that is logging in.

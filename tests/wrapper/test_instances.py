@@ -164,8 +164,9 @@ def test_services_own_404_is_not_found(make: Maker, name: str) -> None:
 @pytest.mark.parametrize("status", [404, 405])
 def test_change_at_an_unknown_path_is_a_refusal(make: Maker, status: int) -> None:
     """Every contract has pause: a host without it is the wrong one."""
+    answer = httpx.Response(status, json={"error_code": "APIGW.0101"})
     with pytest.raises(ServiceError) as caught:
-        make(transport=Wire(httpx.Response(status))).pause()
+        make(transport=Wire(answer)).pause()
     assert not isinstance(caught.value, UnsupportedOperationError)
 
 
@@ -425,14 +426,14 @@ def test_texts_of_a_task_are_bounded(make: Maker) -> None:
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"error_code": "DBS.1"}', b'{"error_msg": "No."}', b'{"error_code": null}']
 )
-@pytest.mark.parametrize("verb", ["pause", "instances"])
+@pytest.mark.parametrize("verb", ["configuration", "instances"])
 def test_errors_without_code_or_text_are_read_leniently(
     make: Maker, verb: str, body: bytes
 ) -> None:
     """The contract requires both; the client does without."""
     client = make(transport=Wire(httpx.Response(400, content=body)))
     with pytest.raises(BadRequestError):
-        client.pause() if verb == "pause" else client.do("instances", SOURCE)
+        CALLS[verb](client)
 
 
 def test_secrets_stay_hidden(make: Maker) -> None:

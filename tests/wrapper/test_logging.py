@@ -80,7 +80,7 @@ def test_line_of_a_login(make: Maker, log: pytest.LogCaptureFixture) -> None:
 def test_line_of_a_retried_call(make: Maker, log: pytest.LogCaptureFixture) -> None:
     """A call that succeeds after a retry is a WARNING, of a reading call as well."""
     empty = httpx.Response(200, json={"replications": []})
-    make(transport=Wire(httpx.Response(429), OK)).pause()
+    make(transport=Wire(httpx.Response(429, json={"error_code": "APIGW.0308"}), OK)).pause()
     make(transport=Wire(httpx.ReadTimeout("x"), empty)).tasks()
     assert lines(log) == [
         f"WARNING pause {ABOUT} status=200 attempts=2 duration=* request_id=r-1",
@@ -134,9 +134,12 @@ def test_request_id_in_a_line(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (httpx.Response(400), "status=400 BadRequestError attempts=1 duration=* request_id=-"),
         (
-            httpx.Response(429, headers={"X-Request-Id": "r"}),
+            httpx.Response(400, json={"error_code": "DBS.200001"}),
+            "status=400 BadRequestError attempts=1 duration=* request_id=-",
+        ),
+        (
+            httpx.Response(429, json={"error_code": "APIGW.0308"}, headers={"X-Request-Id": "r"}),
             "status=429 RateLimitError attempts=3 duration=* request_id=r",
         ),
         (httpx.Response(200), "status=200 OutcomeUnknownError attempts=1 duration=* request_id=-"),

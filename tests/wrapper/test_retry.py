@@ -45,6 +45,7 @@ from taurusdb_starrocks._transport.calls import Calls
 from taurusdb_starrocks._transport.mock import MockNetwork
 
 OWN = {"error_code": "DBS.1", "error_msg": "No."}
+THROTTLED = httpx.Response(429, json=OWN)
 
 
 class Bench:
@@ -111,9 +112,9 @@ RETRIED = [
     (httpx.PoolTimeout("full"), [0.25, 0.5]),
     (httpx.ProxyError("407"), [0.25, 0.5]),
     (httpx.Response(409, json=OWN), [0.25, 0.5]),
-    (httpx.Response(429), [0.25, 0.5]),
-    (httpx.Response(429, headers={"Retry-After": "rubbish"}), [0.25, 0.5]),
-    (httpx.Response(429, headers={"Retry-After": "-1"}), [0.25, 0.5]),
+    (THROTTLED, [0.25, 0.5]),
+    (httpx.Response(429, json=OWN, headers={"Retry-After": "rubbish"}), [0.25, 0.5]),
+    (httpx.Response(429, json=OWN, headers={"Retry-After": "-1"}), [0.25, 0.5]),
     (httpx.Response(429, headers={"Retry-After": "3"}), [3.0, 3.0]),
     (httpx.Response(503, headers={"Retry-After": "4"}), [4.0, 4.0]),
     (httpx.Response(429, headers={"Retry-After": "0"}), [0.0, 0.0]),
@@ -158,7 +159,7 @@ def test_tried_again(make: Maker, answer: Any, waits: list[float]) -> None:
 
 def test_success_after_failures(make: Maker) -> None:
     """A call that gets through in the end is a success like any other."""
-    wire = Wire(httpx.ConnectError("x"), httpx.Response(429), httpx.Response(200, json={}))
+    wire = Wire(httpx.ConnectError("x"), THROTTLED, httpx.Response(200, json={}))
     assert Bench(make.kind, wire).call().status == 200
 
 
@@ -217,7 +218,7 @@ def test_delays_double_up_to_the_longest(make: Maker) -> None:
     """Full jitter: between nothing and a limit that doubles from 0.5 s to 8 s."""
     policy = RetryPolicy(attempts=8)
     for chance in (0.0, 1.0):
-        bench = Bench(make.kind, Wire(httpx.Response(429)), chance=chance, retry=policy)
+        bench = Bench(make.kind, Wire(THROTTLED), chance=chance, retry=policy)
         bench.call()
         assert bench.slept == [chance * limit for limit in (0.5, 1, 2, 4, 8, 8, 8)]
 
@@ -225,8 +226,8 @@ def test_delays_double_up_to_the_longest(make: Maker) -> None:
 def test_budget_is_the_clients(make: Maker) -> None:
     """All calls of a client share its retries; successes earn them back, a tenth each."""
     policy = RetryPolicy(budget=3)
-    answers = [httpx.Response(429)] * (3 + 2 + 1)
-    wire = Wire(*answers, *[httpx.Response(200, json={})] * 10, httpx.Response(429))
+    answers = [THROTTLED] * (3 + 2 + 1)
+    wire = Wire(*answers, *[httpx.Response(200, json={})] * 10, THROTTLED)
     bench = Bench(make.kind, wire, retry=policy)
     asked = []
     for _ in range(3):

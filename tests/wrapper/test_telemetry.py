@@ -78,7 +78,7 @@ def test_port_of_the_server(make: Maker, spans: InMemorySpanExporter) -> None:
     ("answer", "status", "kind", "resent"),
     [
         (httpx.Response(400), 400, "400", None),
-        (httpx.Response(429), 429, "429", 2),
+        (httpx.Response(429, json={"error_code": "APIGW.0308"}), 429, "429", 2),
         (httpx.Response(200), 200, "200", None),
         (httpx.ReadTimeout("x"), None, "OutcomeUnknownError", None),
         (httpx.ConnectError("x"), None, "NotSentError", 2),

@@ -208,7 +208,9 @@ class NotResumedError(ReplicationError):
 class ServiceError(ReplicationError):
     """The service, or the API gateway in front of it, rejected the request.
 
-    Nothing changed, unless noted otherwise in the subclass.
+    Nothing changed, unless noted otherwise in the subclass. After a pause or a resume, a 4xx
+    without an error code of the service or the gateway proves nothing and is an
+    ``OutcomeUnknownError``.
 
     Attributes:
         status: HTTP status.

@@ -18,6 +18,7 @@ from .kinds import OnResponse
 _BLOCK = b"0" * (1 << 20)
 _HEAD, _TAIL = b'{"job_id":"', b'"}'
 _BAD_GATEWAY = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+_BLOCKED = b"<html><head><title>Blocked</title></head><body>Request blocked</body></html>"
 
 
 @OnResponse.declare(
@@ -84,6 +85,16 @@ def wrong_content_type(_fault: Fault, response: Response, _request_id: str) -> R
 def html_502(_fault: Fault, _response: Response, _request_id: str) -> Response:
     """A page without a request ID, because the request did not reach the service."""
     return Response(status=502, body=_BAD_GATEWAY, content_type="text/html")
+
+
+@OnResponse.declare(
+    "blocked",
+    "a firewall's page and status 403, or another status",
+    {"applied": False, "status": 403},
+)
+def blocked(fault: Fault, _response: Response, _request_id: str) -> Response:
+    """A page without an error code: the status alone does not say who sent it."""
+    return Response(status=fault.status or 403, body=_BLOCKED, content_type="text/html")
 
 
 @OnResponse.declare(

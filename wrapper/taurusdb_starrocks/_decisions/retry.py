@@ -12,7 +12,6 @@ from taurusdb_starrocks._decisions.outcome import may_have_changed
 from taurusdb_starrocks._decisions.steps import Send, Sleep, Steps
 from taurusdb_starrocks._decisions.verdict import judge
 from taurusdb_starrocks._errors import (
-    AuthenticationError,
     ConfigurationError,
     ConflictError,
     NotFoundError,
@@ -149,7 +148,8 @@ class Attempts:
                 return result
             if may_have_changed(result):
                 doubts.append(result)
-            if isinstance(result, AuthenticationError) and not renewed:
+            # Without a known code, a 401 to a change has an unknown outcome. It is still a 401.
+            if getattr(result, "status", None) == 401 and not renewed:
                 renewed = True
                 other = yield from self._authenticated(call, request, headers)
                 if other:

@@ -34,6 +34,9 @@ from taurusdb_starrocks._redaction import LONGEST_ID, Cleaned, clean, clean_docu
 # others are in the code of the Terraform provider.
 NOT_FOUND_CODES = frozenset({"DBS.200022", "DBS.05000044", "DBS.270022", "DBS.05000091"})
 GATEWAY_PREFIXES = ("APIGW.", "APIG.")
+# A code of the service or its gateway, like DBS.200022 or APIGW.0301. A response without one may
+# come from a proxy or a firewall.
+CODE = re.compile(r"[A-Z][A-Za-z0-9]*\.[A-Za-z0-9.]+")
 # Statuses of a server that lacks a path, or a method for it.
 UNKNOWN_PATH = frozenset({404, 405, 501})
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
@@ -77,7 +80,7 @@ def judge(
             code=code,
             request_id=request_id,
         )
-    kind = _kind(reply.status, code, wait)
+    kind = _kind(operation, reply.status, code, wait)
     if kind is not None:
         return kind(
             message or "The response gives no reason.",
@@ -85,10 +88,8 @@ def judge(
             code=code,
             request_id=request_id,
             retry_after=wait,
-            # A 5xx can come after the change was made. A 503 with Retry-After says that it was not.
-            harmless=reply.status < 500
-            or not operation.changes
-            or (reply.status == 503 and wait is not None),
+            # A 5xx can come after the change was made.
+            harmless=not operation.changes or reply.status < 500 or _put_off(reply.status, wait),
         )
     said = f": {code or ''} {message or ''}".rstrip(" .") if code or message else ""
     return OutcomeUnknownError(
@@ -102,10 +103,8 @@ def judge(
 
 def _unusable(operation: Operation, reply: Reply, document: Document | None) -> str | None:
     """What is wrong with a response, as the end of a sentence; None if it is usable."""
-    if 300 <= reply.status < 400:
-        return "is a redirect, and redirects are not followed; check the endpoint"
     if reply.status != operation.status:
-        return "does not come from the service"
+        return _unexpected(reply.status)
     if reply.unread is not None:
         return f"has a body that {reply.unread}"
     media_type = reply.headers.get("content-type", "application/json").partition(";")[0]
@@ -114,23 +113,50 @@ def _unusable(operation: Operation, reply: Reply, document: Document | None) -> 
     return operation.lacks(document)
 
 
+def _unexpected(status: int) -> str:
+    if 300 <= status < 400:
+        return "is a redirect, and redirects are not followed; check the endpoint"
+    if status == 408:
+        return "says that a request timed out"
+    if 400 <= status < 500:
+        return "has no error code of the service"
+    return "does not come from the service"
+
+
 def _missing(operation: Operation, status: int, code: str | None) -> bool:
     """Whether a response shows that the service lacks a call of a newer contract."""
     return operation.since is not None and status in UNKNOWN_PATH and not _own(code)
 
 
+def _known(code: str | None) -> bool:
+    """Whether a code comes from the service or from the gateway in front of it."""
+    return code is not None and CODE.fullmatch(code) is not None
+
+
 def _own(code: str | None) -> bool:
     """Whether a code comes from the service and not from the gateway in front of it."""
-    return code is not None and not code.startswith(GATEWAY_PREFIXES)
+    return code is not None and _known(code) and not code.startswith(GATEWAY_PREFIXES)
 
 
-def _kind(status: int, code: str | None, wait: float | None) -> type[ServiceError] | None:
+def _put_off(status: int, wait: float | None) -> bool:
+    """Whether a response says that nothing was done, and when to send the request again."""
+    return status in {429, 503} and wait is not None
+
+
+def _kind(
+    operation: Operation, status: int, code: str | None, wait: float | None
+) -> type[ServiceError] | None:
     """The error class for a status; None if the outcome is unknown."""
     if 400 <= status < 500:
+        if status == 408:  # A gateway may send it while the service still works on the request.
+            return None
+        # A firewall may replace the response to a change that was made.
+        if operation.changes and not _known(code) and not _put_off(status, wait):
+            return None
         kind = ERRORS_BY_STATUS.get(status, ServiceError)
         return NotFoundError if kind is BadRequestError and code in NOT_FOUND_CODES else kind
     if 500 <= status < 600:
-        return ServerError if _own(code) or (status == 503 and wait is not None) else None
+        return ServerError if _own(code) or _put_off(status, wait) else None
     return None
 
 

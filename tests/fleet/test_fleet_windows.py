@@ -16,18 +16,24 @@ from taurusdb_starrocks import (
     AsyncClient,
     ConfigurationError,
     Credentials,
-    Poll,
     Request,
     TokenAuth,
 )
-from taurusdb_starrocks.durable import GuardianError, Journal, LeaseExpiredError, _watch, overview
+from taurusdb_starrocks.durable import (
+    GuardianError,
+    Journal,
+    LeaseExpiredError,
+    _term,
+    _watch,
+    overview,
+)
 from taurusdb_starrocks.fleet import Event, FleetError, Target, awindow, window
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
 from tests.fleet.fleets import PROJECT, instance
 from tests.fleet.test_fleet_runs import FAST
-from tests.fleet.windows_running import all_run, guardians, until
+from tests.fleet.windows_running import all_run, end_lease, guardians, until
 
 # Thirty resumes are accepted, and all others refused.
 HALF = Fault("error", operation="resume", at=tuple(range(31, 999)), applied=False, status=400)
@@ -107,7 +113,7 @@ def test_what_cannot_be_resumed_is_left_to_the_guardian(
     emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
 ) -> None:
     """The error says so, and the tasks run as soon as that is possible."""
-    options = {**FAST, "timeout": 6.0}
+    options = {**FAST, "timeout": 2.5}
     with pytest.raises(FleetError, match=r"May still be paused: task_0, .* and others"):
         with window(targets[:12], journal=journal, lease=60, connect=connect, **options):
             emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
@@ -151,7 +157,8 @@ def test_the_lease_ends_in_the_block(
 ) -> None:
     """The guardian resumes the tasks; the block is told when it asks, and at its end."""
     with pytest.raises(LeaseExpiredError, match="before the block did"):
-        with window(targets[:6], journal=journal, lease=6, connect=connect, **FAST) as opened:
+        with window(targets[:6], journal=journal, lease=60, connect=connect, **FAST) as opened:
+            end_lease(opened)
             until(lambda: all_run(emulator))
             with pytest.raises(LeaseExpiredError):
                 opened.check()
@@ -161,12 +168,16 @@ def test_the_lease_ends_in_the_block(
 
 
 def test_the_lease_is_too_short(
-    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The block does not begin with less than half of it."""
-    slow = {**FAST, "poll": Poll(first=3.0, interval=3.0)}
+    """The block does not begin with less than half of it: here, with less than all of it."""
+    monkeypatch.setattr(_term, "SHARE", 1.0)
     with pytest.raises(LeaseExpiredError, match="less than a half"):
-        with window(targets[:3], journal=journal, lease=5, guardian=False, connect=connect, **slow):
+        with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
             raise AssertionError("it began")
     assert all_run(emulator)
 
@@ -232,7 +243,8 @@ def test_a_lease_that_is_nearly_over(
 ) -> None:
     """A warning comes at four fifths; that the guardian's token may end is one too."""
     caplog.set_level(logging.WARNING)
-    with window(targets[:3], journal=journal, lease=4, connect=connect, **FAST) as opened:
+    with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST) as opened:
+        end_lease(opened, left=11.0)
         until(lambda: "s of the lease are left" in caplog.text)
         opened.extend(60)
     assert "token whose end is unknown" in caplog.text
@@ -248,11 +260,13 @@ def test_a_fresh_token_is_handed_to_the_guardian(
         return AsyncClient(endpoint=emulator.url, project_id=PROJECT, auth=token, timeout=1.0)
 
     with pytest.raises(LeaseExpiredError):
-        with window(targets[:3], journal=journal, lease=4, connect=connect, **FAST):
-            time.sleep(0.7)
+        with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST) as opened:
+            good = opened._watch._sent
             token.replace("one that nobody knows")
-            time.sleep(1.3)
+            until(lambda: opened._watch._sent != good)
             token.replace(emulator.token)
+            until(lambda: opened._watch._sent == good)
+            end_lease(opened)
             until(lambda: all_run(emulator))
 
 

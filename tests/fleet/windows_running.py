@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from taurusdb_starrocks.durable import Journal
-from taurusdb_starrocks.fleet import Target
+from taurusdb_starrocks.fleet import FleetWindow, Target
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.fleet.conftest import stages
@@ -34,6 +34,17 @@ def all_run(emulator: Emulator) -> bool:
 def guardians(journal: Journal) -> list[int]:
     """The processes of its guardians."""
     return living(journal.path)
+
+
+def end_lease(opened: FleetWindow, left: float = 0.0) -> None:
+    """Have the lease end soon, for the program and for its guardian."""
+    batch = opened._batch
+    assert batch.end is not None
+    earlier = opened.remaining - left
+    batch.end = batch.end.after(-earlier)
+    ends = "ends_clock = ends_clock - ?, ends_wall = ends_wall - ?"
+    batch.journal.write(lambda c: c.execute(f"UPDATE window SET {ends}", (earlier, earlier)))
+    opened._watch.tell(look=True)
 
 
 @contextmanager

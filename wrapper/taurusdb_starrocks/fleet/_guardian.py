@@ -22,7 +22,7 @@ from taurusdb_starrocks.fleet._verbs import Options, Result, carry_out
 
 # Seconds of an attempt. What does not run then is tried again, with the credentials that the
 # program has sent since. A task that was not visited yet is visited all the same.
-ROUND = 60.0
+ROUND = 15.0
 
 
 def main(given: dict[str, Any], hears: int = 0, says: int = 1) -> None:

@@ -399,10 +399,10 @@ def test_a_lease_that_is_extended_as_it_ends(
     monkeypatch.setattr(_guardian.syslog, "syslog", lambda _priority, text: log.append(text))
     left = leave(around, [ORDERS], lease=1.0)
     guardian = living(around, left, pipes)
-    real = rescue(guardian).take
+    real = rescue(guardian).take_as_seen
 
     def take(**options: Any) -> Any:
-        rescue(guardian).take = real
+        rescue(guardian).take_as_seen = real
         journal.write(
             lambda c: c.execute(
                 "UPDATE window SET ends_clock = ends_clock + 60, ends_wall = ends_wall + 60"
@@ -410,7 +410,7 @@ def test_a_lease_that_is_extended_as_it_ends(
         )
         return real(**options)
 
-    rescue(guardian).take = take
+    rescue(guardian).take_as_seen = take
     thread = run(guardian)
     until(lambda: any("The lease was extended" in text for text in log))
     assert around.paused([ORDERS])

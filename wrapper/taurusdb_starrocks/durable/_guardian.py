@@ -358,12 +358,14 @@ class _Window:
 
     def take(self, *, expired: bool) -> bool:
         """Take the window over, unless another process that is alive has done so."""
-        with suppress(JournalError):  # `Rescue.take` warns of it, and goes on with what it knows.
+        try:
             self._row = self._find()
+        except JournalError:  # `Rescue.take` warns about it, and continues with what it knows.
+            return bool(self._rescue.take(expired=expired))
         other = self._row["actor"]
         if other not in {self._actor, self._window} and self._rescue.alive(other):
             raise SupersededError("Another process has taken the window over.")
-        return bool(self._rescue.take(expired=expired))
+        return bool(self._rescue.take_as_seen(expired=expired))
 
     def resume(self, *, release: bool) -> str:
         """Resume the tasks with a new client."""

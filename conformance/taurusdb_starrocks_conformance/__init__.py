@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .findings import Finding, Level
     from .run import Outcome
-    from .suite import Suite
+    from .suite import NotRestoredError, Suite
     from .target import CannotRunError, Target
 
-__all__ = ["CannotRunError", "Finding", "Level", "Outcome", "Suite", "Target"]
+__all__ = [
+    "CannotRunError",
+    "Finding",
+    "Level",
+    "NotRestoredError",
+    "Outcome",
+    "Suite",
+    "Target",
+]
 INSTALL = "the conformance suite is not installed: pip install 'taurusdb-starrocks[conformance]'"
 _WHERE = {
     "CannotRunError": "target",
     "Finding": "findings",
     "Level": "findings",
+    "NotRestoredError": "suite",
     "Outcome": "run",
     "Suite": "suite",
     "Target": "target",

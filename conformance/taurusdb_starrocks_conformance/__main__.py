@@ -1,7 +1,8 @@
 """The command `taurusdb-starrocks-conformance`.
 
 The last line and the exit status show the result: 0 if the server passed, 1 if it failed, 2 if the
-result is unknown.
+result is unknown, 122 if the task could not be restored to its original stage, and 128 plus the
+number of the signal that interrupted the run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from . import INSTALL
 
 if TYPE_CHECKING:
-    from .run import Outcome
+    from .run import Outcome, Run
 
 __all__ = ["main", "seed_of", "tell"]
 
@@ -37,7 +39,13 @@ environment:
   SETTLE_SECONDS         maximum time until a pause or a resume takes effect
   HOLD_SECONDS           how long a change is watched, to check that it lasts
 
-  exit status: 0 passed, 1 failed, 2 result unknown
+exit status:
+  0    passed
+  1    failed
+  2    result unknown
+  122  the task could not be restored to its original stage; the last line names it
+  130, 143, ...
+       interrupted by Ctrl-C (130), SIGTERM (143) or another signal; the task was restored
 """
 
 
@@ -48,10 +56,11 @@ def main(
 ) -> int:
     """Test the server given by the arguments and the environment; return the exit status."""
     options = _parser().parse_args(arguments)
+    run: Run | None = None
     environment = os.environ if environment is None else environment
     try:
+        from . import run as running  # noqa: PLC0415 - as above
         from .replay import replay  # noqa: PLC0415 - only with the extra
-        from .run import Run  # noqa: PLC0415 - as above
         from .target import CannotRunError, read_target  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         say(f"{PROGRAM}: {INSTALL} ({error})")
@@ -62,11 +71,17 @@ def main(
         if options.replay is not None:
             return replay(options.replay, target, say)
         say(f"testing {target.url}, SEED={seed}")
-        outcome = Run(target, seed=seed, say=say).go()
+        run = running.Run(target, seed=seed, say=say)
+        run.go()
     except CannotRunError as error:
-        say(f"conformance: could not run: {error}")
-        return 2
-    return tell(outcome, options.reports, say, strict=options.strict)
+        if run is None or not run.began:
+            say(f"conformance: could not run: {error}")
+            return 2
+    except Exception:
+        if run is None or not run.began:
+            raise
+        traceback.print_exc()
+    return tell(run.outcome, options.reports, say, strict=options.strict)
 
 
 def tell(
@@ -78,7 +93,7 @@ def tell(
     told = write(outcome, folder, strict=strict)
     say(f"{outcome.seconds:.0f} s; reports in {folder}")
     say(told.rstrip("\n"))
-    return int(outcome.failed(strict=strict))
+    return outcome.exit_status(strict=strict)
 
 
 def seed_of(environment: Mapping[str, str]) -> int:

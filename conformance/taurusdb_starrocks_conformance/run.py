@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,10 @@ from .contract import operations, untested
 from .exchange import Exchange, Expectation, Request
 from .findings import Finding, Findings, Level
 from .fuzzing import Fuzzing, Pass, misfit_of
+from .interruption import interruptible
 from .judge import Judge
 from .probes import Group, Probe, groups
-from .states import Changes, FirstLook, Overtime, Reader
+from .states import Changes, FirstLook, Overtime, Reader, Restorer
 from .target import CannotRunError, Target
 from .task import CHANGES, SAFE, Change
 from .wire import StoppedError, Wire
@@ -26,6 +28,8 @@ from .wire import StoppedError, Wire
 GRACE = 45.0
 EXAMPLES = 50
 PROVOKED = (403, 429, 500)
+# The exit status that all commands of the project have for it.
+MAY_BE_PAUSED = 122
 
 
 def drawn_seed() -> int:
@@ -40,6 +44,10 @@ class Outcome:
     Attributes:
         findings: Faults and warnings, security first.
         notes: What could not be tested, and why.
+        ended: Why the run ended early without a result.
+        interrupted: The signal that interrupted the run.
+        not_restored: Set if the task could not be restored to its original stage: its name, the
+            reason, and the request that restores it.
     """
 
     target: Target
@@ -48,6 +56,9 @@ class Outcome:
     exchanges: list[Exchange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    ended: str | None = None
+    interrupted: signal.Signals | None = None
+    not_restored: str | None = None
 
     @property
     def cases(self) -> int:
@@ -65,15 +76,32 @@ class Outcome:
         return [finding for finding in self.findings if finding.level is Level.WARNING]
 
     def failed(self, *, strict: bool = False) -> bool:
-        """Whether the target failed: because of a fault, or of any finding if strict."""
-        return bool(self.findings if strict else self.faults)
+        """Whether the target failed: because of a fault, or of any finding if strict.
+
+        A run that could not restore the task failed, too.
+        """
+        return bool(self.findings if strict else self.faults) or self.not_restored is not None
+
+    def exit_status(self, *, strict: bool = False) -> int:
+        """The exit status of the command."""
+        if self.not_restored is not None:
+            return MAY_BE_PAUSED
+        if self.interrupted is not None:
+            return 128 + self.interrupted
+        return 2 if self.ended is not None else int(self.failed(strict=strict))
 
     def verdict(self, *, strict: bool = False) -> str:
         """The result in one line."""
+        if self.ended is not None:
+            return f"conformance: could not run: {self.ended}"
         faults, warnings = len(self.faults), len(self.warnings)
         told = f"{faults or 'no'} fault{'s' if faults != 1 else ''}"
         if warnings:
             told += f", {warnings} warning{'s' if warnings != 1 else ''}"
+        if self.interrupted is not None:
+            return (
+                f"conformance: interrupted by {self.interrupted.name}: {told} in {self.cases} cases"
+            )
         kind = "failed" if self.failed(strict=strict) else "passed"
         return f"conformance: {kind}: {told} in {self.cases} cases"
 
@@ -89,6 +117,10 @@ class Run:
         provoke: Returns a context in which the target fails with a given status. This covers the
             documented responses that a healthy target never sends.
         say: Prints a line of progress.
+
+    Attributes:
+        outcome: The result so far.
+        began: Whether the task may have been changed, and must be restored.
     """
 
     def __init__(
@@ -107,7 +139,7 @@ class Run:
         self._provoke = provoke
         self._say = say
         self._step = ""
-        self._phase = ""
+        self.began = False
         self.findings = Findings(target, lambda: self._step, self._noted)
         judge = Judge(target)
 
@@ -126,44 +158,88 @@ class Run:
     def go(self, only: str | None = None) -> Outcome:
         """Run all steps, or one of them.
 
+        However the run ends, the task is restored to its original stage, and `outcome` is complete.
+        SIGINT, SIGTERM and SIGHUP interrupt the run.
+
         Raises:
             CannotRunError: The target could not be tested.
         """
-        began = time.monotonic()
-        try:
+        with self._restoring():
             self._look_around()
             for name, step in self._steps():
                 if only in (None, name):
                     self._step = name
                     step()
-            self._step = "leaving"
-            self.changes.leave()
-        except StoppedError:
-            pass
-        except CannotRunError:
-            if not self.outcome.faults:
-                raise
-        finally:
-            self.outcome.seconds = time.monotonic() - began
-            self.outcome.findings = self.findings.sorted()
-        if self.wire.stopped is not None and not self.outcome.faults:
-            raise CannotRunError(f"{self.wire.stopped}, after {self.outcome.cases} cases")
-        return self.outcome
+        return self._ended()
 
-    def once(self, request: Request, expect: Expectation | None) -> Exchange:
+    def once(self, request: Request, expect: Expectation | None) -> Exchange | None:
         """Bring the task into the required stage, and send one request.
+
+        Returns:
+            The exchange, or None if the run ended before.
 
         Raises:
             CannotRunError: The target could not be tested.
         """
-        try:
+        exchange = None
+        with self._restoring():
             self._look_around()
             self._step = "once"
             exchange = self.wire.send(request, "once", expect=expect)
-            self.changes.leave()
-        except StoppedError as error:
-            raise CannotRunError(str(error)) from error
+        self._ended()
         return exchange
+
+    @contextmanager
+    def _restoring(self) -> Iterator[None]:
+        """Restore the task however the block ends, and record why it ended."""
+        began, outcome, stopped = time.monotonic(), self.outcome, False
+        with interruptible(self._interrupted):
+            try:
+                try:
+                    yield
+                except StoppedError as error:
+                    stopped = True
+                    outcome.ended = f"{error}, after {outcome.cases} cases"
+                except CannotRunError as error:
+                    outcome.ended = str(error)
+                except KeyboardInterrupt:
+                    if outcome.interrupted is None:
+                        raise
+                except Exception as error:
+                    outcome.ended = f"{type(error).__name__}: {error}"
+                    raise
+                finally:
+                    # No other thread sends anything from here on.
+                    self.wire.stopped = self.wire.stopped or "the run is over"
+                    self._restore()
+            finally:
+                outcome.seconds = time.monotonic() - began
+                outcome.findings = self.findings.sorted()
+        if outcome.interrupted or (stopped and outcome.faults):
+            outcome.ended = None
+
+    def _restore(self) -> None:
+        if not self.began:
+            return
+        restorer = Restorer(self.wire, self.changes.first_stage)
+        try:
+            if self.outcome.interrupted is not None:
+                name, task = self.outcome.interrupted.name, self.outcome.target.task_name
+                self._say(f"{name}: restoring task {task}")
+            problem = restorer.restore()
+        except KeyboardInterrupt:
+            problem = "it was interrupted again"
+        self.outcome.not_restored = None if problem is None else restorer.failure(problem)
+
+    def _interrupted(self, number: signal.Signals) -> None:
+        self.outcome.interrupted = number
+        self.wire.stopped = number.name
+
+    def _ended(self) -> Outcome:
+        outcome = self.outcome
+        if outcome.ended is not None and outcome.not_restored is None:
+            raise CannotRunError(outcome.ended)
+        return outcome
 
     def _noted(self, finding: Finding) -> None:
         if finding.level is Level.WARNING:
@@ -179,6 +255,7 @@ class Run:
         for note in self.first_look.notes():
             self._note(note)
         self.changes.begin()
+        self.began = True
 
     def _note(self, note: str) -> None:
         self.outcome.notes.append(note)

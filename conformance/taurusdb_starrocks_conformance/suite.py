@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,7 +11,19 @@ from typing import Any
 from .apps import served
 from .reports import write
 from .run import EXAMPLES, Outcome, Run, drawn_seed
-from .target import Target
+from .target import CannotRunError, Target
+
+
+class NotRestoredError(CannotRunError):
+    """The task could not be restored to its original stage. The text says what to do.
+
+    Attributes:
+        outcome: The result of the run.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.not_restored)
+        self.outcome = outcome
 
 
 class Suite:
@@ -64,16 +77,27 @@ class Suite:
     def run(self) -> Outcome:
         """Serve the app, run all tests, and return the outcome.
 
+        If a signal interrupted the run, it is raised again after the task was restored.
+
         Raises:
             CannotRunError: The server could not be tested.
+            NotRestoredError: The task could not be restored to its original stage.
             RuntimeError: The app does not start.
         """
         seed = drawn_seed() if self._seed is None else self._seed
         with self._setup() or nullcontext(), self._url() as url:
             target = Target(url=url, **self._settings)
-            outcome = Run(target, seed=seed, examples=self._examples).go()
-        if self._reports is not None:
-            write(outcome, self._reports, strict=self.strict)
+            run = Run(target, seed=seed, examples=self._examples)
+            try:
+                run.go()
+            finally:
+                if self._reports is not None and run.began:
+                    write(run.outcome, self._reports, strict=self.strict)
+        outcome = run.outcome
+        if outcome.not_restored is not None:
+            raise NotRestoredError(outcome)
+        if outcome.interrupted is not None:
+            signal.raise_signal(outcome.interrupted)
         return outcome
 
     def _url(self) -> AbstractContextManager[str]:

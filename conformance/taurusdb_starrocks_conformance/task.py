@@ -48,6 +48,7 @@ class TaskOnTarget:
         last: The change that was accepted last; None if that is not certain.
         at: When that was.
         needs: How long after a change the target refuses another one, in seconds.
+        slowest_effect: The longest time after which the list showed a change, in seconds.
         shown: Whether the list has shown the last change, and only GET came since.
     """
 
@@ -55,6 +56,7 @@ class TaskOnTarget:
     at: float = 0.0
     needs: float = 0.0
     surprises: int = 0
+    slowest_effect: float = 0.0
     shown: bool = False
     jobs: dict[str, int] = field(default_factory=dict)
 

@@ -20,6 +20,8 @@ from .task import Change, TaskOnTarget, change_of, has_credentials, opposite, re
 
 # An access key is locked after five wrong signatures in a row. A target's real limit is unknown.
 BAD_CREDENTIALS_IN_A_ROW = 3
+# Longest single sleep, so that a wait ends soon after the run was stopped.
+LONGEST_STEP = 0.2
 
 Report = Callable[[str, str, Exchange], None]
 
@@ -52,12 +54,14 @@ class Wire:
         self.exchanges: list[Exchange] = []
         self.task = TaskOnTarget()
         self.stopped: str | None = None
+        # Whether the task is being restored; then only such requests are sent.
+        self.restoring = False
         self.deadline: float | None = None
         # Operations that the target lacks.
         self.lacking: set[str] = set()
         self.lock = threading.RLock()
         self.clock = clock
-        self.sleep = sleep
+        self._sleep = sleep
         self._report = report
         self._judge = judge
         self._slow = 0
@@ -107,6 +111,26 @@ class Wire:
             exchange.case, exchange.excused, exchange.expect = case, excused, expect
             return self.after(exchange)
 
+    def send_to_restore(self, request: Request, source: str) -> Exchange:
+        """Send a request that restores the task, also if the run was stopped.
+
+        It is recorded, but not judged.
+        """
+        with self.lock:
+            self.restoring = True
+            self._wait_for_turn()
+            exchange = self._attempt(request, source)
+            exchange.case, exchange.excused = False, True
+            self._record(exchange)
+            self.task.note(exchange, self.target, self.clock(), lambda *_: None)
+            return exchange
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, but end early once the run was stopped, unless the task is being restored."""
+        until = self.clock() + seconds
+        while (left := until - self.clock()) > 0 and (self.stopped is None or self.restoring):
+            self._sleep(min(left, LONGEST_STEP))
+
     def at_once(
         self, batch: Sequence[tuple[Request, Expectation | None]], source: str
     ) -> list[Exchange]:
@@ -141,6 +165,8 @@ class Wire:
             return reply, began
         while self.task.is_busy(request, reply, self.target) and self.clock() < until:
             self.sleep(0.1)
+            if self.stopped is not None:
+                break
             began = self.clock()
             reply = again(request)
         self.task.learn(self.clock() - since)
@@ -166,8 +192,7 @@ class Wire:
 
     def after(self, exchange: Exchange) -> Exchange:
         """Record an exchange and judge it."""
-        exchange.number = len(self.exchanges) + 1
-        self.exchanges.append(exchange)
+        self._record(exchange)
         good = has_credentials(exchange.request, self.target)
         refused = exchange.status in (401, 403)
         if good and refused and not exchange.excused:
@@ -181,6 +206,10 @@ class Wire:
             raise StoppedError(self.stopped)
         self._judge_time(exchange)
         return exchange
+
+    def _record(self, exchange: Exchange) -> None:
+        exchange.number = len(self.exchanges) + 1
+        self.exchanges.append(exchange)
 
     def _exchange(self, request: Request, over: Connection | None = None) -> Reply:
         used = over is not None and over.is_open

@@ -27,7 +27,8 @@ def data(
     summary: Any = coverage.build_json_report()["summary"]
     return {
         "verdict": outcome.verdict(strict=strict),
-        "passed": not outcome.failed(strict=strict),
+        "passed": outcome.exit_status(strict=strict) == 0,
+        "not_restored": outcome.not_restored,
         "strict": strict,
         "target": outcome.target.url,
         "seed": outcome.seed,

@@ -30,6 +30,7 @@ def hidden(outcome: Outcome) -> Outcome:
     return replace(
         outcome,
         exchanges=list(copies.values()),
+        ended=outcome.ended and secrets.hide(outcome.ended),
         findings=[finding(original) for original in outcome.findings],
     )
 

@@ -42,7 +42,11 @@ def page(
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>Conformance</title>",
         f"<style>{STYLE}</style><h1>{verdict}</h1><p>{html.escape(about)}</p>",
-        *(f"<p><strong>{html.escape(note)}</strong></p>" for note in outcome.notes),
+        *(
+            f"<p><strong>{html.escape(note)}</strong></p>"
+            for note in (outcome.not_restored, *outcome.notes)
+            if note is not None
+        ),
     ]
     for level, heading in ((Level.FAULT, "Faults"), (Level.WARNING, "Warnings")):
         found = [

@@ -24,7 +24,10 @@ def text(outcome: Outcome, commands: dict[int, list[str]], *, strict: bool = Fal
     lines: list[str] = [f"note: {note}" for note in outcome.notes]
     for number, finding in enumerate(outcome.findings):
         lines += ["", *_finding(number, finding, commands[number])]
-    return "\n".join([*lines, "", outcome.verdict(strict=strict)]) + "\n"
+    lines += ["", outcome.verdict(strict=strict)]
+    if outcome.not_restored is not None:
+        lines.append(outcome.not_restored)
+    return "\n".join(lines) + "\n"
 
 
 def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:

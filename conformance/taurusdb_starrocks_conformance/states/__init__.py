@@ -6,5 +6,6 @@ from .changes import Changes
 from .first_look import FirstLook
 from .listing import Listing, Reader
 from .overtime import Overtime
+from .restoring import Restorer
 
-__all__ = ["Changes", "FirstLook", "Listing", "Overtime", "Reader"]
+__all__ = ["Changes", "FirstLook", "Listing", "Overtime", "Reader", "Restorer"]

@@ -22,11 +22,16 @@ class Changes:
         self._others: dict[str, str | None] | None = None
 
     @property
+    def first_stage(self) -> str | None:
+        """The stage in which the list showed the named task at the beginning, if it did."""
+        return self._first.tasks.get(self._wire.target.task_name) if self._first else None
+
+    @property
     def names(self) -> frozenset[str] | None:
         """The names of all tasks; None if they are not known."""
         return frozenset(self._first.tasks) if self._first and self._first.tasks else None
 
-    # At the beginning and at the end
+    # At the beginning
 
     def begin(self) -> None:
         """Note how the tasks are before anything is changed."""
@@ -52,15 +57,6 @@ class Changes:
             and "replications" in exchange.reply.document
         ):
             self._report("task_is_listed", "the list does not show the named task", exchange)
-
-    def leave(self) -> None:
-        """Leave the task as it was found; running, if that is not known."""
-        first = self._first.tasks.get(self._wire.target.task_name) if self._first else None
-        change: Change = "pause" if (first or "").lower() == "paused" else "resume"
-        if self._wire.task.last != change:
-            self._wire.send(
-                self._wire.request(operations()[change]), "leaving", as_is=True, case=False
-            )
 
     # Each takes effect
 
@@ -94,7 +90,7 @@ class Changes:
         wire, target = self._wire, self._wire.target
         if not self.is_seen:
             return True
-        until, pause = wire.clock() + target.settle, 0.05
+        began, pause = wire.clock(), 0.05
         while True:
             listing = self._reader.walk()
             assert listing.exchange is not None
@@ -103,9 +99,11 @@ class Changes:
                 self._report("task_is_listed", text, listing.exchange)
                 return False
             stage = listing.tasks[target.task_name]
+            took = wire.clock() - began
             if not contradicts(stage, change):
+                wire.task.slowest_effect = max(wire.task.slowest_effect, took)
                 return True
-            if wire.clock() > until:
+            if took > target.settle:
                 text = f"{change} was accepted; {target.settle:g} s later the stage is {stage!r}"
                 self._report(check, text, listing.exchange)
                 return False

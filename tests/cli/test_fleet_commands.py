@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from taurusdb_starrocks.durable import Journal
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
@@ -32,12 +33,15 @@ def stage(emulator: Emulator, name: str) -> str:
     return emulator.task(emulator.instance_id, name).stage
 
 
-def test_pause_report_and_resume(run: Run, emulator: Emulator, targets: str) -> None:
+def test_pause_report_and_resume(
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path
+) -> None:
     """What one command does, another one shows and the third one undoes."""
-    ran = run("fleet", "report", targets)
-    assert (ran.status, ran.out) == (2, "")
-    assert "There is no journal at " in ran.err
-    run("fleet", "resume", targets, "--yes")
+    for command in (("report", targets), ("resume", targets, "--yes")):
+        ran = run("fleet", *command)
+        assert (ran.status, ran.out) == (2, "")
+        assert "There is no journal at " in ran.err
+    Journal(tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite").close()
     ran = run("fleet", "report", targets)
     assert (ran.status, ran.out.count("not in the journal")) == (0, 2)
     ran = run("fleet", "pause", targets, "--max", "2h", "--yes", "--reason", "a move")

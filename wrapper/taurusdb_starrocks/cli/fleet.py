@@ -172,7 +172,7 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
     _confirm("Resume", targets, yes=given["yes"])
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
 
-    with options.opened(journal) as record:
+    with options.opened(journal, create=everything) as record:
         try:
             with _progress(setup.output, "Resuming") as events:
                 result = many.resume(

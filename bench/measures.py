@@ -1,4 +1,4 @@
-"""What is measured, and what it must come to."""
+"""What is measured, and the targets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLIENT = (
     "from taurusdb_starrocks import Client, TokenAuth; "
     f"Client(region='ap-southeast-3', project_id={'0' * 32!r}, auth=TokenAuth('token'))"
 )
-# Programs that are started: environment and code.
+# Programs whose start is measured: environment and code.
 STARTS = {
     "python": (HTTPX, "pass"),
     "import httpx": (HTTPX, "import httpx"),
@@ -41,7 +41,7 @@ ONCE = {
     "httpx": (HTTPX, "bare_httpx"),
     "http.client": (HTTPX, "standard"),
 }
-# Many calls: client, measure, and calls in a round. Those that are compared stand side by side.
+# Many calls: client, measure, and calls in a round. Clients that are compared run side by side.
 MANY = [
     ("ours", "sequential", 1500),
     ("httpx", "sequential", 1500),
@@ -62,7 +62,7 @@ Seen = dict[str, list[dict[str, float]]]
 
 @dataclass
 class Results:
-    """What was seen, round by round."""
+    """The measurements of each round."""
 
     starts: Seen = field(default_factory=dict)
     once: Seen = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Must:
-    """A ratio, and its bound."""
+    """A ratio and its target."""
 
     label: str
     bound: float
@@ -85,17 +85,17 @@ class Must:
     value: Callable[[Results], float]
 
     def met_by(self, value: float) -> bool:
-        """Whether it is as it must be."""
+        """Whether a value meets the target."""
         return value <= self.bound if self.at_most else value >= self.bound
 
     @property
     def bound_text(self) -> str:
-        """The bound as a table shows it."""
+        """The target as shown in a table."""
         return f"{'≤' if self.at_most else '≥'} {self.bound:g}"
 
 
 def _over_python(name: str, other: str) -> Callable[[Results], float]:
-    """CPU of two programs, over what Python itself takes."""
+    """Ratio of the CPU of two programs, without the CPU of Python itself."""
 
     def value(results: Results) -> float:
         starts = results.starts
@@ -109,7 +109,7 @@ def _over_python(name: str, other: str) -> Callable[[Results], float]:
 
 
 def _of(kind: str, what: str, name: str, other: str) -> Callable[[Results], float]:
-    """One client's figure by another's; in each round they are measured side by side."""
+    """Ratio of the figures of two clients, which are measured side by side in each round."""
 
     def value(results: Results) -> float:
         seen: Seen = getattr(results, kind)
@@ -120,61 +120,61 @@ def _of(kind: str, what: str, name: str, other: str) -> Callable[[Results], floa
 
 MUSTS = [
     Must(
-        "import and build `Client(TokenAuth)` ÷ `import httpx; httpx.Client()`",
+        "CPU to import and create `Client(TokenAuth)`, relative to `httpx.Client()`",
         1.25,
         True,
         _over_python("Client(TokenAuth)", "httpx.Client()"),
     ),
     Must(
-        "`from taurusdb_starrocks import Client` ÷ `import httpx`",
+        "CPU of `from taurusdb_starrocks import Client`, relative to `import httpx`",
         1.25,
         True,
         _over_python("from taurusdb_starrocks import Client", "import httpx"),
     ),
     Must(
-        "one call over TLS, from start to exit ÷ official",
+        "time of a process with one call over TLS, relative to the official SDK",
         0.40,
         True,
         _of("once", "wall_ms", "ours", "official"),
     ),
     Must(
-        "CPU of a call, one after the other ÷ httpx",
+        "CPU of a sequential call, relative to httpx",
         0.85,
         True,
         _of("many", "cpu_us", "ours sequential", "httpx sequential"),
     ),
     Must(
-        "calls/s, 64 coroutines ÷ official's 8 threads",
+        "calls/s with 64 coroutines, relative to the official SDK with 8 threads",
         1.8,
         False,
         _of("many", "per_s", "ours in_flight", "official threads"),
     ),
     Must(
-        "calls/s, 8 threads ÷ official's 8 threads",
+        "calls/s with 8 threads, relative to the official SDK with 8 threads",
         1.3,
         False,
         _of("many", "per_s", "ours threads", "official threads"),
     ),
     Must(
-        "calls/s, 64 coroutines ÷ httpx with httpx-aiohttp",
+        "calls/s with 64 coroutines, relative to httpx-aiohttp",
         0.8,
         False,
         _of("many", "per_s", "ours in_flight", "httpx-aiohttp in_flight"),
     ),
     Must(
-        "peak memory of a process with one call ÷ official",
+        "peak memory of a process with one call, relative to the official SDK",
         0.50,
         True,
         _of("once", "peak_mb", "ours", "official"),
     ),
     Must(
-        "memory that a body of 64 MB takes, in MB",
+        "memory used for a response body of 64 MB, in MB",
         16,
         True,
         lambda results: results.memory["ours large"] - results.memory["ours"],
     ),
     Must(
-        "memory that 200 MB of gzip take, in MB",
+        "memory used for a gzip response of 200 MB, in MB",
         16,
         True,
         lambda results: results.memory["ours bomb"] - results.memory["ours"],

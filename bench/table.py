@@ -1,4 +1,4 @@
-"""What was measured, as Markdown and as JSON."""
+"""The results, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from statistics import median
 from typing import Any
 
 from bench.measures import LAYERS, MUSTS, Results, Seen
+
+# How the tables show clients, kinds of calls, and layers.
+CLIENTS = {"ours": "taurusdb-starrocks", "official": "official SDK"}
+KINDS = {
+    "sequential": "sequential",
+    "sequential_signed": "sequential, signed",
+    "in_flight": "64 coroutines",
+    "in_flight_signed": "64 coroutines, signed",
+    "threads": "8 threads",
+}
+SHOWN_LAYERS = {
+    "network": "connections",
+    "attempts": "attempts and retries",
+    "bridge": "HTTP adapter for generated code",
+    "generated": "generated code",
+    "verbs": "`Client.pause`",
+}
 
 
 def machine() -> str:
@@ -29,6 +46,12 @@ def _median(seen: Seen, name: str, what: str) -> float:
     return median(one[what] for one in seen[name])
 
 
+def _shown(name: str) -> str:
+    """A client and its kind of calls, as the tables show them."""
+    client, kind = name.split()
+    return f"{CLIENTS.get(client, client)}, {KINDS[kind]}"
+
+
 def _spread(seen: Seen, name: str, what: str) -> str:
     values = [one[what] for one in seen[name]]
     return f"{min(values):,.0f} to {max(values):,.0f}"
@@ -43,7 +66,7 @@ def markdown(results: Results, date: str | None = None) -> str:
     """The tables of the documentation."""
     lines = [f"{machine()}; {date or datetime.now(UTC).date().isoformat()}.", ""]
     lines += _table(
-        ["ratio", "seen", "must be", "met"],
+        ["measure", "result", "target", "met"],
         [
             [
                 must.label,
@@ -56,10 +79,10 @@ def markdown(results: Results, date: str | None = None) -> str:
     )
     many = results.many
     lines += _table(
-        ["calls", "CPU per call, µs", "lowest to highest", "calls/s"],
+        ["client", "CPU per call, µs", "range", "calls/s"],
         [
             [
-                name.replace("_", " "),
+                _shown(name),
                 f"{_median(many, name, 'cpu_us'):,.0f}",
                 _spread(many, name, "cpu_us"),
                 f"{_median(many, name, 'per_s'):,.0f}",
@@ -68,10 +91,10 @@ def markdown(results: Results, date: str | None = None) -> str:
         ],
     )
     lines += _table(
-        ["one call over TLS, from start to exit", "ms", "CPU, ms", "peak memory, MB"],
+        ["process with one call over TLS", "ms", "CPU, ms", "peak memory, MB"],
         [
             [
-                name,
+                CLIENTS.get(name, name),
                 *(
                     f"{_median(results.once, name, what):.0f}"
                     for what in ("wall_ms", "cpu_ms", "peak_mb")
@@ -81,7 +104,7 @@ def markdown(results: Results, date: str | None = None) -> str:
         ],
     )
     lines += _table(
-        ["program", "CPU from start to exit, ms", "lowest to highest"],
+        ["program", "CPU from start to exit, ms", "range"],
         [
             [
                 f"`{name}`",
@@ -93,30 +116,37 @@ def markdown(results: Results, date: str | None = None) -> str:
     )
     memory = results.memory
     lines += _table(
-        ["peak memory, MB", "usual response", "64 MB", "200 MB of gzip"],
+        ["peak memory, MB", "normal response", "64 MB", "200 MB of gzip"],
         [
-            [name, *(f"{memory[key]:.0f}" for key in (name, f"{name} large", f"{name} bomb"))]
+            [
+                CLIENTS.get(name, name),
+                *(f"{memory[key]:.0f}" for key in (name, f"{name} large", f"{name} bomb")),
+            ]
             for name in ("ours", "official", "httpx")
         ],
     )
     costs = [_median(results.layers, layer, "cpu_us") for layer in LAYERS]
     lines += _table(
-        ["layers of a call", "CPU, µs", "of this layer"],
+        ["layers of a call", "CPU, µs", "CPU of this layer, µs"],
         [
-            [layer if layer == LAYERS[0] else f"+ {layer}", f"{cost:.0f}", f"{cost - below:.0f}"]
+            [
+                SHOWN_LAYERS[layer] if layer == LAYERS[0] else f"+ {SHOWN_LAYERS[layer]}",
+                f"{cost:.0f}",
+                f"{cost - below:.0f}",
+            ]
             for layer, cost, below in zip(LAYERS, costs, [0.0, *costs], strict=False)
         ],
     )
     server = (
-        f"The server takes {results.ceiling['per_s']:,.0f} requests/s from raw sockets, and was "
-        f"busy for at most {results.busy:.0%} of the time while clients were measured. "
-        f"All of it took {results.seconds:.0f} s; the machine's load was {results.load:.1f} before."
+        f"The server handles {results.ceiling['per_s']:,.0f} requests/s from raw sockets, and was "
+        f"at most {results.busy:.0%} busy during the measurements. The run took "
+        f"{results.seconds:.0f} s. Before it, the load of the machine was {results.load:.1f}."
     )
     return "\n".join([*lines, server, ""])
 
 
 def document(results: Results) -> dict[str, Any]:
-    """The same for programs, with every round."""
+    """The results of every round, for other programs."""
     return {
         "machine": machine(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -104,8 +104,10 @@ def names(
         request = wire.request(operation, query=query)
         yield probe("negative_data_rejection", what, request, MALFORMED)
     absent = {"a task that is not there": f"{UNKNOWN_TASK}_{chance.getrandbits(64):x}"}
-    for what, name in {**absent, **other_names(own)}.items():
-        if name not in (taken or ()):  # Nothing is changed by it.
+    # If the tasks are unknown, one of them may have a similar name.
+    others = {} if taken is None else other_names(own)
+    for what, name in {**absent, **others}.items():
+        if name not in (taken or ()):
             request = wire.request(operation, task_name=name)
             yield probe("unknown_is_refused", what, request, ABSENT)
 

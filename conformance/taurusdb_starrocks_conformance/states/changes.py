@@ -28,8 +28,9 @@ class Changes:
 
     @property
     def names(self) -> frozenset[str] | None:
-        """The names of all tasks; None if they are not known."""
-        return frozenset(self._first.tasks) if self._first and self._first.tasks else None
+        """The names of all tasks. None unless the list certainly showed all of them."""
+        first = self._first
+        return frozenset(first.tasks) if first and first.whole and first.shows_all else None
 
     # At the beginning
 
@@ -38,7 +39,7 @@ class Changes:
         wire, name = self._wire, self._wire.target.task_name
         if not wire.list_is_offered:
             return
-        first = self._reader.walk()
+        first = self._reader.walk(to_end=True)
         exchange = first.exchange
         if exchange is None or exchange.status != 200:
             return
@@ -113,7 +114,11 @@ class Changes:
     @property
     def is_seen(self) -> bool:
         """Whether the list shows the named task, so that effects can be seen."""
-        return self._wire.list_is_offered and self._wire.target.task_name in (self.names or ())
+        return (
+            self._wire.list_is_offered
+            and self._first is not None
+            and self._wire.target.task_name in self._first.tasks
+        )
 
     def settled(self, check: str = "change_takes_effect") -> None:
         """Wait until the list shows what was accepted last."""

@@ -29,6 +29,11 @@ class Listing:
     whole: bool = False
 
     @property
+    def shows_all(self) -> bool:
+        """Whether there are as many different tasks as each page says."""
+        return bool(self.totals) and set(self.totals) == {len(self.tasks)}
+
+    @property
     def names(self) -> list[Any]:
         """The names in all rows."""
         return [row.get("task_name") for row in self.rows if isinstance(row, dict)]
@@ -41,10 +46,18 @@ class Reader:
         self._wire = wire
         self._report = report
 
-    def walk(self, instance_id: str | None = None, step: int = 100) -> Listing:
-        """All pages of a list, with so many tasks on each."""
+    def walk(
+        self, instance_id: str | None = None, step: int = 100, *, to_end: bool = False
+    ) -> Listing:
+        """Read the pages of a list.
+
+        Args:
+            instance_id: The instance, if not that of the target.
+            step: The `limit` of each page.
+            to_end: Whether to read up to an empty page, whatever `total_count` says.
+        """
         listing, offset = Listing(), 0
-        for page in range(1, MOST_PAGES + 1):
+        for _ in range(MOST_PAGES + 1):
             request = self._wire.request(
                 operations()["list"], instance_id=instance_id, query=f"limit={step}&offset={offset}"
             )
@@ -65,20 +78,25 @@ class Reader:
             if (total := number_of(document.get("total_count"))) is not None:
                 listing.totals.append(total)
             listing.rows += rows
+            known = len(listing.tasks)
             for row in rows:
                 if isinstance(row, dict) and isinstance(row.get("task_name"), str):
                     stage = row.get("stage")
                     listing.tasks[row["task_name"]] = stage if isinstance(stage, str) else None
             offset += len(rows)
-            if len(rows) < step or page == MOST_PAGES:
+            # A short page need not be the last: a server may have a smaller limit of its own.
+            added = len(listing.tasks) > known
+            if not added or (not to_end and listing.shows_all):
                 listing.whole = True
                 break
         return listing
 
     def pages(self) -> None:
         """Pages of any size show the same tasks, each once, and as many as there are."""
-        whole = self.walk()
-        if whole.exchange is None or not whole.whole or not whole.rows:
+        whole = self.walk(to_end=True)
+        if whole.exchange is None or not whole.rows:
+            return
+        if not whole.whole and not (whole.totals and len(whole.tasks) > max(whole.totals)):
             return
         self._counts_all(whole, len(whole.rows))
         if len(set(whole.names)) != len(whole.names):
@@ -86,7 +104,7 @@ class Reader:
         for step in (1, 2):
             if len(whole.rows) > MOST_PAGES * step:
                 continue
-            parts = self.walk(step=step)
+            parts = self.walk(step=step, to_end=True)
             if parts.exchange is None or not parts.whole:
                 continue
             # Nothing is said of the order, so it may differ; tasks may not.

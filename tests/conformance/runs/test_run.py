@@ -23,7 +23,7 @@ from taurusdb_starrocks_conformance.reports import coverage_of
 from taurusdb_starrocks_conformance.run import Outcome, Run
 from taurusdb_starrocks_conformance.target import Target
 from taurusdb_starrocks_conformance.wire import StoppedError, Wire
-from taurusdb_starrocks_emulator import Emulator
+from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.conformance.emulated import fuzz_emulator
 from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Answer, Call, Service, serving
@@ -115,6 +115,43 @@ def test_no_name_that_may_be_taken_is_used() -> None:
     named = b"".join(call.body for call in service.seen)
     assert UNKNOWN_TASK.encode() in named
     assert not any(f'"{name}"'.encode() in named for name in other_names(TASK).values())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("short-pages", limit=50),
+        Fault("misses", task="ORDERS_SYNC2"),
+        Fault("misses", task="orders_sync"),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.task or ''}",
+)
+def test_no_similar_task_beyond_a_short_page_is_touched(fault: Fault) -> None:
+    """A server may cap a page at 50 tasks, and similar names may be on the next page."""
+    names = ["orders_sync2", *(f"t{number:03d}" for number in range(57))]
+    names += ["orders_sync", "ORDERS_SYNC2"]
+    instance = {
+        "id": INSTANCE,
+        "tasks": [{"name": name, "source_database": "d"} for name in names],
+    }
+    project = {"id": PROJECT, "name": "region_1", "instances": [instance]}
+    with Emulator(seed={"projects": [project]}) as emulator:
+        emulator.faults.add(fault)
+        target = Target(
+            url=emulator.url,
+            token=emulator.token,
+            project_id=PROJECT,
+            instance_id=INSTANCE,
+            task_name="orders_sync2",
+            hold=0.1,
+        )
+        for step in ("names: pause", "names: resume", "names: configuration", "pages"):
+            outcome = Run(target, seed=1).go(only=step)
+            if fault.kind == "short-pages":
+                assert [(found.title, found.message) for found in outcome.findings] == []
+            else:
+                assert {found.check for found in outcome.findings} <= {"pages_fit"}
+        assert [task.name for task in emulator.tasks() if task.changes] == ["orders_sync2"]
 
 
 def test_it_is_never_faster_than_told() -> None:

@@ -165,7 +165,7 @@ def test_error_of_the_system(run: Run, emulator: Emulator, tmp_path: Path) -> No
     """One line says what failed, and how to find out what is paused."""
     targets = tmp_path / "targets.csv"
     targets.write_text(f"instance_id,task_name\n{emulator.instance_id},orders_sync\n")
-    ran = run("fleet", "resume", str(targets), "--left", "/dev/full", "--yes")
+    ran = run("fleet", "resume", str(targets), "--left", "/dev/full", "--everything", "--yes")
     assert ran.status == 3
     assert ran.err == (
         "taurusdb-starrocks: No space left on device. What is paused now: "

@@ -116,7 +116,11 @@ class Reader:
                 self._report("pages_fit", text, parts.exchange)
             else:
                 self._counts_all(parts, len(whole.rows))
-        query = f"offset={len(whole.rows) + 5}"
+        self._beyond(len(whole.rows))
+
+    def _beyond(self, count: int) -> None:
+        """Beyond the last task the list is empty, and `total_count` stays."""
+        query = f"offset={count + 5}"
         beyond = self._wire.request(operations()["list"], query=query)
         exchange = self._wire.send(beyond, "states: a page beyond the last")
         document = exchange.reply.document if exchange.reply else None
@@ -125,7 +129,7 @@ class Reader:
         elif isinstance(document, dict):
             total = number_of(document.get("total_count"))
             if total is not None:
-                self._counts_all(Listing(totals=[total], exchange=exchange), len(whole.rows))
+                self._counts_all(Listing(totals=[total], exchange=exchange), count)
 
     def _counts_all(self, listing: Listing, rows: int) -> None:
         """`total_count` is of all tasks, on every page."""

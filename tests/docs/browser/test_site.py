@@ -14,7 +14,7 @@ Record = Callable[[str, object], None]
 ROOT = Path(__file__).resolve().parents[3]
 PHONE = {"width": 390, "height": 844}
 SCREEN = {"width": 1280, "height": 1000}
-PICTURED = {"index.html", "guides/errors.html", "how-it-is-built.html", "reference/http.html"}
+PICTURED = {"index.html", "guides/errors.html", "architecture.html", "reference/http.html"}
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Serve an ASGI or WSGI app of this process on a port of this machine, while it is tested."""
+"""Serve an ASGI or WSGI app from this process on a local port, for a test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STARTS_WITHIN = 10.0
 
 @contextmanager
 def served(app: Any) -> Iterator[str]:
-    """Serve an app; its URL.
+    """Serve an app; return its URL.
 
     Raises:
         RuntimeError: The app does not start.
@@ -27,7 +27,7 @@ def served(app: Any) -> Iterator[str]:
 
 
 def is_asgi(app: Any) -> bool:
-    """Whether an app is one for ASGI: called with `scope`, `receive` and `send`, to be awaited."""
+    """Whether an app is an ASGI app: an async callable with `scope`, `receive` and `send`."""
     call = app if inspect.isroutine(app) else getattr(app, "__call__", app)  # noqa: B004 - the method
     return inspect.iscoroutinefunction(call)
 
@@ -38,7 +38,7 @@ def _asgi(app: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
 
     def run() -> None:
-        with suppress(SystemExit):  # How uvicorn ends if the app does not start.
+        with suppress(SystemExit):  # uvicorn raises this if the app does not start.
             server.run()
 
     thread = threading.Thread(target=run, name="app under test")
@@ -57,10 +57,10 @@ def _asgi(app: Any) -> Iterator[str]:
 
 
 class _Quiet(WSGIRequestHandler):
-    """Logs nothing: the reports have every request."""
+    """Logs nothing, because the reports have all requests."""
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name in werkzeug
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @contextmanager

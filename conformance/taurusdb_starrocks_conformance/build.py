@@ -1,4 +1,4 @@
-"""Requests that are right, but for what a caller changes on purpose."""
+"""Correct requests, except for intentional changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def request_for(
     without: Iterable[str] = (),
     body: bytes | None = None,
 ) -> Request:
-    """A request for an operation that is right in all that is not said."""
+    """A request for an operation that is correct except for the given arguments."""
     own = [*headers]
     named = {name.lower() for name, _ in own} | {name.lower() for name in without}
     defaults = [("X-Auth-Token", target.token)]

@@ -1,4 +1,4 @@
-"""What schemathesis sends goes over the same wire as everything else."""
+"""Send the requests of schemathesis over the same wire as all other requests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .wire import Wire
 
 @contextmanager
 def carrying(wire: Wire, source: Callable[[], str]) -> Iterator[None]:
-    """Meanwhile all that the library `requests` sends passes over a wire.
+    """In this context, all requests of the library `requests` are sent over a wire.
 
     Schemathesis sends cases, wrong credentials and probes of the server in three different ways,
-    and none of them can be hooked. They all end in this one method.
+    none of which has a hook. All of them call this method.
     """
     original = HTTPAdapter.send
 
@@ -32,8 +32,8 @@ def carrying(wire: Wire, source: Callable[[], str]) -> Iterator[None]:
             tuple((_text(key), _text(value)) for key, value in prepared.headers.items()),
             body.encode() if isinstance(body, str) else bytes(body),
         )
-        # One connection for one request: a server with a single thread may serve no other before
-        # this one is closed, and changes are sent in between.
+        # One connection per request: a server with a single thread may serve no other connection
+        # before this one is closed, and the suite sends changes in between.
         prepared.headers["Connection"] = "close"
         received: list[requests.Response] = []
 

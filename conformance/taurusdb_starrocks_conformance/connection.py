@@ -1,6 +1,6 @@
-"""Bytes to the target and back.
+"""Send requests to the target and read responses.
 
-Requests are written byte by byte, because HTTP libraries repair what is broken on purpose.
+Requests are written as bytes, because HTTP libraries repair requests that are intentionally broken.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .exchange import Reply, Request
 
 TIMEOUT = 10.0
 LONGEST_ANSWER = 4 << 20
-# How long a server has to send more than the one response that was asked for.
+# How long to wait for unexpected data after a response.
 STRAY = 0.02
 
 
 class Connection:
-    """A connection to a target, for one request or for many.
+    """A connection to a target, for one or more requests.
 
     Args:
         url: The target.
@@ -48,15 +48,15 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the next request goes over a connection that was used before."""
+        """Whether the next request uses an existing connection."""
         return self._socket is not None
 
     def exchange(self, request: Request) -> Reply:
         """Send a request and read its response.
 
         Raises:
-            OSError: There is no response, or it has no end.
-            http.client.HTTPException: It is not HTTP.
+            OSError: There is no response, or it does not end.
+            http.client.HTTPException: The response is not HTTP.
         """
         deadline = self._clock() + TIMEOUT
         if self._socket is None:
@@ -71,11 +71,11 @@ class Connection:
         return reply
 
     def stray(self) -> bytes:
-        """What the server has sent without being asked."""
+        """Unexpected data that the server has sent."""
         if self._socket is None or self._reader is None:
             return b""
         select.select([self._socket], [], [], STRAY)
-        # A reader whose socket has timed out reads no more; one that does not block does.
+        # After a timeout of its socket, a reader reads no more; a nonblocking one does.
         self._socket.setblocking(False)
         try:
             return self._reader.peek(1)
@@ -85,7 +85,7 @@ class Connection:
             self._socket.settimeout(TIMEOUT)
 
     def close(self) -> None:
-        """Close it; the next request opens another."""
+        """Close the connection. The next request opens a new one."""
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.close()
@@ -101,7 +101,7 @@ class Connection:
     def _exchange(self, request: Request, deadline: float) -> tuple[Reply, bool]:
         assert self._socket is not None
         assert self._reader is not None
-        # A server may refuse a body before it has read it; its response is there then.
+        # A server may reject a request before it has read the body. The response can then be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(self._bytes(request))
         source = cast("socket.socket", _Source(self._reader))
@@ -135,7 +135,7 @@ class Connection:
 
 
 class _Source:
-    """What `http.client` reads a response from: one reader for all responses of a connection."""
+    """The socket for `http.client`, with one reader for all responses of a connection."""
 
     def __init__(self, reader: io.BufferedReader) -> None:
         self._reader = reader
@@ -146,7 +146,7 @@ class _Source:
 
 
 class _Borrowed(io.RawIOBase):
-    """A reader that others may close without closing the connection."""
+    """A reader that can be closed without closing the connection."""
 
     def __init__(self, reader: io.BufferedReader) -> None:
         super().__init__()

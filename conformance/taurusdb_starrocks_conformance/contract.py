@@ -1,4 +1,4 @@
-"""`openapi.yaml` as the checks need it."""
+"""The parts of `openapi.yaml` that the checks need."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-# What the suite knows how to test. It never sends another operation: a change that nothing undoes
-# would be made to a task of somebody.
+# The operations that the suite can test. It never sends others, because it might make changes that
+# it cannot undo.
 TESTED = frozenset({"pause", "resume", "list", "configuration", "instances"})
 SPEC = Path(__file__).with_name("openapi.yaml")
 
 
 def load(path: Path) -> Any:
-    """An OpenAPI document with every reference replaced by what it refers to."""
+    """An OpenAPI document with all references resolved."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     return _inlined(document, document)
 
@@ -40,9 +40,9 @@ class Operation:
 
     Attributes:
         verb: `pause`, `resume`, `list`, `configuration` or `instances`.
-        since: Version of the contract that it came with.
-        names_task: Whether its query names a task.
-        of_source: Whether its instance is the TaurusDB instance, and not the StarRocks instance.
+        since: Version of the contract that introduced it.
+        names_task: Whether its query has a task name.
+        of_source: Whether its instance is the TaurusDB instance, not the StarRocks instance.
     """
 
     id: str
@@ -56,13 +56,13 @@ class Operation:
     schemas: dict[int, Any]
 
     def path(self, project_id: str, instance_id: str) -> str:
-        """The path with these values in it, exactly as they are given."""
+        """The path with these values, unchanged."""
         return self.template.replace("{project_id}", project_id).replace(
             "{instance_id}", instance_id
         )
 
     def misfit(self, status: int, document: Any) -> str | None:
-        """Why the body of an answer does not fit its schema, or None if it does."""
+        """Why the body of a response does not match its schema, or None if it does."""
         errors = Draft202012Validator(self.schemas[status]).iter_errors(document)
         first = next(iter(sorted(errors, key=lambda error: error.json_path)), None)
         return None if first is None else f"{first.json_path}: {first.message[:200]}"
@@ -70,13 +70,13 @@ class Operation:
 
 @cache
 def document() -> Any:
-    """`openapi.yaml`, without references."""
+    """`openapi.yaml`, with all references resolved."""
     return load(SPEC)
 
 
 @cache
 def operations() -> dict[str, Operation]:
-    """The operations that are tested, by their verbs."""
+    """The tested operations, by verb."""
     return {verb: found for verb, found in _described().items() if verb in TESTED}
 
 
@@ -129,7 +129,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     }
 
 
-# To be used with `fullmatch`: a Python `$` also matches before a final newline.
+# Use these with `fullmatch`: a `$` in Python also matches before a final newline.
 IDENTIFIERS = _patterns()
 TASK_NAME = re.compile(r"[A-Za-z0-9_]{3,128}")
 LANGUAGES = frozenset(load(SPEC)["components"]["schemas"]["Language"]["enum"])

@@ -1,4 +1,4 @@
-"""The vocabulary: a request, its response, and both together as an exchange."""
+"""A request, its response, and both together as an exchange."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from urllib.parse import parse_qsl, unquote
 
 from .contract import IDENTIFIERS, TASK_NAME, Operation, operations
 
-# A valid name that nobody gives to a task.
+# A valid name that no task has.
 UNKNOWN_TASK = "no_such_task_of_the_suite"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it goes over the wire. `path` is not touched: it may be anything."""
+    """A request as sent. `path` can be any string and is not changed."""
 
     method: str
     path: str
@@ -40,18 +40,18 @@ class Request:
 
     @property
     def task_name(self) -> Any:
-        """The task that the query names, in a GET, or else the body."""
+        """The task name in the query of a GET, or in the body."""
         if self.method == "GET":
             return dict(parse_qsl(self.query, keep_blank_values=True)).get("task_name")
         return self.document.get("task_name") if isinstance(self.document, dict) else None
 
     @property
     def query(self) -> str:
-        """What follows the question mark."""
+        """The part after the question mark."""
         return self.path.partition("?")[2]
 
     def operation(self, base: str = "") -> tuple[Operation, str, str] | None:
-        """The operation that the path leads to, with the identifiers in it, however they look."""
+        """The operation of the path, and the identifiers in it, even if they are malformed."""
         path = self.path.removeprefix(base).partition("?")[0]
         for operation in operations().values():
             match = _pattern(operation.template).fullmatch(path)
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -88,15 +88,15 @@ class Reply:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What may be answered to a request.
+    """The allowed responses to a request.
 
     Attributes:
-        check: The check that fails on a documented status, or a 2xx, that is not allowed.
-        what: What is particular about the request.
-        allowed: Statuses that follow the contract, or that HTTP leaves to a server.
-        tolerated: Statuses that frameworks answer by themselves: worth a warning.
-        may_drop: Whether no answer at all will do, too.
-        slip: What several requests have in common that a framework tolerates.
+        check: The check that fails if a documented status or a 2xx is not allowed.
+        what: What is special about the request.
+        allowed: Statuses that the contract allows, or that HTTP allows a server to send.
+        tolerated: Statuses that frameworks send on their own. They cause a warning.
+        may_drop: Whether no response is also allowed.
+        slip: The common cause of several requests that a framework tolerates.
     """
 
     check: str
@@ -109,14 +109,14 @@ class Expectation:
 
 @dataclass
 class Exchange:
-    """A request, its response or what came in its place, and where it comes from.
+    """A request, its response or the error, and its origin.
 
     Attributes:
-        seconds: How long the response took.
+        seconds: Duration of the response.
         time: When it was sent, in seconds since the epoch.
-        case: Whether it counts as a case, and is not there to prepare or look after one.
-        excused: Whether a 5xx was asked for, or is judged by whoever sent the request.
-        failed: The checks that it has failed.
+        case: Whether it counts as a test case; false for preparation and follow-up requests.
+        excused: Whether a 5xx was provoked, or is judged by the sender.
+        failed: The checks that it failed.
     """
 
     number: int
@@ -138,7 +138,7 @@ class Exchange:
 
 
 def is_well_formed(project_id: str, instance_id: str) -> bool:
-    """Whether both identifiers are written as the contract says."""
+    """Whether both identifiers match the contract."""
     return bool(
         IDENTIFIERS["project_id"].fullmatch(project_id)
         and IDENTIFIERS["instance_id"].fullmatch(instance_id)
@@ -146,18 +146,18 @@ def is_well_formed(project_id: str, instance_id: str) -> bool:
 
 
 def is_task_name(value: Any) -> bool:
-    """Whether a value can be the name of a task."""
+    """Whether a value is a valid task name."""
     return isinstance(value, str) and TASK_NAME.fullmatch(value) is not None
 
 
 def canary(seed: str) -> str:
-    """A token that is certainly wrong, and that nothing but an echo can contain."""
+    """An invalid token that a response can contain only if it echoes the request."""
     return "canary" + hashlib.sha256(seed.encode()).hexdigest()[:34]
 
 
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
-    """What paths look like that lead to an operation, however their identifiers look."""
+    """A pattern for the path of an operation with any identifiers."""
     pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
 

@@ -1,7 +1,7 @@
-"""Schemathesis against a target: its settings, its hooks, and which of its failures are faults.
+"""Run schemathesis against a target: settings, hooks, and which of its failures are faults.
 
-It does what it can do in its own ways: cases from the schema, nearly right names from a dictionary,
-its standard checks. What every response must be like is judged on the wire, see `judge`.
+Schemathesis generates cases from the schema and almost correct names from a dictionary. It runs its
+standard checks. The requirements for all responses are checked on the wire, see `judge`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Fuzzing:
 
     Args:
         target: The target.
-        which: Whether identifiers are pinned to those that exist.
-        seed: What everything drawn depends on.
-        examples: How many examples are drawn; as many as the settings say if not given.
+        which: Whether only existing identifiers are used.
+        seed: Seed of all random values.
+        examples: Number of examples; by default that of the settings.
         without: IDs of operations to leave out.
     """
 
@@ -73,8 +73,8 @@ class Fuzzing:
         if examples is not None:
             project.generation.update(max_examples=examples)
         if self._which == "not pinned":
-            # What is named is not there, and the contract's response to that is 400, or 401 or 403
-            # for somebody else's project. `unknown_is_refused` demands that it is not accepted.
+            # The identifiers do not exist. The contract requires 400, or 401 or 403 for a project
+            # of another user. `unknown_is_refused` checks that the request is not accepted.
             project.checks.positive_data_acceptance = PositiveDataAcceptanceConfig(
                 expected_statuses=["400", "401", "403", "200"]
             )
@@ -88,10 +88,10 @@ class Fuzzing:
         return schema
 
     def run(self, is_stopped: Callable[[], bool]) -> Iterator[tuple[str, Failure, Any]]:
-        """Send all cases; yield each failure: its check, itself, and the recorded interaction.
+        """Send all cases; yield each failure with its check and the recorded interaction.
 
         Raises:
-            CannotRunError: Schemathesis could not do it.
+            CannotRunError: Schemathesis failed.
         """
         stream = from_schema(self.schema).execute()
         for event in stream:
@@ -111,19 +111,19 @@ class Fuzzing:
     # Before a case is sent
 
     def pin(self, case: Any) -> None:
-        """Put identifiers in that exist, or that surely do not.
+        """Insert identifiers that exist, or that certainly do not.
 
-        Only what is well-formed is replaced, so that a case stays what it was made to be.
+        Only well-formed identifiers are replaced, so that the purpose of a case does not change.
         """
         chance, operation = self._random, at(case.operation.method, case.operation.path)
-        # In the pass that pins nothing, one thing after another is real, so that each is reached.
+        # In the pass with unknown identifiers, some are real, so that each check is reached.
         real = {"project_id", "instance_id", "task_name"}
         if self._which == "not pinned":
             real = chance.choice([set(), {"project_id"}, {"project_id", "task_name"}])
             names_task = operation.names_task or operation.method == "POST"
             if names_task and chance.random() < 0.3:
                 real = {"project_id", "instance_id"}
-        # Always new dictionaries: schemathesis uses those of one case for others too.
+        # Always create new dictionaries, because schemathesis shares them between cases.
         case.path_parameters = {
             name: self._identifier(name, value, name in real, operation)
             for name, value in (case.path_parameters or {}).items()
@@ -137,11 +137,11 @@ class Fuzzing:
             case.body = {**body, "task_name": name}
 
     def _task_name(self, name: str, real: bool) -> str:
-        """The name of the target's task; or one that is no task's, which it could be by chance."""
+        """The task name of the target; or a name that no task has, unless by chance."""
         return self._target.task_name if real else f"{name[:90]}_{UNKNOWN_TASK}"
 
     def _identifier(self, name: str, value: Any, real: bool, operation: Operation) -> Any:
-        """The target's identifier, or one that is not; what cannot be one stays as it is."""
+        """The target's identifier, or another one. Malformed values are not changed."""
         if not isinstance(value, str) or not IDENTIFIERS[name].fullmatch(value):
             return value
         target = self._target
@@ -155,18 +155,18 @@ class Fuzzing:
     def _is_fault(  # noqa: PLR0911 - a list of exceptions, each with its reason
         self, failure: Failure, response: Any
     ) -> bool:
-        """Whether a failure of a standard check is the target's fault."""
-        # What was sent counts, not what was meant to be.
+        """Whether a failure of a standard check is a fault of the target."""
+        # Use the request that was sent, not the intended one.
         exchange = _exchange(self._target, response)
         request, status = exchange.request, response.status_code
         if status < 500 and may_be_dropped(request) and not 200 <= status < 300:
-            # HTTP lets any server refuse what is too long or holds bytes it does not allow.
+            # HTTP allows any server to reject requests that are too long or have invalid bytes.
             return False
         if isinstance(failure, ServerError):
             return not is_http_of_its_own(exchange, self._target.base)
         if isinstance(failure, UnsupportedMethodResponse):
-            # 404 and 501 refuse a method as well as 405 does: RFC 9110 asks a resource for a 405
-            # only if it knows the method, and a gateway may route by the method.
+            # 404 and 501 reject a method as well as 405: RFC 9110 requires 405 only if the resource
+            # knows the method, and a gateway may route by the method.
             return not (failure.failure_reason == "wrong_status" and status in (404, 501))
         found = request.operation(self._target.base)
         intact = found is not None and all(
@@ -174,12 +174,12 @@ class Fuzzing:
             for rule, value in zip(IDENTIFIERS.values(), found[1:], strict=True)
         )
         if isinstance(failure, UndefinedStatusCode) and not intact and 300 <= status < 500:
-            # A path with a malformed identifier need not lead to the operation: a router that knows
-            # the rule answers 404, one that repairs paths redirects.
+            # A path with a malformed identifier need not match the operation: a router that knows
+            # the rule returns 404, and one that repairs paths redirects.
             return False
         kind = request.header("Content-Type") or ""
         if isinstance(failure, UndefinedStatusCode) and status == 415 and not JSON.fullmatch(kind):
-            # Not in the contract, but what HTTP has for it, see `probes`.
+            # Not in the contract, but allowed by HTTP, see `probes`.
             return False
         if isinstance(failure, AcceptedNegativeData):
             return found is None or not reads_as_valid(request)
@@ -188,14 +188,14 @@ class Fuzzing:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Prepare a case of a schema that is from here; schemathesis knows no such hook of a schema."""
+    """Prepare a case of our schemas. Schemathesis has no such hook for a single schema."""
     fuzzing: Fuzzing | None = getattr(case.operation.schema, "taurusdb_fuzzing", None)
     if fuzzing is not None:
         fuzzing.pin(case)
 
 
 def misfit_of(check: str, failure: Failure, exchange: Exchange | None, target: Target) -> Misfit:
-    """A failure of schemathesis as the suite tells it."""
+    """A failure of schemathesis in the words of the suite."""
     title, _, _ = str(failure.title).partition("\n")
     text = f"{title}: {failure.message}"
     if isinstance(failure, UndefinedStatusCode):
@@ -208,7 +208,7 @@ def misfit_of(check: str, failure: Failure, exchange: Exchange | None, target: T
 
 
 def _exchange(target: Target, response: Any) -> Exchange:
-    """What schemathesis sent and got, as the checks know it."""
+    """The request and response of schemathesis as an exchange."""
     prepared = response.request
     body = prepared.body or b""
     request = Request(

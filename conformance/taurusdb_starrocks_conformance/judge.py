@@ -1,4 +1,4 @@
-"""What is demanded of every response: a pure function of an exchange and those before it."""
+"""The requirements for all responses: a pure function of an exchange and the earlier ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .leniency import JSON, is_http_of_its_own, may_be_dropped
 from .oddity import oddity
 from .target import Target
 
-# Signs that the inside of a program got out. Nothing that is sent looks like any of them.
+# Signs that the internals of a program are visible. No request contains any of them.
 INTERNALS = re.compile(
     r"""Traceback\ \(most\ recent
     | File\ \\?"[^"]+\\?",\ line\ \d+                               # Python
@@ -37,13 +37,13 @@ INTERNALS = re.compile(
 
 @dataclass(frozen=True)
 class Misfit:
-    """Something wrong with an exchange.
+    """A problem of an exchange.
 
     Attributes:
-        check: The check that it fails.
-        message: What is wrong, with all particulars.
-        cause: What is the same wherever the same slip shows.
-        tolerated: Whether frameworks do it by themselves, so that it is a warning only.
+        check: The failed check.
+        message: What is wrong, with all details.
+        cause: The cause, which is the same for all occurrences of a mistake.
+        tolerated: Whether it is a habit of frameworks, and so only a warning.
     """
 
     check: str
@@ -53,7 +53,7 @@ class Misfit:
 
 
 class Judge:
-    """Looks at exchanges one by one; remembers request IDs, and which operations fail always."""
+    """Judges exchanges one by one. Remembers request IDs, and operations that always fail."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -61,7 +61,7 @@ class Judge:
         self._down: set[str] = set()
 
     def misfits(self, exchange: Exchange) -> Iterator[Misfit]:
-        """What is wrong with an exchange, security first."""
+        """The problems of an exchange, security first."""
         reply = exchange.reply
         if reply is None:
             if not (exchange.expect and exchange.expect.may_drop) and not may_be_dropped(
@@ -78,7 +78,7 @@ class Judge:
             check = expect.check if reply.status < 500 else "not_a_server_error"
             yield Misfit(check, text, expect.slip or expect.what, tolerated=True)
             if reply.status >= 500:
-                return  # Nor is its form that of the service.
+                return  # Its format is not that of the service either.
         if reply.status >= 500 and not exchange.excused and not is_http_of_its_own(exchange, base):
             yield Misfit("not_a_server_error", f"answered {reply.status}", self._why(exchange))
         if exchange.expect is not None:
@@ -87,8 +87,8 @@ class Judge:
             yield from self._accepted(exchange, reply)
         found = exchange.request.operation(base)
         if found is None or not is_well_formed(*found[1:]) or may_be_dropped(exchange.request):
-            # Not necessarily the service's own response: an HTTP server or a router may have given
-            # it. If it has the service's shape, it must have the service's header.
+            # An HTTP server or a router may have sent this response. If it has the format of the
+            # service, it must have the header of the service.
             if isinstance(reply.document, dict) and "error_code" in reply.document:
                 yield from self._request_id(exchange, reply)
             return
@@ -97,7 +97,7 @@ class Judge:
             yield from self._meaning(found[0], reply)
 
     def _why(self, exchange: Exchange) -> str:
-        """What a failure is about: nothing in particular, if plain right requests fail too."""
+        """The cause of a failure; a general one if plain correct requests fail too."""
         odd, found = self._odd(exchange), exchange.request.operation(self._target.base)
         if found is not None and odd == "none":
             self._down.add(found[0].id)
@@ -122,7 +122,7 @@ class Judge:
     def _tokens(self, request: Request) -> Iterator[tuple[str, str]]:
         sent = request.header("X-Auth-Token")
         own = self._target.token
-        # A token that is a plain word, like "token", may stand in a message by chance.
+        # A token that is a plain word, like "token", can be part of a message by chance.
         if len(own) >= 12 or not own.isalpha():
             yield own, "the token"
         if sent and sent != own and len(sent) >= 12:
@@ -131,7 +131,7 @@ class Judge:
     # Statuses
 
     def _expected(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
-        """Whether the status is one of those that may be answered."""
+        """Whether the status is allowed."""
         expect = exchange.expect
         assert expect is not None
         status, what = reply.status, expect.what
@@ -139,7 +139,7 @@ class Judge:
             text = f"{what}: 405 without Allow (RFC 9110, 15.5.6)"
             yield Misfit("allow_header_conformance", text, "405 without Allow", tolerated=True)
         if status in expect.allowed or status >= 500:
-            return  # A 5xx is judged with all other responses.
+            return  # A 5xx is judged like all other responses.
         cause = self._odd(exchange)
         if status in expect.tolerated:
             return
@@ -153,7 +153,7 @@ class Judge:
             yield Misfit("status_code_conformance", text, str(status))
 
     def _accepted(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
-        """Whether a 2xx answers what must never be accepted, whoever sent it."""
+        """Whether a request that must never be accepted got a 2xx."""
         found = exchange.request.operation(self._target.base)
         if found is None or not reply.accepted:
             return
@@ -172,7 +172,7 @@ class Judge:
         elif operation.names_task or operation.method == "POST":
             name = exchange.request.task_name
             if name is None:
-                return  # Nothing is named: another check's matter.
+                return  # There is no name: another check covers this.
             if not is_task_name(name):
                 yield Misfit("invalid_accepted", f"answered {status} for {name!r}", cause)
             elif name != self._target.task_name:
@@ -196,10 +196,10 @@ class Judge:
             yield Misfit("request_id", text, "another one in the body")
 
     def _meaning(self, operation: Operation, reply: Reply) -> Iterator[Misfit]:
-        """Type, schema, and what the schema leaves open because the vendor's pages do.
+        """Check the content type, the schema, and fields that the schema does not require.
 
-        The pages declare no field required. A refusal that does not say why, and a job without an
-        ID, are of no use to anybody, and the vendor's own clients fail on the second.
+        The vendor's pages declare no field as required. But an error without a reason and a job
+        without an ID are useless, and the vendor's clients fail without a job ID.
         """
         kind = reply.header("Content-Type")
         document = reply.document
@@ -225,7 +225,7 @@ class Judge:
 
 
 def carries(text: str, token: str) -> bool:
-    """Whether a token is in a text: a long one anywhere, a short one as a word of its own."""
+    """Whether a text contains a token: a long one anywhere, a short one as a separate word."""
     if len(token) < 12:
         return re.search(rf"(?<![0-9A-Za-z]){re.escape(token)}(?![0-9A-Za-z])", text) is not None
     return token in text or base64.b64encode(token.encode()).decode().rstrip("=") in text

@@ -1,4 +1,4 @@
-"""What HTTP, JSON and plain parsers leave open: pure functions of a request."""
+"""What HTTP, JSON and parsers leave open: pure functions of a request."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .exchange import Exchange, Request, is_task_name
 JSON = re.compile(r"application/json\s*(?:;.*)?", re.IGNORECASE)
 _INTEGER = re.compile(r"\s*[+-]?\d[\d_]*(?:\.0*)?\s*")
 _BOUNDS = {"limit": (1, 100), "offset": (0, 2147483647)}
-# From these sizes on common servers refuse with 413, 414, 431 or by hanging up.
+# From these sizes on, common servers reject with 413, 414 or 431, or close the connection.
 LONG_PATH = 4_000
 LONG_HEADERS = 7_000
 LONG_BODY = 60_000
 
 
 def may_be_dropped(request: Request) -> bool:
-    """Whether HTTP itself lets a server refuse a request before the service sees it.
+    """Whether HTTP allows a server to reject a request before the service gets it.
 
-    Headers with bytes that HTTP does not allow there, and what is longer than common servers take.
+    This applies to headers with invalid bytes, and to requests longer than common servers accept.
     """
     return (
         any(_is_odd(value) for _, value in request.headers)
@@ -36,16 +36,16 @@ def _is_odd(value: str) -> bool:
 
 
 def is_http_of_its_own(exchange: Exchange, base: str) -> bool:
-    """Whether a 5xx is HTTP's way to say that a server has no such method (RFC 9110, 15.6.2)."""
+    """Whether a 5xx means that a server does not know the method (RFC 9110, 15.6.2)."""
     return exchange.status == 501 and exchange.request.operation(base) is None
 
 
 def reads_as_valid(request: Request) -> bool:
-    """Whether a server that reads leniently sees nothing wrong in the query and the language.
+    """Whether a lenient server can accept the query and the language.
 
-    Numbers with a sign, spaces or digits of other scripts, a parameter given twice or without a
-    value, and a language in capitals: the contract's schema refuses them as values, but between the
-    text that is sent and the value stands a reading that it does not describe.
+    Numbers with a sign, spaces or digits of other scripts, duplicate parameters or parameters
+    without a value, and a language in capitals: the schema does not allow these values, but it does
+    not describe how the text of a request is parsed into values.
     """
     if request.method != "GET":
         return False

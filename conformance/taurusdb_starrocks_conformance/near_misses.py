@@ -1,4 +1,4 @@
-"""Names and identifiers that are nearly right: what a rule that is nearly right lets through."""
+"""Names and identifiers that are almost correct, and that an almost correct rule accepts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 FULL_WIDTH = {chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)}
-# Unicode calls them letters, digits or nothing at all; the contract knows ASCII.
+# In Unicode, these are letters, digits or invisible. The contract allows only ASCII.
 ODD = {
     "dash": "-",
     "dot": ".",
@@ -37,9 +37,9 @@ ODD = {
 
 
 def wrong_names(name: str) -> dict[str, Any]:
-    """Values for a task name that the contract refuses, by what is wrong with them.
+    """Invalid values for a task name, by what is wrong with them.
 
-    Most become the name of the task when they are trimmed, cut, folded or repaired.
+    Most become the name of the task if a server trims, cuts, folds or repairs them.
     """
     wrong: dict[str, Any] = {f"{what} at the end": name + char for what, char in ODD.items()}
     wrong |= {
@@ -71,7 +71,7 @@ def wrong_names(name: str) -> dict[str, Any]:
 
 
 def other_names(name: str) -> dict[str, str]:
-    """Valid names that are not the task's, but that a careless look-up takes for it."""
+    """Valid names of no task, which a careless lookup takes for the task's name."""
     near = {
         "the name in capitals": name.upper(),
         "the name in small letters": name.lower(),
@@ -92,7 +92,7 @@ def other_names(name: str) -> dict[str, str]:
 
 
 def wrong_identifiers(value: str) -> dict[str, str]:
-    """Text for the path in place of an identifier, percent-encoded where it must be."""
+    """Text for the path instead of an identifier, percent-encoded if needed."""
     return {
         "one character less": value[:-1],
         "one character more": value + "0",
@@ -121,7 +121,7 @@ def wrong_identifiers(value: str) -> dict[str, str]:
 
 
 def near_miss(name: str, chance: random.Random) -> Any:
-    """A value that is nearly the name."""
+    """A value that is almost the name."""
     if chance.random() < 0.5:
         value = chance.choice(list(wrong_names(name).values()))
         # Only raw bytes can carry half of a surrogate pair: see `probes`.

@@ -1,4 +1,4 @@
-"""What is particular about a request: findings with the same check and oddity have one cause."""
+"""What is special about a request. Findings with the same check and oddity have one cause."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SPACE = re.compile(r"[\s\0-\x20\x7f\u200b\u2028\u2029\ufeff]+")
 
 
 def oddity(request: Request, target: Target) -> str:  # noqa: PLR0911 - one for each kind
-    """The first thing in which a request differs from a plain right one; "none" if in nothing."""
+    """The first difference from a plain correct request; "none" if there is none."""
     found = request.operation(target.base)
     if found is None:
         return _elsewhere(request, target)
@@ -67,7 +67,7 @@ def _body(request: Request, target: Target) -> str:
 
 
 def name_oddity(name: Any, own: str) -> str:  # noqa: PLR0911 - one for each kind
-    """What is particular about a task name; "none" for the task's own."""
+    """What is special about a task name; "none" for the name of the task."""
     if not isinstance(name, str):
         return "another type"
     if name == own:

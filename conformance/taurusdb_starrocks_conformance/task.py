@@ -1,4 +1,4 @@
-"""The one task that the suite pauses and resumes: what is known of it after each exchange."""
+"""The task that the suite pauses and resumes: what is known about it after each exchange."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ PLAIN_JSON = re.compile(r"application/json(; ?charset=utf-8)?", re.IGNORECASE)
 # Methods that change nothing, by RFC 9110, 9.2.1.
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 DOCUMENTED = frozenset.union(*(operation.documented for operation in operations().values()))
-# One way to read the list: others may lag behind it, which is another fault.
+# One way to read the list. Other ways may return older data, which is another fault.
 PAGE = re.compile(r"limit=\d+&offset=\d+")
-# Of the stages the contract names, those that a paused and a resumed task cannot be in.
+# The stages of the contract that a paused task and a resumed task cannot be in.
 NOT_PAUSED = {"wait", "full", "incremental", "cancelled"}
 NOT_RESUMED = {"paused", "cancelled"}
-# How often a target may turn out to need longer between two changes than it was seen to need.
+# How often a target may need a longer time between two changes than observed before.
 MOST_SURPRISES = 3
 
 
 def opposite(change: Change) -> Change:
-    """The change that undoes one."""
+    """The opposite change."""
     return "resume" if change == "pause" else "pause"
 
 
 def contradicts(stage: str | None, change: str) -> bool:
-    """Whether a stage shows that a change has not taken effect, or is undone.
+    """Whether a stage shows that a change has not taken effect or was undone.
 
-    A stage that the contract does not name may mean anything.
+    A stage that is not in the contract can mean anything.
     """
     wrong = NOT_PAUSED if change == "pause" else NOT_RESUMED
     return (stage or "").lower() in wrong
@@ -62,15 +62,15 @@ class TaskOnTarget:
 
     @property
     def may_be_under_way(self) -> bool:
-        """Whether a refusal may be because an earlier change is under way.
+        """Whether the reason of a refusal may be an earlier change in progress.
 
-        A target that does so needs about the same time every time. One that refuses now and then,
-        after that time was waited for, is at fault.
+        Such a target needs about the same time for each change. A target that sometimes refuses
+        even after this time has a fault.
         """
         return self.surprises < MOST_SURPRISES
 
     def is_busy(self, request: Request, reply: Reply, target: Target) -> bool:
-        """Whether to send again, to a target that was seen to refuse for a while after a change."""
+        """Whether to send again to a target that refuses changes for some time after a change."""
         return (
             self.needs > 0
             and reply.status == 400
@@ -79,7 +79,7 @@ class TaskOnTarget:
         )
 
     def learn(self, seconds: float) -> None:
-        """Remember how long a change took, and a bit more, to be long enough the next time."""
+        """Remember how long a change took, with a margin for the next time."""
         self.surprises += self.needs > 0
         self.needs = max(self.needs, 1.2 * seconds + 0.02)
 
@@ -90,7 +90,7 @@ class TaskOnTarget:
         now: float,
         report: Callable[[str, str, Exchange], None],
     ) -> None:
-        """Remember what an exchange has changed; no two changes have the same job."""
+        """Record the change of an exchange. Two changes must not have the same job."""
         reply, request = exchange.reply, exchange.request
         change = change_of(request, target)
         if request.method != "GET":
@@ -98,7 +98,7 @@ class TaskOnTarget:
         if change is None:
             self._note_list(exchange, target, report)
             if reply is not None and reply.accepted and request.method not in SAFE:
-                # Either nothing is said about it, or it is at fault: who knows what it did.
+                # The response is missing or has a fault, so the effect is unknown.
                 self.last, self.at = None, now
             return
         if reply is None or reply.status != 200:
@@ -110,7 +110,7 @@ class TaskOnTarget:
         job_id = document.get("job_id") if isinstance(document, dict) else None
         if isinstance(job_id, str) and job_id:
             first = self.jobs.setdefault(job_id, exchange.number)
-            # A target may answer a repeated change with the job that is there already.
+            # A target may return the existing job for a repeated change.
             if first != exchange.number and effective:
                 text = f"the job ID {job_id!r} was given before, in exchange {first}"
                 report("job_id_is_new", text, exchange)
@@ -119,7 +119,7 @@ class TaskOnTarget:
     def _note_list(
         self, exchange: Exchange, target: Target, report: Callable[[str, str, Exchange], None]
     ) -> None:
-        """A list that shows the task: a change that was seen once must still be there."""
+        """Check a list with the task: a change that was seen must still be visible."""
         found = exchange.request.operation(target.base)
         if found is None or found[0].verb != "list" or found[2] != target.instance_id:
             return
@@ -152,14 +152,14 @@ def stages_of(document: dict[str, Any], name: str) -> list[str]:
 
 
 def has_credentials(request: Request, target: Target) -> bool:
-    """Whether a request proves who sends it, and with nothing doubtful beside it."""
+    """Whether a request has valid credentials and nothing else that is unusual."""
     return (
         request.header("X-Auth-Token") == target.token and request.header("Authorization") is None
     )
 
 
 def change_of(request: Request, target: Target) -> Change | None:
-    """The change of the named task that a right request asks for, if it is one."""
+    """The change that a correct request makes to the named task, or None."""
     found = request.operation(target.base)
     if found is None or not has_credentials(request, target):
         return None
@@ -179,7 +179,7 @@ def change_of(request: Request, target: Target) -> Change | None:
 
 
 def refused_change(change: Change, reply: Reply | None) -> tuple[str, str]:
-    """The check that fails when a change is not accepted where it must be, and what is wrong."""
+    """The check and message for a change that was not accepted but must be."""
     said = f"answered {reply.status}" if reply else "there was no response"
     text = f"{change} of a task that allows it: {said}, expected 200"
     if reply is not None and reply.status != 400:

@@ -1,4 +1,4 @@
-"""Requests made by hand, for what schemathesis does not send."""
+"""Handwritten requests that schemathesis does not send."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Group:
     """Probes of one kind for one operation.
 
     Attributes:
-        effects: Whether to look, after each request that was accepted, what it has done.
+        effects: Whether to check the effect of each accepted request.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Group:
 
 
 def groups(wire: Wire, seed: int, *, taken: frozenset[str] | None) -> Iterator[Group]:
-    """All probes, in groups that leave the named task as it was.
+    """All probes, in groups that do not change the named task.
 
     Args:
-        wire: What the requests are for.
-        seed: What everything drawn depends on.
-        taken: Names that tasks have, which no probe may use; None if they are not known.
+        wire: The wire to the target.
+        seed: Seed of all random values.
+        taken: Names of existing tasks, which no probe may use; None if unknown.
     """
     chance = random.Random(seed)
     for verb, operation in operations().items():

@@ -1,4 +1,4 @@
-"""Bodies: names of tasks, and documents that are not what the contract asks for."""
+"""Bodies: task names, and documents that do not match the contract."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .probe import ABSENT, ACCEPTED, ANOTHER_TYPE, EITHER, FAILED, MALFORMED, Pr
 def names(
     wire: Wire, operation: Operation, chance: random.Random, taken: frozenset[str] | None
 ) -> Iterator[Probe]:
-    """Task names that are nearly right, and right ones that are no task's."""
+    """Task names that are almost correct, and valid names that no task has."""
     own = wire.target.task_name
     for what, value in wrong_names(own).items():
-        # Half of a surrogate pair is sent as JSON's escape: there are no bytes for it.
+        # Half of a surrogate pair is sent as a JSON escape, because it has no bytes.
         for escaped in (True, False):
             text = json.dumps({"task_name": value}, ensure_ascii=escaped)
             body = text.encode("utf-8", "surrogatepass")
             if escaped or not text.isascii():
                 request = wire.request(operation, body=body)
                 shown = what if escaped else f"{what}, not escaped"
-                # Half of a pair is not even UTF-8.
+                # Half of a pair is not valid UTF-8.
                 broken = not escaped and "surrogate" in what
                 check = "negative_data_rejection" if broken else "invalid_accepted"
                 yield probe(check, shown, request, MALFORMED)
@@ -45,14 +45,14 @@ def names(
         request = wire.request(operation, task_name=name)
         yield probe("unknown_is_refused", what, request, ABSENT)
     for what, name in other_names(own).items():
-        # Where the tasks are not known, it could be the name of one.
+        # If the tasks are unknown, a task could have this name.
         if taken is not None and name not in taken:
             request = wire.request(operation, task_name=name)
             yield probe("unknown_is_refused", what, request, ABSENT)
 
 
 def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Bodies that are not what is asked for."""
+    """Bodies that do not match the contract."""
     name = wire.target.task_name
     text = json.dumps({"task_name": name})
     wrong: dict[str, bytes] = {
@@ -89,8 +89,8 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
     for what, body in wrong.items():
         request = wire.request(operation, body=body)
         yield probe("negative_data_rejection", what, request, MALFORMED)
-    # A parser may take more than JSON has, and the contract allows further properties: whether
-    # these are accepted is open. That they are answered, and not by a failure, is not.
+    # A parser may accept more than JSON, and the contract allows additional properties. So these
+    # may be accepted or not. But there must be a response, and it must not be a failure.
     open_ones: dict[str, bytes] = {
         "key twice": f'{{"task_name": "{name}", "task_name": "{name}"}}'.encode(),
         "key twice, first wrong": f'{{"task_name": "{name}-", "task_name": "{name}"}}'.encode(),
@@ -113,7 +113,7 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
     for what, body in open_ones.items():
         request = wire.request(operation, body=body)
         yield probe("negative_data_rejection", what, request, EITHER)
-    # Parsers that call themselves give up at some depth, and frameworks answer 500 by themselves.
+    # Recursive parsers fail at some depth, and frameworks then return 500 on their own.
     front = text[:-1].encode() + b', "x": '
     deep: dict[str, tuple[bytes, frozenset[int]]] = {
         "for the name": (b'{"task_name": ' + b"[" * 2000 + b"]" * 2000 + b"}", MALFORMED),
@@ -128,7 +128,7 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
         request = wire.request(operation, body=body)
         what, slip = f"deep nesting {depth}", "deep nesting"
         yield probe(check, what, request, allowed, tolerated=FAILED, slip=slip)
-    # RFC 8259 has JSON in UTF-8 between programs. Python's own parser reads these all the same.
+    # RFC 8259 requires UTF-8 between programs, but Python's parser also reads these.
     for encoding in ("UTF-16", "UTF-32"):
         request = wire.request(operation, body=text.encode(encoding))
         what, slip = f"JSON in {encoding}", "JSON that is not in UTF-8"

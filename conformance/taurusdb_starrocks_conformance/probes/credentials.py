@@ -15,7 +15,7 @@ from .probe import TOO_LONG, UNPROVED, Probe, probe
 
 
 def credentials(wire: Wire, operation: Operation, chance: random.Random) -> Iterator[Probe]:
-    """Nobody, or somebody else: 401 or 403, whatever else is right."""
+    """Missing or wrong credentials: 401 or 403, even if the rest is correct."""
     check = "ignored_auth"
     token = wire.target.token
 
@@ -56,7 +56,7 @@ def credentials(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     yield without("SQL", ("X-Auth-Token", "' OR '1'='1"))
     yield without("the token in quotes", ("X-Auth-Token", f'"{token}"'))
     yield without("bearer in front of the token", ("X-Auth-Token", f"Bearer {token}"))
-    # What proxies set for callers that they trust proves nothing about anybody else.
+    # Headers that proxies set for trusted callers do not authenticate anyone else.
     for name, value in (
         ("X-Forwarded-For", "127.0.0.1"),
         ("X-Real-IP", "127.0.0.1"),
@@ -66,12 +66,12 @@ def credentials(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     ):
         yield without(f"{name} in place of a token", (name, value))
     if is_loopback(urlsplit(wire.target.url).hostname or ""):
-        # Elsewhere it would end up in logs.
+        # In the query, the token would appear in logs.
         for name in ("X-Auth-Token", "token", "access_token"):
             yield without(
                 f"the token as {name} of the query", query=f"{name}={quote(token, safe='')}"
             )
-    # Bytes that a header cannot hold, or too many: refused by whoever sees them first.
+    # Invalid or too many bytes in a header: rejected by the first server that gets them.
     odd = {"beyond ASCII": wrong() + "\u00e9\u00ff", "long": wrong() * 500}
     for what, value in odd.items():
         request = wire.request(operation, headers=[("X-Auth-Token", value)])

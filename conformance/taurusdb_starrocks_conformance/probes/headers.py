@@ -1,4 +1,4 @@
-"""Headers: the language, the type of the body, and those that must not mean anything."""
+"""Headers: the language, the content type, and headers that must have no effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def languages(wire: Wire, operation: Operation) -> Iterator[Probe]:
 
 
 def content_types(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """A right body that is said to be something else is refused."""
+    """A correct body with another content type is refused."""
     check = "content_type_is_checked"
     for kind in (
         "text/plain",
@@ -55,9 +55,8 @@ def content_types(wire: Wire, operation: Operation) -> Iterator[Probe]:
     kind = "multipart/form-data; boundary=x"
     request = wire.request(operation, headers=[("Content-Type", kind)], body=part.encode())
     yield probe(check, "a form in parts", request, ANOTHER_TYPE)
-    # HTTP lets a server guess when no type is given; types that end in +json are JSON, and
-    # frameworks take them for it; a charset has no meaning for JSON; a type that is nonsense is as
-    # good as none.
+    # HTTP allows a server to guess if there is no content type. Types that end in +json are JSON,
+    # and frameworks accept them. A charset has no meaning for JSON. An invalid type is like none.
     for kind in (
         "application/problem+json",
         "application/vnd.api+json",
@@ -82,11 +81,11 @@ def content_types(wire: Wire, operation: Operation) -> Iterator[Probe]:
 
 
 def overrides(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Headers and query values that some frameworks let override method or path."""
+    """Headers and query values that override the method or the path in some frameworks."""
     check, own = "headers_keep_meaning", wire.request(operation)
     override = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
     if operation.method == "POST":
-        # A request that changes nothing does not become one that does.
+        # A read-only request must not become a change.
         for name in override:
             headers = (*own.headers, (name, "POST"))
             request = Request("GET", own.path, headers, own.body)
@@ -106,7 +105,7 @@ def overrides(wire: Wire, operation: Operation) -> Iterator[Probe]:
 
 
 def conditions(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Headers of HTTP that ask for something else than the whole response, in JSON."""
+    """HTTP headers that request something other than the full response in JSON."""
     cases: tuple[tuple[str, str, set[int]], ...] = (
         ("Accept", "application/json", set()),
         ("Accept", "text/html,application/xhtml+xml;q=0.9", {406}),

@@ -1,4 +1,4 @@
-"""Paths and methods: identifiers, neighbours of the operations, other methods."""
+"""Paths and methods: identifiers, paths close to the operations, other methods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .probe import (
 
 
 def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iterator[Probe]:
-    """Identifiers that are nearly right, and some that are right and belong to nothing."""
+    """Identifiers that are almost correct, and valid identifiers that do not exist."""
     target = wire.target
     for name in ("project_id", "instance_id"):
         own = target.project_id if name == "project_id" else target.instance(operation)
@@ -55,14 +55,14 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     flipped = ("0" if own[0] != "0" else "1") + own[1:]
     request = wire.request(operation, instance_id=flipped)
     yield probe(refused, "an instance but for one character", request, ABSENT)
-    # The TaurusDB instance that the StarRocks one replicates from is not what the calls take.
+    # The calls do not accept the TaurusDB instance that the StarRocks instance replicates from.
     parent = own[:32] + ("in07" if own[32:] != "in07" else "in16")
     request = wire.request(operation, instance_id=parent)
     yield probe(refused, "an instance of another kind", request, ABSENT)
 
 
 def paths(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Paths that lead nowhere: no way up, no slash in disguise, no neighbour of the operation."""
+    """Paths without an operation: `..`, encoded slashes, and paths close to an operation."""
     target = wire.target
     own = wire.request(operation)
     path, _, query = own.path.partition("?")
@@ -93,8 +93,8 @@ def paths(wire: Wire, operation: Operation) -> Iterator[Probe]:
         Request(own.method, "/", own.headers, own.body),
         ANOTHER_PATH | ACCEPTED,
     )
-    # What frameworks do by themselves: decode before they route, match before a final line break,
-    # tolerate a final slash or another case, merge slashes, resolve a dot.
+    # Common habits of frameworks: decode before routing, match before a final line break,
+    # tolerate a final slash or another case, merge slashes, resolve dots.
     for what, new in (
         ("encoded slash after the project", path.replace(project, project[:-1] + "%2F")),
         ("encoded letter", path.replace("/instances/", "/%69nstances/")),
@@ -117,7 +117,7 @@ def methods(wire: Wire, operation: Operation) -> Iterator[Probe]:
         if method != operation.method:
             request = Request(method, own.path, own.headers, own.body if method != "TRACE" else b"")
             yield probe(check, method, request, ANOTHER_METHOD)
-    # HTTP has HEAD for whatever has GET, and OPTIONS for everything; neither may change anything.
+    # HTTP has HEAD for each GET, and OPTIONS for everything. Neither may change anything.
     allowed = {"HEAD": ANOTHER_METHOD | {200}, "OPTIONS": ANOTHER_METHOD | {200, 204}}
     for method, statuses in allowed.items():
         request = Request(method, own.path, own.headers, own.body)

@@ -16,7 +16,7 @@ from .probe import ABSENT, ACCEPTED, EITHER, MALFORMED, TOO_LONG, TOO_LONG_OR_FI
 
 
 def sizes(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Large requests: a server may refuse them, or hang up, but not fail."""
+    """Large requests: a server may refuse them or close the connection, but must not fail."""
     check, name = "negative_data_rejection", wire.target.task_name
 
     def large(what: str, request: Request, allowed: frozenset[int], by: str = check) -> Probe:
@@ -36,7 +36,7 @@ def sizes(wire: Wire, operation: Operation) -> Iterator[Probe]:
 
 
 def limits(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """`limit` is 1 to 100, `offset` is not negative; both are whole numbers."""
+    """`limit` is from 1 to 100, `offset` is not negative, and both are integers."""
     for query in (
         "limit=0",
         "limit=101",
@@ -61,7 +61,7 @@ def limits(wire: Wire, operation: Operation) -> Iterator[Probe]:
     ):
         request = wire.request(operation, query=query)
         yield probe("negative_data_rejection", query, request, MALFORMED)
-    # How a number is read out of a text is open; that it is answered is not.
+    # How a number is parsed is open, but there must be a response.
     for query in (
         "limit=",
         "offset=",
@@ -89,7 +89,7 @@ def limits(wire: Wire, operation: Operation) -> Iterator[Probe]:
 def names(
     wire: Wire, operation: Operation, chance: random.Random, taken: frozenset[str] | None
 ) -> Iterator[Probe]:
-    """Names for an operation whose query names the task."""
+    """Task names for an operation with a task name in the query."""
     own = wire.target.task_name
     for what, value in wrong_names(own).items():
         if isinstance(value, str) and len(value) < 4_000:
@@ -113,7 +113,7 @@ def names(
 
 
 def strange(wire: Wire, operation: Operation, chance: random.Random) -> Iterator[Probe]:
-    """Query values that an operation does not have: they mean nothing."""
+    """Query values that an operation does not have. They must have no effect."""
     unknown = f"{UNKNOWN_TASK}_{chance.getrandbits(32):x}"
     other = f"{chance.getrandbits(128):032x}in17"
     for query in (
@@ -132,7 +132,7 @@ def strange(wire: Wire, operation: Operation, chance: random.Random) -> Iterator
         request = wire.request(operation, query=query)
         yield probe("headers_keep_meaning", f"?{query}"[:40], request, EITHER)
     if operation.method == "POST":
-        # The body says which task is meant, and nothing else does.
+        # Only the body selects the task.
         own = wire.target.task_name
         request = wire.request(operation, task_name=unknown, query=f"task_name={own}")
         yield probe("unknown_is_refused", "the task's name in the query only", request, ABSENT)

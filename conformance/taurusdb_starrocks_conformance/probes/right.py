@@ -1,4 +1,4 @@
-"""Requests in forms that the contract, JSON and HTTP all call right."""
+"""Requests that are correct according to the contract, JSON and HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .probe import ACCEPTED, Probe, probe
 
 
 def right(wire: Wire, operation: Operation) -> Iterator[Probe]:
-    """Requests in forms that the contract, JSON and HTTP all call right: they are accepted."""
+    """Requests that are correct according to the contract, JSON and HTTP. They must be accepted."""
     name = wire.target.task_name
 
     def accepted(what: str, **changes: Any) -> Probe:
@@ -46,6 +46,6 @@ def right(wire: Wire, operation: Operation) -> Iterator[Probe]:
     }
     for what, text in texts.items():
         yield accepted(what, body=text.encode())
-    # How the vendor's official client sends it.
+    # The form of the vendor's official client.
     for kind in ("application/json;charset=UTF-8", "application/json; charset=utf-8"):
         yield accepted(kind, headers=[("Content-Type", kind)])

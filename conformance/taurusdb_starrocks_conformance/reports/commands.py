@@ -18,7 +18,7 @@ from .secrets import Secrets
 
 COMMAND = "taurusdb-starrocks-conformance"
 LONGEST = 2000
-# What curl sends by itself, or what says nothing about the finding.
+# Headers that curl sends on its own, or that are irrelevant for the finding.
 LEFT_OUT = {
     "host",
     "user-agent",
@@ -34,8 +34,8 @@ class Commands:
 
     Args:
         target: The target.
-        seed: What everything drawn depended on.
-        folder: Where the reports are.
+        seed: Seed of all random values.
+        folder: Folder of the reports.
     """
 
     def __init__(self, target: Target, seed: int, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Commands:
         """The command for an example."""
         request = example.exchange.request if example.exchange else None
         if request is not None and self._shows_alone(finding, example):
-            # A change needs a task that is in the right stage first.
+            # For a change, the task must be in the right stage first.
             simple = change_of(request, self._target) is None
             if simple and (command := curl(request, self._target)) is not None:
                 return command
@@ -61,18 +61,18 @@ class Commands:
         return example.alone and example.exchange is not None and self._how(finding, example) != ""
 
     def _how(self, finding: Finding, example: Example) -> str:
-        """What tells that one request has shown a finding: a check, its status, or nothing."""
+        """How to recognize the finding in a response: by a check, by its status, or not at all."""
         exchange = example.exchange
         assert exchange is not None
         if any(misfit.check == finding.check for misfit in Judge(self._target).misfits(exchange)):
             return "check"
-        # What checks of schemathesis have found depends on the response alone.
+        # Findings of schemathesis checks depend only on the response.
         known = {"request_id", "response_time"}
         fuzzed = example.step.startswith("schemathesis")
         return "status" if fuzzed and finding.check not in known else ""
 
     def _recipe(self, finding: Finding, example: Example) -> dict[str, Any]:
-        """What `--replay` needs: a request and what tells the finding, or a step of the run."""
+        """The data for `--replay`: a request and a way to recognize the finding, or a step."""
         recipe: dict[str, Any] = {
             "check": finding.check,
             "cause": finding.cause,
@@ -109,9 +109,9 @@ class Commands:
 
 
 def curl(request: Request, target: Target) -> str | None:
-    """The command that sends a request again; None if curl or bash cannot.
+    """The command that repeats a request; None if curl or bash cannot do it.
 
-    The token is left to the environment.
+    The command reads the token from the environment.
     """
     parts = urlsplit(target.url)
     secrets = Secrets(target.token)
@@ -144,7 +144,7 @@ def curl(request: Request, target: Target) -> str | None:
 
 
 def _word(text: str, secrets: Secrets) -> str:
-    """A word of the shell, in which the token is the value of a variable."""
+    """A shell word, with a variable instead of the token."""
     return (
         "".join(
             _quoted(piece) if isinstance(piece, str) else f'"{piece.shell}"'
@@ -155,7 +155,7 @@ def _word(text: str, secrets: Secrets) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text for the shell; bytes that cannot stand in a word are escaped as bash has it."""
+    """Text for the shell. Bytes that are not allowed in a word use bash escapes."""
     if text.isascii() and text.isprintable():
         return shlex.quote(text)
     parts = []

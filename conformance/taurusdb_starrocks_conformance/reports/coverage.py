@@ -1,4 +1,4 @@
-"""How much of the contract a run has exercised."""
+"""Coverage of the contract by a run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from taurusdb_starrocks_conformance.contract import SPEC
 from taurusdb_starrocks_conformance.exchange import Exchange
 from taurusdb_starrocks_conformance.target import Target
 
-# The methods that OpenAPI has, and so tracecov.
+# The methods of OpenAPI, and therefore of tracecov.
 METHODS = {"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"}
 DIMENSIONS = ("operations", "parameters", "keywords", "examples", "responses")
 
 
 def coverage_of(exchanges: Sequence[Exchange], target: Target) -> tracecov.CoverageMap:
-    """How much of the contract these exchanges have exercised."""
+    """The coverage of the contract by these exchanges."""
     schema = yaml.safe_load(SPEC.read_text(encoding="utf-8"))
     schema["servers"] = [{"url": "/"}]
     coverage = tracecov.CoverageMap.from_dict(schema, base_path=target.base or None)

@@ -23,7 +23,7 @@ def data(
     *,
     strict: bool = False,
 ) -> dict[str, Any]:
-    """Everything that was found."""
+    """All findings."""
     summary: Any = coverage.build_json_report()["summary"]
     return {
         "verdict": outcome.verdict(strict=strict),

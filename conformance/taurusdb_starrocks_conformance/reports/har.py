@@ -14,7 +14,7 @@ from taurusdb_starrocks_conformance.target import Target
 
 
 def har(outcome: Outcome) -> dict[str, Any]:
-    """The exchanges of a run, in their order."""
+    """The exchanges of a run, in order."""
     entries = [_entry(exchange, outcome.target) for exchange in outcome.exchanges]
     creator = {"name": "taurusdb-starrocks-conformance", "version": "1"}
     return {"log": {"version": "1.2", "creator": creator, "entries": entries}}

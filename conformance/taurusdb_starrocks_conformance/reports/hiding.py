@@ -12,7 +12,7 @@ from .secrets import Secrets
 
 
 def hidden(outcome: Outcome) -> Outcome:
-    """The same run with a marker wherever the token was."""
+    """The same run with markers instead of the token."""
     secrets = Secrets(outcome.target.token)
     copies = {id(exchange): _exchange(exchange, secrets) for exchange in outcome.exchanges}
 

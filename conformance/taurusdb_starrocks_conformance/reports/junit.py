@@ -51,7 +51,7 @@ def _told(found: list[tuple[int, Finding]], commands: dict[int, list[str]]) -> s
 
 
 def printable(text: str) -> str:
-    """A text with what XML cannot hold shown as escapes."""
+    """A text with escapes for characters that XML does not allow."""
     return "".join(
         char if char in "\t\n" or (char.isprintable() and ord(char) < 0xFFFE) else ascii(char)[1:-1]
         for char in text

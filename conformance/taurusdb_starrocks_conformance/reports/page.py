@@ -1,4 +1,4 @@
-"""A run as one HTML page that refers to nothing outside."""
+"""A run as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def page(
     *,
     strict: bool = False,
 ) -> str:
-    """Findings, coverage, what was sent, and what was checked."""
+    """Findings, coverage, requests, and checks."""
     verdict = html.escape(outcome.verdict(strict=strict))
     about = (
         f"{outcome.target.url}, seed {outcome.seed}, {outcome.seconds:.0f} s, "

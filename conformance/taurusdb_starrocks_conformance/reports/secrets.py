@@ -1,4 +1,4 @@
-"""The token in texts: hidden in every report, and brought back by whoever has it."""
+"""The token in texts: hidden in all reports, and restored by commands that have the token."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 NAME = "TAURUSDB_FUZZ_TOKEN"
-# What is nearly the token is as secret as the token, unless it is too short to tell.
+# Values that are almost the token are as secret as the token, unless they are too short.
 SHORTEST = 7
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form that the token takes in what is sent.
+    """A form of the token in requests.
 
     Attributes:
         text: The form.
-        marker: What stands for it in reports.
-        shell: What makes it of the variable, within double quotes of bash.
+        marker: Its replacement in reports.
+        shell: A bash expression, for use in double quotes, that creates it from the variable.
     """
 
     text: str
@@ -53,7 +53,7 @@ class Secrets:
             if form.text == token or len(form.text) >= SHORTEST:
                 known.setdefault(form.text, form)
         self._forms = known
-        # At one place the longest form is meant.
+        # If several forms match, use the longest.
         longest = sorted(known, key=len, reverse=True)
         self._texts = re.compile("|".join(map(re.escape, longest)))
         self._marked = {form.marker: form for form in known.values()}
@@ -65,11 +65,11 @@ class Secrets:
         return self._texts.sub(lambda match: self._forms[match[0]].marker, text)
 
     def reveal(self, text: str) -> str:
-        """The text that was hidden."""
+        """Restore the hidden text."""
         return self._markers.sub(lambda match: self._marked[match[0]].text, text)
 
     def pieces(self, text: str) -> list[str | Form]:
-        """A text in pieces: plain ones and forms of the token."""
+        """Split a text into plain parts and forms of the token."""
         found: list[str | Form] = []
         end = 0
         for match in self._texts.finditer(text):

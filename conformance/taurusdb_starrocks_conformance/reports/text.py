@@ -8,17 +8,17 @@ from taurusdb_starrocks_conformance.checks import CHECKS
 from taurusdb_starrocks_conformance.findings import Finding, Level
 from taurusdb_starrocks_conformance.run import Outcome
 
-# So many examples of a finding are shown; the page and the JSON have all.
+# Number of shown examples of a finding. The HTML page and the JSON have all.
 SHOWN = 3
 LONGEST = 400
 
 
 def text(outcome: Outcome, commands: dict[int, list[str]], *, strict: bool = False) -> str:
-    """The findings, security first, each with a command that shows it again.
+    """The findings, security first, each with a command that reproduces it.
 
     Args:
-        outcome: What the run has found.
-        commands: The commands of a finding, by its place in the list.
+        outcome: The outcome of the run.
+        commands: The commands of a finding, by its position in the list.
         strict: Whether warnings fail the run.
     """
     lines: list[str] = [f"note: {note}" for note in outcome.notes]
@@ -49,7 +49,7 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:
 
 
 def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
-    """Findings with their requests and responses, for where no server is left to send them to."""
+    """Findings with their requests and responses, if there is no server left to reproduce them."""
     lines = [f"seed {outcome.seed}"]
     for finding in findings:
         lines += ["", f"{finding.title}: {CHECKS[finding.check].demand}"]

@@ -1,4 +1,4 @@
-"""State across calls: what a pause and a resume do, and what nothing else does."""
+"""State across calls: the effects of pause and resume, and that nothing else has effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes: each takes effect, and nothing else does."""
+"""Changes: each change takes effect, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Changes:
     # At the beginning
 
     def begin(self) -> None:
-        """Note how the tasks are before anything is changed."""
+        """Record the state of the tasks before any change."""
         wire, name = self._wire, self._wire.target.task_name
         if not wire.list_is_offered:
             return
@@ -47,7 +47,7 @@ class Changes:
         if name in first.tasks:
             self._others = self._stages_of_others(first)
             stage = (first.tasks[name] or "").lower()
-            # Only what is certain: a stage may be on its way to another one.
+            # Only certain stages, because a task may be changing to another stage.
             if stage == "paused":
                 wire.task.last = "pause"
             elif stage in NOT_PAUSED - {"cancelled"}:
@@ -62,10 +62,10 @@ class Changes:
     # Each takes effect
 
     def cycle(self) -> None:
-        """Pause and resume, twice; twice in a row; each takes effect and touches nothing else."""
+        """Pause and resume, twice, and twice in a row; check that nothing else changes."""
         wire = self._wire
         before = self._other_instance()
-        # At first in haste, to learn how long the target refuses a change after another one.
+        # First without waiting, to find out how long the target refuses a change after another one.
         for change in (*CHANGES, *CHANGES):
             wire.toward(change)
             wire.ask(change, "states: {change} in haste", case=True)
@@ -75,7 +75,7 @@ class Changes:
             if wire.task.last != change:
                 return
             self.takes_effect(change)
-            # Whether the same is accepted once more is not published: both are right.
+            # It is not documented whether the same change is accepted again: both are correct.
             again = wire.send(
                 wire.request(operations()[change]), f"states: {change} again", as_is=True
             )
@@ -87,7 +87,7 @@ class Changes:
             self._other_instance_untouched(before)
 
     def takes_effect(self, change: str, check: str = "change_takes_effect") -> bool:
-        """Whether the list shows it in the end; `check` fails if not."""
+        """Whether the list finally shows the change; otherwise `check` fails."""
         wire, target = self._wire, self._wire.target
         if not self.is_seen:
             return True
@@ -113,7 +113,7 @@ class Changes:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the list shows the named task, so that effects can be seen."""
+        """Whether the list shows the named task, so that effects can be checked."""
         return (
             self._wire.list_is_offered
             and self._first is not None
@@ -121,19 +121,19 @@ class Changes:
         )
 
     def settled(self, check: str = "change_takes_effect") -> None:
-        """Wait until the list shows what was accepted last."""
+        """Wait until the list shows the last accepted change."""
         if self._wire.task.last is not None:
             self.takes_effect(self._wire.task.last, check)
 
     # Nothing else does
 
     def nothing_changed(self, name: str, change: Change, probes: list[Probe], since: float) -> None:
-        """What was refused has changed nothing.
+        """Check that refused requests changed nothing.
 
         Args:
-            name: The group of what was refused.
-            change: What a request of the group would do if it were accepted.
-            probes: What was refused.
+            name: The group of the refused requests.
+            change: The change that a request of the group would make if it were accepted.
+            probes: The refused requests.
             since: When the first of them was sent.
         """
         wire = self._wire
@@ -144,7 +144,7 @@ class Changes:
         took = wire.clock() - since
         if self._happens_by_itself(change, min(max(1.5 * took, 0.5), wire.target.hold)):
             return
-        # One by one, to name those that did it.
+        # One by one, to find the requests that changed something.
         named = False
         for probe in probes:
             self._back_from(change)
@@ -160,13 +160,13 @@ class Changes:
         self._others_untouched(exchange)
 
     def _back_from(self, change: Change) -> None:
-        """Bring the task to where a change is possible, and see it there."""
+        """Bring the task into a stage that allows a change, and check the stage."""
         self._wire.task.last = None
         self._wire.toward(change)
         self.settled()
 
     def _has_happened(self, change: Change) -> Exchange | None:
-        """The list that shows a change that nobody was told to have accepted."""
+        """The list that shows a change that was not reported as accepted."""
         task = self._wire.task
         listing = self._reader.walk()
         stage = (listing.tasks.get(self._wire.target.task_name) or "").lower()
@@ -175,20 +175,20 @@ class Changes:
         return listing.exchange if certain and stage in expected_not else None
 
     def _happens_by_itself(self, change: Change, seconds: float) -> bool:
-        """Whether the task leaves its stage with no request but lists."""
+        """Whether the task leaves its stage although only lists are requested."""
         self._back_from(change)
         until = self._wire.clock() + seconds
         while self._wire.clock() < until:
             self._wire.sleep(0.05)
             self._reader.walk()
             if self._wire.task.last is None:
-                return True  # It was reported where it was seen.
+                return True  # It has already been reported.
         return False
 
     # Nor to others
 
     def _others_untouched(self, exchange: Exchange | None) -> None:
-        """No other task of the instance was paused or resumed."""
+        """Check that no other task of the instance was paused or resumed."""
         if self._others is None:
             return
         listing = self._reader.walk()

@@ -1,4 +1,4 @@
-"""The list of tasks: read whole, and whether its pages fit together."""
+"""The list of tasks: read completely, and whether its pages are consistent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MOST_PAGES = 50
 
 @dataclass
 class Listing:
-    """The tasks of an instance, as the pages of the list show them.
+    """The tasks of an instance, from the pages of the list.
 
     Attributes:
-        totals: What each page says of how many tasks there are.
+        totals: The total of each page.
         exchange: The last page.
         whole: Whether all pages were read.
     """
@@ -92,7 +92,7 @@ class Reader:
         return listing
 
     def pages(self) -> None:
-        """Pages of any size show the same tasks, each once, and as many as there are."""
+        """Check that pages of any size show the same tasks, each once, and all of them."""
         whole = self.walk(to_end=True)
         if whole.exchange is None or not whole.rows:
             return
@@ -107,7 +107,7 @@ class Reader:
             parts = self.walk(step=step, to_end=True)
             if parts.exchange is None or not parts.whole:
                 continue
-            # Nothing is said of the order, so it may differ; tasks may not.
+            # The order is not documented, so it may differ. The tasks may not.
             if sorted(map(str, parts.names)) != sorted(map(str, whole.names)):
                 text = (
                     f"pages of {step} show {len(parts.rows)} tasks, one page shows "
@@ -132,7 +132,7 @@ class Reader:
                 self._counts_all(Listing(totals=[total], exchange=exchange), count)
 
     def _counts_all(self, listing: Listing, rows: int) -> None:
-        """`total_count` is of all tasks, on every page."""
+        """Check that `total_count` is the number of all tasks on each page."""
         wrong = [total for total in listing.totals if total != rows]
         if wrong and listing.exchange is not None:
             text = f"total_count is {wrong[0]}, there are {rows} tasks"
@@ -140,7 +140,7 @@ class Reader:
 
 
 def number_of(value: Any) -> int | None:
-    """A whole number, also where it is written as a text."""
+    """An integer, also in a string."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

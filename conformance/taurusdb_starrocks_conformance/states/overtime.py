@@ -1,4 +1,4 @@
-"""What a server does over time: effects that last, the same answers again, requests at once."""
+"""Behavior over time: lasting effects, repeated requests, concurrent requests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from taurusdb_starrocks_conformance.wire import Report, Wire
 from .changes import Changes
 from .listing import Reader
 
-# How often the same request is sent, alone and over one connection.
+# How often the same request is repeated, alone and over one connection.
 TIMES = 24
-# How many requests are sent at the same time.
+# Number of concurrent requests.
 AT_ONCE = 8
 
 
@@ -31,13 +31,13 @@ class Overtime:
         self._changes = changes
         self._reader = Reader(wire, report)
         self._report = report
-        # A target that is treated with care is not sent the same all day.
+        # Fewer repetitions for a target with a rate limit.
         self._times = TIMES if wire.target.rate is None else TIMES // 4
 
     # Effects that last
 
     def lasting(self) -> None:
-        """A pause and a resume stay, and every way to read the list shows them."""
+        """Check that a pause and a resume last, and that every way to read the list shows them."""
         wire = self._wire
         if not self._changes.is_seen:
             return
@@ -49,13 +49,13 @@ class Overtime:
             self._same_for_all_readers(change)
             until, pause = wire.clock() + wire.target.hold, 0.05
             while wire.clock() < until and wire.task.last is not None:
-                # What this list shows is compared where every list is.
+                # The content of this list is checked with all other lists.
                 self._reader.walk()
                 wire.sleep(pause)
                 pause = min(1.5 * pause, wire.target.hold / 4)
 
     def _same_for_all_readers(self, change: str) -> None:
-        """No stage is kept for one query, one language or one form of the list."""
+        """Check that the stage is the same for each query, language and form of the list."""
         wire = self._wire
         readers = {
             "without a query": wire.request(operations()["list"]),
@@ -83,7 +83,7 @@ class Overtime:
     # The same again
 
     def repeated(self) -> None:
-        """The same request is answered the same way, however often it is sent."""
+        """Check that a repeated request gets the same response."""
         for what, request, expect in self._samples():
             first: Exchange | None = None
             for number in range(1, self._times + 1):
@@ -97,7 +97,7 @@ class Overtime:
                     break
 
     def one_connection(self) -> None:
-        """A connection that was used before answers like a new one, and says no more."""
+        """Check that a reused connection responds like a new one, without extra data."""
         samples = self._samples()
         fresh = {
             what: self._wire.send(request, f"one connection: {what}, on a new one", expect=expect)
@@ -128,7 +128,7 @@ class Overtime:
     # At once
 
     def at_once(self) -> None:
-        """Requests at the same time get the responses that they get one by one."""
+        """Check that concurrent requests get the same responses as sequential ones."""
         wire = self._wire
         samples = self._samples()
         alone = {
@@ -136,7 +136,7 @@ class Overtime:
             for what, request, expect in samples
         }
         mixed = [samples[number % len(samples)] for number in range(AT_ONCE)]
-        # Only what must not happen is judged of each; the rest is compared with what came alone.
+        # Each response is judged only for authentication; the rest is compared with the one alone.
         batch = [
             (request, expect if expect.check == "ignored_auth" else None)
             for _, request, expect in mixed
@@ -161,7 +161,7 @@ class Overtime:
         both = [(wire.request(operations()[change]), None) for change in CHANGES] * (AT_ONCE // 2)
         self._all_answered("pause and resume", wire.at_once(both, "at once: both"))
         for change in CHANGES:
-            # However the race ended, the task still does what it is told.
+            # No matter how the race ended, the task must still accept changes.
             wire.toward(change)
             wire.ask(change, "at once: {change} afterwards", case=True)
             if wire.task.last == change:
@@ -177,7 +177,7 @@ class Overtime:
             self._report("at_once", text, exchanges[0])
 
     def _samples(self) -> list[tuple[str, Request, Expectation]]:
-        """Requests that change nothing, of every kind of answer."""
+        """Read-only and refused requests, for each kind of response."""
         wire = self._wire
         pause, listed = operations()["pause"], operations()["list"]
         unproved, absent, malformed = frozenset({401, 403}), frozenset({400, 403}), frozenset({400})

@@ -89,7 +89,7 @@ def test_connection_with_an_instance(emulator: Emulator, connected: Connect) -> 
 
 def test_connection_without_an_instance(emulator: Emulator) -> None:
     """That the service knows no such instance shows that it knows the caller."""
-    assert said_by_test() == (True, "The service knows the credentials.")
+    assert said_by_test() == (True, "The service accepts the credentials.")
 
 
 def test_connection_to_an_instance_that_is_not_there(connected: Connect) -> None:
@@ -114,7 +114,7 @@ def test_connection_that_may_be_forbidden(emulator: Emulator) -> None:
     emulator.faults.add(Fault("error", status=403, code="DBS.200001", message="No."))
     good, said = said_by_test()
     assert not good
-    assert "Name an instance in the connection" in said
+    assert "Add an instance to the connection" in said
 
 
 # --- What a client is made of -------------------------------------------------------------------
@@ -163,7 +163,7 @@ def test_coroutines(emulator: Emulator) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"extra": {"auth": "kerberos"}}, "auth 'kerberos', which is none of access_key"),
+        ({"extra": {"auth": "kerberos"}}, "auth 'kerberos', which must be access_key"),
         ({"extra": {"auth": None}, "password": None}, "access_key"),
         ({"extra": {"endpoint": None}}, "No region"),
         ({"extra": {"endpoint": "http://example.com"}}, "https"),

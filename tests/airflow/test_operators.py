@@ -130,7 +130,7 @@ def test_a_sensor_survives_what_passes(
     emulator.faults.add(Fault("close", operation="list", times=3))
     threading.Timer(0.5, emulator.set_stage, (INSTANCE, "orders_sync", "Paused")).start()
     assert run(dags["sense"]).state == "success"
-    assert "This look failed, and the next one may not" in capfd.readouterr().out
+    assert "This poll failed, and the next one may succeed" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("fault", [Fault("abnormal", task="orders_sync"), Fault("expired-token")])

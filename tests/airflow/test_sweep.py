@@ -94,7 +94,7 @@ def test_variable_that_is_no_record(
         "success",
     ]
     assert stage(emulator) == "Incremental"
-    assert "is no record of a window" in capfd.readouterr().out
+    assert "is not the record of a window" in capfd.readouterr().out
 
 
 def test_most_at_once(
@@ -130,7 +130,7 @@ def test_opened_again_meanwhile(
     thread.join()
     assert ran.state == "failed"
     assert held.fields(left.key)["opened"] == opened.isoformat()
-    assert "was opened again while it was resumed" in capfd.readouterr().out
+    assert "was opened again while it was being resumed" in capfd.readouterr().out
 
 
 def test_dag_is_on_from_the_start() -> None:

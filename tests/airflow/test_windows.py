@@ -88,7 +88,7 @@ def test_found_paused_is_left_so(
     ran = run(dags["window_kept"])
     assert ran.returned["pause_replication"]["resumes"] == ["orders_sync"]
     assert stages(emulator, "orders_sync", "archive_sync") == ["Incremental", "Paused"]
-    assert "left so afterwards: archive_sync" in logged(capfd)
+    assert "left paused afterwards: archive_sync" in logged(capfd)
 
 
 def test_all_found_paused(emulator: Emulator, dags: Dags) -> None:
@@ -207,7 +207,7 @@ def test_nothing_is_known(
 ) -> None:
     """Then the teardown says what to do, and the run fails."""
     assert run(dags["window_silent"], forget=True).state == "failed"
-    assert "read the stages of orders_sync, billing_sync" in logged(capfd)
+    assert "Read the stages of orders_sync, billing_sync" in logged(capfd)
 
 
 def test_lease_that_ends(emulator: Emulator, dags: Dags, capfd: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +215,7 @@ def test_lease_that_ends(emulator: Emulator, dags: Dags, capfd: pytest.CaptureFi
     ran = run(dags["window_short"], overrun=True)
     assert (ran.states["work"], ran.states["resume_replication"]) == ("success", "failed")
     assert ran.state == "failed"
-    assert "what ran later in it ran with replication on" in logged(capfd)
+    assert "Work after that ran with replication on." in logged(capfd)
     assert stages(emulator) == ["Incremental", "Incremental"]
     assert held.keys() == []
 
@@ -326,7 +326,7 @@ def test_teardown_leaves_another_window_alone(
     assert stages(emulator) == ["Paused", "Incremental"]
     said = logged(capfd)
     assert "because the window of other.pause_replication" in said
-    assert "has paused it since: orders_sync" in said
+    assert "has paused it meanwhile: orders_sync" in said
     (key,) = held.keys()
     assert held.fields(key)["dag_id"] == "other"
 
@@ -382,7 +382,7 @@ def test_neither_paused_nor_resumed(
     emulator.faults.add(Fault("no-effect", operation="pause"))
     emulator.faults.add(Fault("error", status=500, operation="resume"))
     assert run(dags["window_of_one"]).state == "failed"
-    assert "Not resumed, which the sweep is left to" in logged(capfd)
+    assert "Not resumed. The sweep tries again" in logged(capfd)
     emulator.faults.clear()
     emulator.set_stage(INSTANCE, "orders_sync", "Paused")
     run(dags["quick_sweep"])
@@ -399,7 +399,7 @@ def test_connection_that_was_broken(
     left, at = earlier_attempt("window_of_one")
     connected(extra={"endpoint": None})
     assert run(dags["window_of_one"], at=at).state == "failed"
-    assert "Not resumed, which the sweep is left to: No region." in logged(capfd)
+    assert "Not resumed. The sweep tries again: No region." in logged(capfd)
     assert run(dags["quick_sweep"]).state == "failed"
     assert held.keys() == [left.key]
 

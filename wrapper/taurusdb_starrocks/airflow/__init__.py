@@ -1,8 +1,8 @@
 """Pause and resume synchronization tasks from Apache Airflow.
 
-Needs the extra ``airflow``. ``paused`` makes the first and the last task of a window, and the DAG
-that ``sweep_dag`` makes resumes what a window could not. The operators, the sensor and the hook are
-for everything else.
+It needs the extra ``airflow``. ``paused`` makes the setup and the teardown of a window. The DAG of
+``sweep_dag`` resumes the tasks that a window could not resume. The operators, the sensor and the
+hook are for everything else.
 """
 
 from importlib import import_module
@@ -31,8 +31,8 @@ __all__ = [
     "sweep_dag",
 ]
 
-# Imported when they are first used: Airflow reads the provider's description before it is set up
-# itself, and importing one module of this package must not need another.
+# Imported at first use: Airflow reads the provider's description before Airflow itself is set up,
+# and importing one module of this package must not import another.
 _LATER = {
     "PauseReplicationOperator": "operators",
     "ReplicationStageSensor": "sensor",

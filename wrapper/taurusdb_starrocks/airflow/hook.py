@@ -1,4 +1,4 @@
-"""From a connection of Airflow to a client."""
+"""Makes clients from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taurusdb_starrocks import (
 )
 
 DEFAULT_CONN_ID = "taurusdb_starrocks_default"
-# A well-formed ID of no instance: what the service answers tells whether it knows the caller.
+# No such instance exists. The service answers that only if it accepts the credentials.
 _NO_INSTANCE = "0" * 32 + "in17"
 
 
@@ -43,24 +43,24 @@ class StarRocksReplicationHook(BaseHook):
         self.conn_id = conn_id
 
     def get_conn(self) -> Client:
-        """A new client, to be closed by the caller.
+        """A new client, which the caller must close.
 
         Raises:
-            ConfigurationError: The connection lacks something. Nothing was sent.
+            ConfigurationError: A setting is missing in the connection. Nothing was sent.
         """
         connection = self.get_connection(self.conn_id)
         return Client(**_settings(connection, _extra(connection)))
 
     async def get_async_conn(self) -> AsyncClient:
-        """The same for coroutines."""
+        """A new client for coroutines, which the caller must close."""
         connection = await self.aget_connection(self.conn_id)
         return AsyncClient(**_settings(connection, _extra(connection)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether the service lets the connection in, and what it said.
+        """Whether the service accepts the credentials, and a message.
 
-        It lists the tasks of the connection's instance. Without one it requests those of an
-        instance that does not exist, and takes it for a success that the service says so.
+        It lists the tasks of the connection's instance. If the connection has none, it requests an
+        instance that does not exist, and succeeds if the service says that.
         """
         try:
             connection = self.get_connection(self.conn_id)
@@ -72,25 +72,26 @@ class StarRocksReplicationHook(BaseHook):
                 except NotFoundError:
                     if instance_id != _NO_INSTANCE:
                         raise
-                    return True, "The service knows the credentials."
+                    return True, "The service accepts the credentials."
         except PermissionDeniedError as error:
-            return False, f"{error} Name an instance in the connection to know which of the two."
+            return False, f"{error} Add an instance to the connection to find out which."
         except ReplicationError as error:
             return False, str(error)
         return True, f"The instance has {count} synchronization tasks."
 
 
 def _extra(connection: Connection) -> dict[str, Any]:
-    """The fields of the form, which Airflow keeps as a JSON object.
+    """The fields of the connection form, which Airflow stores as JSON.
 
-    Its own reader must not be called by coroutines, and the one for these is not in Airflow 3.3.0.
+    Airflow's own property for this must not be used in coroutines, and Airflow 3.3.0 has none for
+    them.
     """
     fields: dict[str, Any] = json.loads(connection.extra or "{}")
     return fields
 
 
 def _settings(connection: Connection, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client is made with."""
+    """The arguments of a client."""
     project_id = extra.get("project_id") or None
     return {
         "region": extra.get("region") or None,
@@ -121,6 +122,6 @@ def _auth(
             iam_endpoint=extra.get("iam_endpoint") or None,
         )
     raise ConfigurationError(
-        f"The connection {connection.conn_id} has auth {kind!r}, which is none of access_key, "
-        "password, token and environment."
+        f"The connection {connection.conn_id} has auth {kind!r}, which must be access_key, "
+        "password, token or environment."
     )

@@ -18,29 +18,29 @@ from taurusdb_starrocks.airflow.waits import Goal, Result, Wait, final, result
 
 
 def failed(error: ReplicationError) -> AirflowException:
-    """What ends a task in Airflow: without another attempt where that would be useless."""
+    """The exception that fails a task; without retries if another attempt would fail too."""
     return failed_with(str(error), useless=final(error))
 
 
 def failed_with(text: str, *, useless: bool) -> AirflowException:
-    """The same for an error that a trigger told of."""
+    """The same for an error that a trigger reported."""
     return AirflowFailException(text) if useless else AirflowException(text)
 
 
 class ReplicationOperator(BaseOperator):
-    """What both operators are: they return what became of the tasks.
+    """The base of both operators: it returns the results of the tasks.
 
     Args:
         instance_id: StarRocks instance (ends in ``in17``).
         task_name: One synchronization task or several.
         conn_id: ID of the connection.
-        wait: Whether the task ends only once it is seen that it is so, or when the service has
-            accepted it.
+        wait: Whether to wait until the tasks are paused or running. Otherwise the operator ends
+            when the service has accepted the requests.
         timeout: Longest time to wait, in seconds.
         poll_interval: Seconds between two polls.
-        settle: Longest time in seconds to find out what became of a request without a response.
-        deferrable: Whether to wait in the triggerer, where it holds no worker.
-        **operator: What every operator takes: ``task_id``, ``pool``, ``retries``, …
+        settle: Longest time, in seconds, to find out the outcome of a request without a response.
+        deferrable: Whether to wait in the triggerer, which occupies no worker.
+        **operator: Arguments of every operator: ``task_id``, ``pool``, ``retries``, …
     """
 
     template_fields: Sequence[str] = ("conn_id", "instance_id", "task_name")
@@ -76,9 +76,9 @@ class ReplicationOperator(BaseOperator):
         return list(dict.fromkeys(names))
 
     def execute(self, context: Context) -> Any:
-        """Request the change, and wait for it; return what became of the tasks."""
-        # A second pause of a task is not sent before it is known that the first had no effect. A
-        # second resume is: it harms nothing, and a task that runs may have a pause under way.
+        """Request the change, wait for it, and return the results of the tasks."""
+        # A pause is sent again only if the first is known to have had no effect. A resume is always
+        # sent: it does no harm, and a pause of a task that runs may be in progress.
         again = self.goal == "paused" and context["ti"].try_number > 1
         if self.wait and self.deferrable:
             self.wait_elsewhere(self.task_names, again=again)
@@ -93,7 +93,7 @@ class ReplicationOperator(BaseOperator):
         return self._as_given(context, results)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the trigger fired."""
+        """Continue after the trigger fired."""
         if "error" in event:
             raise failed_with(event["error"], useless=event["final"])
         return self._as_given(context, event["results"])
@@ -103,7 +103,7 @@ class ReplicationOperator(BaseOperator):
         return StarRocksReplicationHook(self.conn_id).get_conn()
 
     def waiting(self, names: list[str], *, again: bool = False) -> Wait:
-        """The wait for some of the tasks."""
+        """How to wait for some of the tasks."""
         return Wait(
             instance_id=self.instance_id,
             task_names=names,
@@ -122,12 +122,12 @@ class ReplicationOperator(BaseOperator):
                 self.conn_id, **attrs.asdict(self.waiting(names, again=again))
             ),
             method_name="execute_complete",
-            # The trigger keeps the time; this is for a triggerer that does not run.
+            # The trigger has a timeout of its own. This one is for a triggerer that does not run.
             timeout=timedelta(seconds=self.timeout + self.settle + 300.0),
         )
 
     def _request(self, client: Client, name: str, again: bool) -> Result:
-        """Only request it."""
+        """Send one request, without waiting for its effect."""
         if again:
             with suppress(WaitTimeoutError):
                 return self.waiting([name]).look.run(client)[0]
@@ -135,7 +135,7 @@ class ReplicationOperator(BaseOperator):
         return result(name, None, change(self.instance_id, name))
 
     def _as_given(self, context: Context, results: list[Result]) -> Any:
-        """A list if a list of tasks was given; the IDs of a single one have keys of their own."""
+        """A list for a list of tasks. The IDs of a single task are XCom keys as well."""
         if not isinstance(self.task_name, str):
             return results
         if self.do_xcom_push:
@@ -145,7 +145,7 @@ class ReplicationOperator(BaseOperator):
 
 
 class PauseReplicationOperator(ReplicationOperator):
-    """Pauses synchronization tasks. Nothing resumes them: see ``paused`` for that.
+    """Pauses synchronization tasks. Nothing resumes them: use ``paused`` for that.
 
     Its arguments are those of ``ReplicationOperator``.
     """

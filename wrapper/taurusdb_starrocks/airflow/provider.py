@@ -1,4 +1,4 @@
-"""What Airflow reads to know this provider: imported before Airflow is set up, so without it."""
+"""The description of this provider. It is imported before Airflow is set up, so without Airflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = "taurusdb_starrocks.airflow"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's description, with the form of its connections."""
+    """The provider's description, with the connection form."""
     return {
         "package-name": "taurusdb-starrocks",
         "name": "TaurusDB StarRocks replication",
@@ -55,21 +55,21 @@ def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
     }
 
 
-# No secret among them: what is secret stands in the field for the password, which Airflow masks.
+# None of them is secret: secrets are in the password field, which Airflow masks.
 _FIELDS = {
     "auth": _text(
         "Authentication",
         "access_key signs each request with login and password; password logs in at IAM; token "
-        "sends the password as a token; environment takes what the worker's environment has",
+        "sends the password as a token; environment uses the worker's environment variables",
         enum=["access_key", "password", "token", "environment"],
         default="access_key",
     ),
-    "region": _text("Region", "Region of the instances, like ap-southeast-3"),
+    "region": _text("Region", "Region of the instances, for example ap-southeast-3"),
     "project_id": _text("Project ID", "Project in that region"),
     "account": _text("Account", "Account (IAM domain) of the user; for password only"),
-    "endpoint": _text("Endpoint", "Base URL in place of a region"),
-    "iam_endpoint": _text("IAM endpoint", "IAM host in place of the region's; for password only"),
+    "endpoint": _text("Endpoint", "Base URL, instead of a region"),
+    "iam_endpoint": _text("IAM endpoint", "IAM host, instead of the region's; for password only"),
     "instance_id": _text(
-        "Instance to test with", "StarRocks instance (ends in in17) that Test lists the tasks of"
+        "Instance to test with", "StarRocks instance (ends in in17) whose tasks Test lists"
     ),
 }

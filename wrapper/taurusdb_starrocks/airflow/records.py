@@ -1,4 +1,4 @@
-"""What is kept of each open window: one Airflow Variable, which the sweep finds by its prefix."""
+"""The record of each open window: an Airflow Variable, which the sweep finds by its prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 from airflow.sdk import Variable
 
 PREFIX = "taurusdb_starrocks.window:"
-# When a sweep last ran, and how often it is to run.
+# The time of the last sweep, and the interval of sweeps.
 SWEPT = "taurusdb_starrocks.swept"
 
 
@@ -23,22 +23,22 @@ def now() -> datetime:
 
 @attrs.frozen
 class Record:
-    """An open window: whose it is, what it resumes, and until when it may last.
+    """An open window: its run, the tasks to resume, and the end of its lease.
 
     Attributes:
-        conn_id: ID of the connection that the tasks are resumed with.
+        conn_id: ID of the connection to resume the tasks with.
         instance_id: StarRocks instance.
-        task_names: The tasks that the window is about: no other window takes them meanwhile.
-        resumes: Those of them that it may have paused.
+        task_names: The tasks of the window. No other window may pause them while it is open.
+        resumes: The tasks that it may have paused.
         dag_id: DAG of the window.
         run_id: Run of the DAG.
         task_id: Task that opened it.
-        map_index: Index of that task if it is mapped, else -1.
-        opened: When it was opened, last.
+        map_index: Map index of that task; -1 if it is not mapped.
+        opened: When it was opened, by the last attempt.
         until: When the lease ends.
-        paused: Whether the tasks were seen paused, so that no pause is under way.
+        paused: Whether all tasks were seen paused, so that no pause is in progress.
         closing: Whether the sweep is resuming it.
-        resumed: When the sweep resumed it although its run went on.
+        resumed: When the sweep resumed it while its run was still running.
     """
 
     conn_id: str
@@ -57,7 +57,7 @@ class Record:
 
     @property
     def key(self) -> str:
-        """Key of its Variable: the same for every attempt of the task that opens the window."""
+        """Key of its Variable, the same for every attempt of the task that opens the window."""
         whose = [self.conn_id, self.dag_id, self.run_id, self.task_id, self.map_index]
         digest = hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:32]
         return f"{PREFIX}{self.instance_id}:{digest}"
@@ -67,35 +67,34 @@ class Record:
         return f"the window of {self.dag_id}.{self.task_id}{index}, run {self.run_id}"
 
     def write(self) -> None:
-        """Keep it, and make sure that it is kept.
+        """Write it, and read it again to make sure.
 
         Raises:
-            RuntimeError: It cannot be read again. Nothing must be paused then.
+            RuntimeError: It reads differently. Nothing must be paused then.
         """
         fields = attrs.asdict(self, value_serializer=_plain)
         Variable.set(self.key, json.dumps(fields), description=f"Open: {self}")
         if read(self.key) != self:
             raise RuntimeError(
-                f"The Variable {self.key} was written and reads otherwise: is it in a secrets "
-                "backend as well? Nothing was paused."
+                f"The Variable {self.key} was written, but reads differently: is it in a "
+                "secrets backend as well? Nothing was paused."
             )
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete its Variable."""
         Variable.delete(self.key)
 
 
 def read(key: str) -> Record | None:
-    """The record of a key, if there is one.
+    """The record of a key; None if there is none.
 
     Raises:
-        ValueError: There is something else.
-        ConnectionError: It is there, and could not be read.
+        ValueError: The Variable is not a record.
+        ConnectionError: It exists, but could not be read.
     """
     text = Variable.get(key, default=None)
     if text is None:
-        # Airflow gives the default also when its API fails. Without its record, a window that is
-        # open would be taken for none.
+        # Airflow returns the default if its API fails, too. An open window would be overlooked.
         if key in Variable.keys(prefix=key):
             raise ConnectionError(f"The Variable {key} could not be read. Nothing was changed.")
         return None
@@ -106,25 +105,26 @@ def read(key: str) -> Record | None:
         return Record(**fields)
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(
-            f"The Variable {key} is no record of a window. Read which tasks it names, resume them "
-            "if they are paused, and delete it."
+            f"The Variable {key} is not the record of a window. Read which tasks it names, resume "
+            "them if they are paused, and delete it."
         ) from error
 
 
 def open_windows(instance_id: str | None = None) -> Iterator[str]:
-    """The keys of all open windows, or of those over one instance."""
+    """The keys of all open windows, or of those of one instance."""
     prefix = f"{PREFIX}{instance_id}:" if instance_id else PREFIX
     # A database may read "_" as any character.
     return (key for key in Variable.keys(prefix=prefix) if key.startswith(prefix))
 
 
 def paused_by_others(key: str, instance_id: str) -> dict[str, Record]:
-    """The tasks of an instance that other open windows may have paused, and these windows.
+    """The tasks of an instance that other open windows may have paused, with these windows.
 
-    A window that the sweep has resumed must leave them alone: the other one was opened after that.
+    A window that the sweep has resumed must not resume them again: the other window was opened
+    after that.
 
     Args:
-        key: Key of the window that asks.
+        key: Key of this window.
         instance_id: The instance.
     """
     found: dict[str, Record] = {}
@@ -136,13 +136,13 @@ def paused_by_others(key: str, instance_id: str) -> dict[str, Record]:
 
 
 def note_sweep(every: timedelta) -> None:
-    """Keep when a sweep ran."""
+    """Record that a sweep runs now."""
     fields = {"at": now().isoformat(), "every": every.total_seconds()}
     Variable.set(SWEPT, json.dumps(fields), description="When the last sweep ran")
 
 
 def sweep_is_late() -> str | None:
-    """What to warn of if no sweep has run for three of its intervals, or ever."""
+    """A warning if no sweep has run for three of its intervals, or ever; else None."""
     text = Variable.get(SWEPT, default=None)
     if text is None:
         return "No sweep has ever run here"

@@ -17,18 +17,18 @@ from taurusdb_starrocks.airflow.waits import Goal, Result, Wait, at_goal, final,
 
 
 class ReplicationStageSensor(BaseSensorOperator):
-    """Waits until tasks are paused, or until they run. Requests nothing.
+    """Waits until tasks are paused, or until they run. It changes nothing.
 
-    A look that fails in a way that may pass does not end the wait. A task that turned abnormal or
-    was cancelled does.
+    A poll that fails temporarily does not end the wait. A task that is abnormal or cancelled fails
+    the sensor.
 
     Args:
         instance_id: StarRocks instance (ends in ``in17``).
         task_name: One synchronization task or several.
         stage: ``paused``, or ``running`` for full or incremental.
         conn_id: ID of the connection.
-        deferrable: Whether to wait in the triggerer, where it holds no worker.
-        **sensor: What every sensor takes: ``task_id``, ``poke_interval``, ``timeout``, ``mode``, …
+        deferrable: Whether to wait in the triggerer, which occupies no worker.
+        **sensor: Arguments of every sensor: ``poke_interval``, ``timeout``, ``mode``, …
     """
 
     template_fields: Sequence[str] = ("conn_id", "instance_id", "task_name")
@@ -59,7 +59,7 @@ class ReplicationStageSensor(BaseSensorOperator):
         return list(dict.fromkeys(names))
 
     def execute(self, context: Context) -> Any:
-        """Wait, here or in the triggerer; return what the tasks were last seen in."""
+        """Wait, here or in the triggerer, and return the last seen stages of the tasks."""
         if not self.deferrable:
             return super().execute(context)
         wait = Wait(
@@ -78,20 +78,20 @@ class ReplicationStageSensor(BaseSensorOperator):
         )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002  # Airflow's.
-        """Go on after the trigger fired."""
+        """Continue after the trigger fired."""
         if "error" in event:
             raise failed_with(event["error"], useless=event["final"])
         return self._as_given(event["results"])
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002  # Airflow's.
-        """Look once."""
+        """Poll once."""
         try:
             with StarRocksReplicationHook(self.conn_id).get_conn() as client:
                 tasks = [client.task(self.instance_id, name) for name in self.task_names]
         except ReplicationError as error:
             if final(error):
                 raise failed(error) from error
-            self.log.warning("This look failed, and the next one may not: %s", error)
+            self.log.warning("This poll failed, and the next one may succeed: %s", error)
             return PokeReturnValue(is_done=False)
         for task in tasks:
             if task.abnormal:
@@ -102,5 +102,5 @@ class ReplicationStageSensor(BaseSensorOperator):
         )
 
     def _as_given(self, results: list[Result]) -> Any:
-        """A list if a list of tasks was given."""
+        """A list for a list of tasks."""
         return results[0] if isinstance(self.task_name, str) else results

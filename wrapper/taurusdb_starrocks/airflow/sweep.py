@@ -1,4 +1,4 @@
-"""The sweep: a DAG that resumes what windows have left paused."""
+"""The sweep: a DAG that resumes the tasks that windows left paused."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from taurusdb_starrocks.airflow.waits import Wait
 log = logging.getLogger("airflow.task.taurusdb_starrocks")
 
 Reason = Literal["its lease has ended", "its run has ended", "an earlier sweep has begun"]
-# Airflow maps no more by default ([core] max_map_length is 1024); the rest is for the next sweep.
+# Airflow maps at most 1024 by default ([core] max_map_length). The next sweep does the rest.
 _MOST = 1000
-# Seconds after which a task that does not run is left to the next sweep: this one must end first.
+# Seconds to wait for a task to run. After that, the next sweep tries again.
 _PATIENCE = 300.0
 
 
@@ -36,7 +36,7 @@ def sweep_dag(
 ) -> DAG:
     """A DAG that resumes the tasks of windows whose lease or whose run has ended.
 
-    It is on from the start. Two lines in a file of the DAG folder install it::
+    It is not paused when it is created. Install it with a file in the DAG folder::
 
         from taurusdb_starrocks.airflow import sweep_dag
 
@@ -44,16 +44,16 @@ def sweep_dag(
 
     Args:
         dag_id: ID of the DAG.
-        every: How often it looks; a window warns when it has not for three times as long.
+        every: Its interval. A window logs a warning if no sweep ran for three intervals.
         poll_interval: Seconds between two polls while it waits for a task to run.
-        settle: How long a pause may come late that a window had requested and never saw, in
-            seconds.
-        **operator: What its operators take: ``queue``, ``pool``, …; a queue of its own, if long
-            tasks may occupy all workers.
+        settle: How late, in seconds, a pause may take effect that a window requested and never
+            saw.
+        **operator: Arguments of its operators: ``queue``, ``pool``, …. Give it a queue of its own
+            if long tasks may occupy all workers.
     """
     options: dict[str, Any] = {
-        "retries": 0,  # The next sweep tries again, and sees what has come up meanwhile.
-        # Ahead of whatever else waits for a worker.
+        "retries": 0,  # The next sweep tries again, with what it finds then.
+        # Before all other tasks that wait for a worker.
         "priority_weight": 10_000,
         "weight_rule": "absolute",
         **operator,
@@ -64,7 +64,7 @@ def sweep_dag(
         schedule=every,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
-        # One whose worker died lasts until Airflow notices, five minutes later by default.
+        # A run whose worker died lasts until Airflow notices, after five minutes by default.
         max_active_runs=4,
         dagrun_timeout=timedelta(minutes=30),
         is_paused_upon_creation=False,
@@ -84,12 +84,12 @@ def sweep_dag(
 
 
 def find(every: timedelta) -> list[str]:
-    """The keys of the windows that are to be resumed."""
+    """The keys of the windows to resume."""
     found = []
     for key in records.open_windows():
         try:
             record = records.read(key)
-        except ValueError:  # The task for it says so.
+        except ValueError:  # Its own task reports it.
             found.append(key)
         else:
             if record is not None and reason_to_resume(record):
@@ -101,7 +101,7 @@ def find(every: timedelta) -> list[str]:
 
 
 def reason_to_resume(record: Record) -> Reason | None:
-    """Why a window is to be resumed, if it is."""
+    """Why a window must be resumed; None if it must not."""
     if not _lives(record):
         return "its run has ended"
     if record.closing:
@@ -112,7 +112,7 @@ def reason_to_resume(record: Record) -> Reason | None:
 
 
 def _lives(record: Record) -> bool:
-    """Whether the run of a window is there and has not ended."""
+    """Whether the run of a window exists and has not ended."""
     count: int = get_current_context()["ti"].get_dr_count(
         dag_id=record.dag_id, run_ids=[record.run_id], states=["queued", "running"]
     )
@@ -120,9 +120,9 @@ def _lives(record: Record) -> bool:
 
 
 def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
-    """Resume the tasks of one window and wait until they run; return what was done.
+    """Resume the tasks of one window, wait until they run, and return what was done.
 
-    It is safe at any time. What it does not finish is begun again by the next sweep.
+    It is safe at any time. If it fails, the next sweep tries again.
     """
     record = records.read(key)
     reason = reason_to_resume(record) if record else None
@@ -147,7 +147,7 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
             with StarRocksReplicationHook(record.conn_id).get_conn() as client:
                 wait.run(client)
                 if not record.paused:
-                    # Its pause may have been on the way, or be sent by a worker that is cut off.
+                    # Its pause may be in progress, or be sent by a worker that is cut off.
                     time.sleep(settle)
                     wait.run(client)
         except ReplicationError as error:
@@ -156,10 +156,12 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
             ) from error
     left = records.read(key)
     if left is not None and left.opened != record.opened:
-        raise AirflowException(f"{record} was opened again while it was resumed: check its tasks.")
+        raise AirflowException(
+            f"{record} was opened again while it was being resumed. Check its tasks."
+        )
     if reason == "its run has ended":
         record.delete()
-    else:  # Its teardown is to tell that the tasks were resumed before.
+    else:  # Its teardown must report that the tasks were resumed before.
         attrs.evolve(record, closing=False, resumed=records.now()).write()
     said = f"resumed {', '.join(names) or 'nothing'} of {record}: {reason}"
     log.warning(said)

@@ -1,4 +1,4 @@
-"""A file of targets, for one mapped task per instance."""
+"""Reads a file of targets, for one mapped task group per instance."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import TypedDict
 
 
 class InstanceTargets(TypedDict):
-    """The tasks of one instance, named as ``paused`` and the operators name them."""
+    """The tasks of one instance, with the argument names of ``paused`` and the operators."""
 
     instance_id: str
     task_name: list[str]
 
 
 def read_targets(path: str | PathLike[str]) -> list[InstanceTargets]:
-    """The targets in a CSV file with the columns ``instance_id`` and ``task_name``, by instance.
+    """Read a CSV file with the columns ``instance_id`` and ``task_name``.
 
-    Instances are in the order of their first line. The result is what ``expand_kwargs`` takes.
+    Returns:
+        The targets of each instance, in the order of their first lines, for ``expand_kwargs``.
 
     Raises:
-        ValueError: A column is missing, a line lacks a value, or a target is there twice; all
-            faulty lines are named.
+        ValueError: A column is missing, a line lacks a value, or a target is repeated. The message
+            lists all faulty lines.
         OSError: The file cannot be read.
     """
     found: dict[str, list[str]] = {}

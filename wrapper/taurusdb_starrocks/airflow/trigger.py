@@ -1,4 +1,4 @@
-"""Waiting in the triggerer, where it holds no worker."""
+"""The trigger, which waits in the triggerer and occupies no worker."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from taurusdb_starrocks.airflow.waits import Wait, final
 
 
 class ReplicationTrigger(BaseTrigger):
-    """Brings tasks to where they are to be, or waits until they are there, and fires once.
+    """Pauses or resumes tasks, or only waits for that, and fires once.
 
-    A triggerer that takes it over from another begins again: what was requested is looked at before
-    anything is requested a second time.
+    Another triggerer that takes it over starts again. It polls before it repeats a request.
 
     Args:
         conn_id: ID of the connection.
-        **wait: What to wait for, as ``Wait`` has it.
+        **wait: The attributes of ``Wait``.
     """
 
     def __init__(self, conn_id: str, **wait: Any) -> None:
@@ -30,7 +29,7 @@ class ReplicationTrigger(BaseTrigger):
         self.wait = Wait(**wait)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The name of this class, and what it is made with."""
+        """The name of this class, and its arguments."""
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         return name, {"conn_id": self.conn_id, **attrs.asdict(self.wait)}
 

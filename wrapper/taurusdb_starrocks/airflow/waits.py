@@ -1,4 +1,4 @@
-"""Waiting for tasks, in a worker or in a trigger, and what is told of it afterwards."""
+"""Waiting for tasks, in a worker or in a trigger, and the results."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ Goal = Literal["paused", "running"]
 
 
 class Result(TypedDict):
-    """What became of one task, as it stands in XCom.
+    """The result of one task, as it is in XCom.
 
     Attributes:
         task_name: Name of the task.
-        stage: Stage it was last seen in, in lower case; None where nothing was waited for.
-        job_id: ID of the job that the service accepted; None if none was needed, or if the
-            response with its ID was lost.
+        stage: Last seen stage, in lower case; None if it was not waited for.
+        job_id: ID of the accepted job; None if no request was needed, or its response was lost.
         request_id: ID of that request, for the vendor's support.
     """
 
@@ -48,7 +47,7 @@ class Result(TypedDict):
 
 
 def result(name: str, task: Task | None, job: Job | None) -> Result:
-    """What became of a task that was last seen so, by that job."""
+    """The result of a task, from its last seen state and its job."""
     return {
         "task_name": name,
         "stage": task.stage.value if task else None,
@@ -64,13 +63,13 @@ class Wait:
     Attributes:
         instance_id: StarRocks instance.
         task_names: The tasks.
-        goal: Where they are to be.
-        change: Whether to request it, or only to wait for it.
+        goal: The wanted state.
+        change: Whether to request it, or only wait for it.
         timeout: Longest time in seconds.
         poll_interval: Seconds between two polls.
-        settle: Longest time in seconds to find out what became of a request without a response.
-        again: Whether somebody who is gone may have requested it already. Then it is looked for,
-            for ``settle`` seconds, before it is requested.
+        settle: Longest time, in seconds, to find out the outcome of a request without a response.
+        again: Whether an earlier attempt may have requested it. Then the stages are polled for
+            ``settle`` seconds before a request is sent.
     """
 
     instance_id: str
@@ -84,7 +83,7 @@ class Wait:
 
     @property
     def look(self) -> Wait:
-        """The same, for ``settle`` seconds and without requesting anything."""
+        """The same wait, for ``settle`` seconds and without requests."""
         return attrs.evolve(self, change=False, timeout=self.settle, again=False)
 
     def run(self, client: Client) -> list[Result]:
@@ -137,7 +136,7 @@ class Wait:
         }
 
     def _rest(self, elapsed: float) -> Waiting:
-        """What is left of the time for the next of several tasks; one poll at least."""
+        """The rest of the time, for the next of several tasks; enough for one poll at least."""
         return {**self._options({}), "timeout": max(self.timeout - elapsed, 1.0)}
 
     def _results(self, tasks: list[Task], jobs: dict[str, Job]) -> list[Result]:
@@ -147,7 +146,7 @@ class Wait:
         ]
 
 
-# Another attempt of the same task would end in the same way.
+# Another attempt would fail in the same way.
 _FINAL = (
     AlreadyPausedError,
     AuthenticationError,
@@ -160,10 +159,10 @@ _FINAL = (
 
 
 def final(error: ReplicationError) -> bool:
-    """Whether it is useless that Airflow retries."""
+    """Whether a retry by Airflow would be useless."""
     return isinstance(error, _FINAL)
 
 
 def at_goal(task: Task, goal: Goal) -> bool:
-    """Whether a task is where it is to be."""
+    """Whether a task is in the wanted state."""
     return task.stage is Stage.PAUSED if goal == "paused" else task.stage.running

@@ -37,21 +37,21 @@ def paused(
 ) -> BaseOperator:
     """A window: the tasks in the ``with`` block run only while replication is paused.
 
-    It is a setup task that pauses and a teardown task that resumes, whatever the tasks in between
-    do. What keeps the teardown from running is left to the sweep: install ``sweep_dag``. The window
-    is a Variable meanwhile. It does not open while another one is about the same tasks.
+    A setup task pauses, and a teardown task resumes, no matter how the tasks in between end. If the
+    teardown cannot run, the sweep resumes: install ``sweep_dag``. While the window is open, its
+    record is a Variable. It does not open while another window has one of its tasks.
 
     Args:
         instance_id: StarRocks instance (ends in ``in17``).
         task_name: One synchronization task or several.
-        lease: How long the window may last. After that the sweep resumes the tasks, whatever runs
-            in it; the teardown then fails, so that somebody sees it.
-        name: The tasks are called ``pause_NAME`` and ``resume_NAME``. A third, ``resumed_NAME``,
-            does nothing: it makes the run fail when nothing was resumed.
+        lease: How long the window may last. After that the sweep resumes the tasks, even if the
+            work is still running, and the teardown fails to report it.
+        name: Part of the task IDs: ``pause_NAME`` and ``resume_NAME``. A third task,
+            ``resumed_NAME``, does nothing; with it, the run fails if the teardown failed.
         conn_id: ID of the connection.
-        already_paused: What to do about tasks that are found paused: ``keep`` leaves them paused
+        already_paused: What to do with tasks that are already paused: ``keep`` leaves them paused
             afterwards, ``resume`` resumes them with the others, ``error`` does not open the window.
-        **operator: What both operators take: ``pool``, ``deferrable``, ``timeout``, ``retries``, …
+        **operator: Arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
 
     Returns:
         The teardown, for a ``with`` statement.
@@ -59,7 +59,7 @@ def paused(
     if already_paused not in get_args(AlreadyPaused):
         raise ValueError(f"already_paused must be one of {get_args(AlreadyPaused)}")
     if lease <= timedelta(0):
-        raise ValueError("lease must be longer than nothing")
+        raise ValueError("lease must be longer than 0")
     of_both = {
         "instance_id": instance_id,
         "task_name": task_name,
@@ -75,8 +75,8 @@ def paused(
         **{"retries": 3, "retry_delay": timedelta(minutes=1), **of_both},
     )
     closing.as_teardown(setups=opening)
-    # A run ends well although a teardown failed. With on_failure_fail_dagrun it would end well
-    # although the work failed, since the teardown is the last task then. So another one is.
+    # A run succeeds although a teardown failed. With on_failure_fail_dagrun, it would succeed
+    # although the work failed, because the teardown would be its last task. So another task is.
     closing >> EmptyOperator(task_id=f"resumed_{name}")
     return closing
 
@@ -103,7 +103,7 @@ class OpenWindowOperator(PauseReplicationOperator):
         self.already_paused = already_paused
 
     def execute(self, context: Context) -> Any:
-        """Write what the window is about, pause, and wait until all are seen paused."""
+        """Write the record, pause the tasks, and wait until all are paused."""
         late = records.sweep_is_late()
         if late:
             self.log.warning(
@@ -124,7 +124,7 @@ class OpenWindowOperator(PauseReplicationOperator):
         return self._opened(context, results)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the trigger fired."""
+        """Continue after the trigger fired."""
         if "error" in event:
             self._give_up(context, useless=event["final"])
             raise failed_with(event["error"], useless=event["final"])
@@ -138,15 +138,15 @@ class OpenWindowOperator(PauseReplicationOperator):
         return _record(self, **whose, map_index=index, opened=opened, until=until, **fields)
 
     def _claim(self, context: Context) -> Record:
-        """Write that the window is about these tasks, unless another one is.
+        """Write a record for these tasks, unless another window has one of them.
 
-        Both of two that do so at once see the other, and neither opens.
+        If two windows do so at the same time, each sees the other, and neither opens.
         """
         record = self._mine(context, resumes=[])
         before = records.read(record.key)
         if before is not None:
             if before.closing:
-                raise AirflowException("The sweep is resuming this window: try again later.")
+                raise AirflowException("The sweep is resuming this window. Try again later.")
             record = attrs.evolve(record, resumes=before.resumes)
         record.write()
         for key in records.open_windows(self.instance_id):
@@ -161,12 +161,12 @@ class OpenWindowOperator(PauseReplicationOperator):
                     before.write()
                 raise AirflowException(
                     f"Another window has {', '.join(shared)}: {other}. Nothing was paused here. If "
-                    "that run has ended, the next sweep closes its window."
+                    "that run has ended, the next sweep closes that window."
                 )
         return record
 
     def _look(self, client: Client, record: Record) -> tuple[Record, bool]:
-        """Write which tasks the window is to resume; before any is paused."""
+        """Add the tasks to resume to the record, before any is paused."""
         ours = set(record.resumes)
         found = [
             name
@@ -177,8 +177,8 @@ class OpenWindowOperator(PauseReplicationOperator):
             raise AlreadyPausedError(self.instance_id, found)
         if found:
             self.log.warning(
-                "Found paused already, and %s afterwards: %s",
-                "left so" if self.already_paused == "keep" else "resumed",
+                "Already paused, and %s afterwards: %s",
+                "left paused" if self.already_paused == "keep" else "resumed",
                 ", ".join(found),
             )
         kept = set(found) if self.already_paused == "keep" else set()
@@ -189,12 +189,12 @@ class OpenWindowOperator(PauseReplicationOperator):
         return record, again
 
     def _opened(self, context: Context, results: Any) -> Any:
-        """Let the tasks of the window run, unless replication is on or about to be."""
+        """Let the work run, unless the tasks were resumed or are about to be."""
         record = records.read(self._mine(context, resumes=[]).key)
         if record is None or record.closing:
             raise AirflowException("The sweep has closed this window while it was opened.")
         over = record.resumed is not None or records.now() >= record.until
-        # A sweep that has resumed the window must do so again: it was paused after that.
+        # If a sweep has resumed the window, it must do so again: the tasks were paused after that.
         record = attrs.evolve(record, paused=True, resumed=None)
         record.write()
         if over:
@@ -206,7 +206,7 @@ class OpenWindowOperator(PauseReplicationOperator):
         return {"tasks": results, "resumes": record.resumes}
 
     def _give_up(self, context: Context, *, useless: bool) -> None:
-        """After the last attempt: resume what may be paused, and let the sweep do so again."""
+        """After the last attempt, resume the tasks, and let the sweep do so once more."""
         ti = context["ti"]
         record = records.read(self._mine(context, resumes=[]).key)
         if record is None or not (useless or ti.try_number > ti.max_tries):
@@ -222,7 +222,7 @@ class OpenWindowOperator(PauseReplicationOperator):
             with self.connect() as client:
                 resume.run(client)
         except ReplicationError as error:
-            self.log.error("Not resumed, which the sweep is left to: %s", error)  # noqa: TRY400  # A text says all.
+            self.log.error("Not resumed. The sweep tries again: %s", error)  # noqa: TRY400  # A text says all.
 
 
 class CloseWindowOperator(ResumeReplicationOperator):
@@ -235,7 +235,7 @@ class CloseWindowOperator(ResumeReplicationOperator):
         self.opened_by = opened_by
 
     def execute(self, context: Context) -> Any:
-        """Resume what the window has paused, wait until it runs, and forget the window."""
+        """Resume the tasks, wait until they run, and delete the record."""
         names = self._names(context)
         if not names:
             return self._closed(context, [])
@@ -249,7 +249,7 @@ class CloseWindowOperator(ResumeReplicationOperator):
         return self._closed(context, results)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the trigger fired."""
+        """Continue after the trigger fired."""
         if "error" in event:
             raise failed_with(event["error"], useless=event["final"])
         return self._closed(context, event["results"])
@@ -262,7 +262,7 @@ class CloseWindowOperator(ResumeReplicationOperator):
         return records.read(mine.key)
 
     def _names(self, context: Context) -> list[str]:
-        """The tasks to resume: by the record, or by what the setup returned."""
+        """The tasks to resume, from the record or from the result of the setup."""
         record = self._read(context)
         if record is not None and record.resumed is None:
             return record.resumes
@@ -270,7 +270,9 @@ class CloseWindowOperator(ResumeReplicationOperator):
         names = self._paused_by_setup(context) if record is None else record.resumes
         kept = records.paused_by_others(key, self.instance_id)
         for name in kept.keys() & set(names):
-            self.log.warning("Not resumed, because %s has paused it since: %s", kept[name], name)
+            self.log.warning(
+                "Not resumed, because %s has paused it meanwhile: %s", kept[name], name
+            )
         return [name for name in names if name not in kept]
 
     def _paused_by_setup(self, context: Context) -> list[str]:
@@ -279,7 +281,7 @@ class CloseWindowOperator(ResumeReplicationOperator):
         opened = ti.xcom_pull(task_ids=self.opened_by, map_indexes=index)
         if not opened:
             raise AirflowFailException(
-                "There is no record of what this window paused: read the stages of "
+                "There is no record of what this window paused. Read the stages of "
                 f"{', '.join(self.task_names)} and resume what is paused."
             )
         return list(opened["resumes"])
@@ -290,8 +292,8 @@ class CloseWindowOperator(ResumeReplicationOperator):
             record.delete()
             if record.resumed is not None:
                 raise AirflowFailException(
-                    f"The sweep resumed the tasks at {record.resumed.isoformat()}, in the middle "
-                    f"of this window, whose lease was to end at {record.until.isoformat()}: what "
-                    "ran later in it ran with replication on."
+                    f"The sweep resumed the tasks at {record.resumed.isoformat()}, while this "
+                    f"window was open, because its lease ended at {record.until.isoformat()}. Work "
+                    "after that ran with replication on. Take a longer lease."
                 )
         return results

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from taurusdb_starrocks import NotResumedError
 from taurusdb_starrocks.cli import foreground, window
 from taurusdb_starrocks.cli.output import Output
 from taurusdb_starrocks.cli.window import Execution
-from taurusdb_starrocks.durable import DurableWindow, JournalError, LeaseExpiredError
+from taurusdb_starrocks.durable import JournalError, LeaseExpiredError
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Ran, Run
@@ -164,7 +164,7 @@ def test_signal_while_the_command_runs(run_window: Window, emulator: Emulator) -
 
 @pytest.fixture(scope="session")
 def serving_slowly() -> Iterator[Emulator]:
-    with Emulator(delay=0.8) as emulator:
+    with Emulator(delay=0.5) as emulator:
         yield emulator
 
 
@@ -176,8 +176,22 @@ def slow(serving_slowly: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch) ->
     return serving_slowly
 
 
-# In a finalizer, Python drops what the signal raises, with a warning. The window notices.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@contextmanager
+def signaled(emulator: Emulator, operation: str, number: int) -> Iterator[None]:
+    """Send this process a signal once it has requested something."""
+
+    def act() -> None:
+        limit = time.monotonic() + 30
+        while operation not in operations(emulator) and time.monotonic() < limit:
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    acting = threading.Thread(target=act)
+    acting.start()
+    yield
+    acting.join()
+
+
 @pytest.mark.parametrize(
     ("number", "ignored"),
     [(signal.SIGINT, False), (signal.SIGHUP, False), (signal.SIGTERM, True)],
@@ -189,8 +203,8 @@ def test_signal_while_pausing(
     """The command never runs, and the tasks are resumed."""
     if ignored:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Timer(0.7, os.kill, (os.getpid(), number)).start()
-    ran = run_window("touch", str(tmp_path / "ran"))
+    with signaled(slow, "pause", number):
+        ran = run_window("touch", str(tmp_path / "ran"))
     assert ran.status == 121
     assert "Interrupted." in ran.err
     assert not (tmp_path / "ran").exists()
@@ -199,8 +213,8 @@ def test_signal_while_pausing(
 
 def test_sigint_while_resuming(run_window: Window, slow: Emulator) -> None:
     """It does not lose the tasks: they are resumed, and the command's status stays."""
-    script = f"(sleep 0.4; kill -INT {os.getpid()}) & exit 5"
-    assert run_window("sh", "-c", script).status == 5
+    with signaled(slow, "resume", signal.SIGINT):
+        assert run_window("sh", "-c", "exit 5").status == 5
     assert runs(slow)
 
 
@@ -268,9 +282,9 @@ class Lease:
             raise self._error
 
 
-def execute(lease: Lease, *command: str) -> int:
+def execute(lease: Lease, *command: str, grace: float = 1.0) -> int:
     """The exit status of a command in such a window."""
-    execution = Execution(Output("table", quiet=False), command, 1.0)
+    execution = Execution(Output("table", quiet=False), command, grace)
 
     def inside() -> None:
         execution.inside(lease, "orders_sync", lambda _: None)
@@ -348,28 +362,26 @@ def test_lease_that_ends_before_the_command_starts() -> None:
     assert execute(lease, "false") == 121
 
 
-def test_command_that_the_guardian_does_not_end(
-    run_window: Window, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_command_that_the_guardian_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ended here when the guardian is late."""
     monkeypatch.setattr(window, "LATE", 0.1)
-    monkeypatch.setattr(DurableWindow, "guard", lambda *_, **__: None)
-    ran = run_window("sleep", "30", options=("--grace", "0.2s"), longest="3s")
-    assert ran.status == 124
+    monkeypatch.setattr(window, "AGAIN", 0.1)
+    lease = Lease(60.0, 0.0, error=expired())
+    assert execute(lease, "sh", "-c", "trap '' TERM; sleep 30; sleep 30", grace=0.1) == 124
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_countdown(
-    run_window: Window, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, terminal: bool
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
 ) -> None:
-    """What is left is told now and then, where somebody looks."""
-    monkeypatch.setattr(window, "MARKS", (100, 59.2, 59.1, 58.5))
+    """The time that is left is shown now and then, on a terminal."""
+    monkeypatch.setattr(window, "MARKS", (100, 59.99, 59.98, 59.97))
+    lease = Lease(60.0, 60.0, 60.0, 59.98, 58.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(sys.stderr), "isatty", lambda _: terminal, raising=False)
         patch.setattr(Output, "progress", lambda *_: nullcontext())
-        ran = run_window("sleep", "1.8")
-    assert ran.status == 0
-    assert ("58 s left.\r" in ran.err) == terminal
+        assert execute(lease, "sleep", "0.2") == 0
+    assert ("58 s left.\r" in capsys.readouterr().err) == terminal
 
 
 def test_ignored_sighup(run_window: Window) -> None:

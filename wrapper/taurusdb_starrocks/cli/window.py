@@ -43,6 +43,7 @@ P = TypeVar("P", bound="Paused")
 MARKS = (3600, 1800, 600, 300, 60, 30, 10)
 # Seconds that the guardian has in addition to the grace, before the command is ended here.
 LATE = 5.0
+AGAIN = 1.0  # Seconds until it is killed again.
 
 
 class WithCommand(click.Command):
@@ -296,9 +297,11 @@ class Execution:
                 return left - (marks[0] if marks else 0.0)
             if not self._over:
                 self._over, over_since = True, time.monotonic()
-            if time.monotonic() - over_since > self._grace + LATE:
+            wait = over_since + self._grace + LATE - time.monotonic()
+            if wait <= 0:
                 command.send(signal.SIGKILL)
-            return 1.0
+                return AGAIN
+            return wait
 
         return tick
 

@@ -576,3 +576,25 @@ def test_an_error_that_nobody_thought_of(around: Surroundings, journal: Journal)
     with pytest.raises(LookupError):
         recover(journal, connect=connect)
     assert len(overview(journal)) == 1
+
+
+def test_an_interrupt(around: Surroundings, journal: Journal) -> None:
+    """It ends the program, although a request hangs; the next run resumes the tasks."""
+    left(around, [ORDERS])
+    around.emulator.faults.add(Fault("hang", operation="resume", seconds=60, times=1))
+    program = around.program(
+        """
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            recover(journal, connect=lambda *_: client)
+        except KeyboardInterrupt:
+            say("interrupted")
+        """,
+        timeout=60.0,
+    )
+    until(lambda: around.sent("resume"))
+    program.signal(signal.SIGINT)
+    assert program.hear() == ["interrupted"]
+    assert program.wait() == 0
+    recover(journal, connect=around.connect)
+    assert around.running([ORDERS])

@@ -492,7 +492,7 @@ def test_hundred_calls_make_one_login(make: Maker) -> None:
     assert len(iam.logins) == 2
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_login_is_remembered(make: Maker, status: int) -> None:
     """A login that IAM refuses is said to be one, and is not repeated: it could lock the user."""
     iam = Iam()
@@ -513,7 +513,17 @@ def test_refused_login_is_remembered(make: Maker, status: int) -> None:
     assert iam.calls == []
 
 
+# A server in front of IAM answers in place of IAM, or IAM is not there.
+NOT_OF_IAM = [
+    httpx.Response(400),
+    httpx.Response(401, html="<p>Who are you?</p>"),
+    httpx.Response(403, html="<p>Blocked.</p>"),
+    httpx.Response(403, json={"error_code": "APIGW.0302", "error_msg": "Not in the whitelist."}),
+    httpx.Response(404, html="<p>No route.</p>"),
+    httpx.Response(404, json={"error": {"code": 404, "message": "Not here."}}),
+]
 FAILED = [
+    *NOT_OF_IAM,
     httpx.Response(500),
     httpx.Response(500, json={"error_code": "IAM.0001", "error_msg": "No."}),
     httpx.Response(502),
@@ -543,6 +553,110 @@ def test_failed_login_is_not_sent_and_may_be_repeated(make: Maker, answer: Any) 
     assert len(iam.logins) == 1
     assert iam.calls == []
     iam.answer = iam.good
+    assert client.pause().id == "job-1"
+
+
+@pytest.mark.parametrize(
+    "answer", [*NOT_OF_IAM, httpx.Response(503), httpx.ReadTimeout("timed out")], ids=str
+)
+def test_token_that_cannot_be_renewed(
+    make: Maker, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is used until it expires, and every half minute the next call tries to renew it."""
+    iam = Iam(life=3600.0)
+    client = make(auth=iam.auth(), transport=iam.wire, retry=ONCE)
+    client.pause()
+    iam.now += 3600 - 200
+    iam.answer = lambda: answer
+    for logins in (2, 2):
+        client.pause()
+        assert len(iam.logins) == logins
+    iam.now += 31
+    client.pause()
+    assert (len(iam.logins), iam.calls) == (3, ["token-1"] * 4)
+    (line, _) = [each.getMessage() for each in caplog.records if "renewed" in each.getMessage()]
+    assert line.startswith("the token could not be renewed and is used until it expires: The login")
+    assert "pass-word" not in line
+    iam.now += 170
+    with pytest.raises(NotSentError):
+        client.pause()
+    assert len(iam.calls) == 4
+    iam.answer = iam.good
+    client.pause()
+    assert iam.calls[-1] == "token-5"
+
+
+def test_token_whose_renewal_is_refused(make: Maker) -> None:
+    """It is used until it expires, without another login, which could lock the user."""
+    iam = Iam(life=3600.0)
+    client = make(auth=iam.auth(), transport=iam.wire)
+    client.pause()
+    iam.now += 3600 - 200
+    body = {"error": {"code": 401, "message": "The password is wrong."}}
+    iam.answer = lambda: httpx.Response(401, json=body)
+    for wait in (0, 100, 99):
+        iam.now += wait
+        client.pause()
+    iam.now += 2
+    with pytest.raises(AuthenticationError, match=r"The password is wrong"):
+        client.pause()
+    assert (len(iam.logins), iam.calls) == (2, ["token-1"] * 4)
+
+
+def test_call_of_a_signal_handler_during_a_login() -> None:
+    """It does not wait for the login of the call that it interrupts: that one cannot go on."""
+    iam = Iam()
+
+    def handler() -> httpx.Response:
+        iam.answer = iam.good
+        assert client.resume(INSTANCE, TASK).id == "job-1"
+        return iam.good()
+
+    iam.answer = handler
+    settings = SETTINGS | {"auth": iam.auth(), "transport": iam.wire, "timeout": 5.0}
+    with Client(**settings) as client:
+        began = time.monotonic()
+        assert client.pause(INSTANCE, TASK).id == "job-1"
+        assert time.monotonic() - began < 4
+    assert len(iam.logins) == 2
+
+
+class Interrupted:
+    """A lock; an interrupt comes when it is released for the first time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._interrupts = [KeyboardInterrupt()]
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_exception: object) -> None:
+        self._lock.release()
+        if self._interrupts:
+            raise self._interrupts.pop()
+
+
+def test_interrupt_just_before_a_login(make: Maker) -> None:
+    """Later calls do not wait for that login."""
+    iam = Iam()
+    auth = iam.auth()
+    auth._lock = Interrupted()  # type: ignore[assignment]  # It does what a lock does.
+    client = make(auth=auth, transport=iam.wire, timeout=2.0)
+    with pytest.raises(KeyboardInterrupt):
+        client.pause()
+    assert client.pause().id == "job-1"
+
+
+def test_login_that_never_ends(make: Maker) -> None:
+    """A call that has waited until its deadline ends; the next one makes its own login."""
+    iam = Iam()
+    auth = iam.auth()
+    client = make(auth=auth, transport=iam.wire, timeout=0.1)
+    auth._login = lost = Latch()
+    lost._owner = 0  # Of another thread.
+    with pytest.raises(NotSentError, match=r"The login at iam\.example\.com failed: .*deadline"):
+        client.pause()
     assert client.pause().id == "job-1"
 
 

@@ -549,7 +549,7 @@ def test_renewal_that_fails(make: Maker) -> None:
             logins.append(request)
             body = {"token": {"expires_at": "2999-01-01T00:00:00Z"}}
             good = reply(201, body, (f"X-Subject-Token: {TOKEN}",))
-            sock.sendall(good if len(logins) == 1 else in_document(request))
+            sock.sendall(good if len(logins) == 1 else in_error(request))
 
     def service(sock: socket.socket) -> None:
         while request := read_request(sock):

@@ -14,10 +14,10 @@ from taurusdb_starrocks._rebuild import Rebuild
 class IamPasswordAuth(IamToken):
     """Logs in at IAM with a user's password on first use, and caches the token.
 
-    The token is renewed shortly before it expires, and once after a 401. Concurrent calls share
-    one login. If IAM rejects the login, all later calls raise the ``AuthenticationError`` again
-    without another request to IAM; create a new object to try again. Threads and event loops can
-    share the object.
+    The token is renewed shortly before it expires, and once after a 401. If it cannot be renewed,
+    it is used until it expires. Concurrent calls share one login. If IAM rejects the login, all
+    calls without a valid token raise the ``AuthenticationError`` again without another request to
+    IAM; create a new object to try again. Threads and event loops can share the object.
 
     Args:
         user: Name of the IAM user.

@@ -37,6 +37,7 @@ GATEWAY_PREFIXES = ("APIGW.", "APIG.")
 # A code of the service or its gateway, like DBS.200022 or APIGW.0301. A response without one may
 # come from a proxy or a firewall.
 CODE = re.compile(r"[A-Z][A-Za-z0-9]*\.[A-Za-z0-9.]+")
+NO_REASON = "The response gives no reason."
 # Statuses of a server that lacks a path, or a method for it.
 UNKNOWN_PATH = frozenset({404, 405, 501})
 ERRORS_BY_STATUS: dict[int, type[ServiceError]] = {
@@ -73,7 +74,7 @@ def judge(
 
     if _missing(operation, reply.status, code):
         return UnsupportedOperationError(
-            f"{message or 'The response gives no reason.'} This service does not have the call "
+            f"{message or NO_REASON} This service does not have the call "
             f"{operation.name}: it implements a contract older than {operation.since}, or it is "
             "another service. Its other calls keep working.",
             status=reply.status,
@@ -83,7 +84,7 @@ def judge(
     kind = _kind(operation, reply.status, code, wait)
     if kind is not None:
         return kind(
-            message or "The response gives no reason.",
+            message or NO_REASON,
             status=reply.status,
             code=code,
             request_id=request_id,
@@ -136,6 +137,11 @@ def _known(code: str | None) -> bool:
 def _own(code: str | None) -> bool:
     """Whether a code comes from the service and not from the gateway in front of it."""
     return code is not None and _known(code) and not code.startswith(GATEWAY_PREFIXES)
+
+
+def explained(error: ServiceError) -> bool:
+    """Whether an error has a reason in JSON that is not from the gateway in front of a service."""
+    return error.message != NO_REASON and (error.code is None or _own(error.code))
 
 
 def _put_off(status: int, wait: float | None) -> bool:

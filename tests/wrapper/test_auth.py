@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import json
 import os
+import pickle
 import re
 import threading
 import time
@@ -658,6 +659,17 @@ def test_login_that_never_ends(make: Maker) -> None:
     with pytest.raises(NotSentError, match=r"The login at iam\.example\.com failed: .*deadline"):
         client.pause()
     assert client.pause().id == "job-1"
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [TokenAuth("secret-1"), AccessKeyAuth("secret-1", "secret-1"), Iam().auth()],
+    ids=lambda auth: type(auth).__name__,
+)
+def test_credentials_are_not_pickled(auth: Credentials) -> None:
+    """A pickle would show the secrets."""
+    with pytest.raises(TypeError, match=f"{type(auth).__name__} cannot be pickled"):
+        pickle.dumps(auth)
 
 
 def test_throttled_login_is_tried_again(make: Maker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Document
@@ -19,7 +19,8 @@ class Credentials(ABC):
 
     A subclass returns the ``headers`` of each attempt when it is sent. They are never shown: no
     message, log line or pickle of this package contains the values of ``X-Auth-Token``,
-    ``X-Security-Token``, ``Authorization`` or ``Cookie``. If ``headers`` raises, the call ends
+    ``X-Security-Token``, ``Authorization`` or ``Cookie``. Credentials cannot be pickled or copied:
+    create them in each process. If ``headers`` raises, the call ends
     before anything is sent: a ``ReplicationError`` is raised unchanged, any other exception as a
     ``NotSentError``.
 
@@ -32,6 +33,13 @@ class Credentials(ABC):
 
     renewable: bool = False
     project_id: str | None = None
+
+    def __reduce__(self) -> NoReturn:
+        """Pickles would show the secrets to everyone who can read them."""
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled or copied, because it has secrets. Create it "
+            "in the process that needs it."
+        )
 
     @abstractmethod
     def headers(self, request: Request, /) -> Mapping[str, str]:

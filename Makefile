@@ -186,6 +186,7 @@ TIMES ?= 100
 .PHONY: torture-window
 torture-window: $(BIN)/.ready ## Send each of four signals to TIMES windows of the command at random moments
 	@python -m tests.terminal.torture --times $(TIMES) --seed $(SEED)
+	@python -m tests.terminal.torture --times $(TIMES) --seed $(SEED) --fleet
 
 .PHONY: torture-window-sample
 torture-window-sample: ## Run five of each signal of `make torture-window`

@@ -278,6 +278,16 @@ def test_sigterm_while_pausing(run: Run, emulator: Emulator, targets: str, tmp_p
     until(lambda: run_again(emulator))
 
 
+def test_an_interrupt_after_the_command(run: Run, emulator: Emulator, targets: str) -> None:
+    """The targets are resumed first, and the command's status stays."""
+    emulator.faults.add(Fault("hang", operation="resume", at=(2,), seconds=0.5, applied=True))
+    interrupt_at(emulator, "resume", 2)
+    ran = run("fleet", "window", targets, "--max", "1m", "--", "sh", "-c", "exit 5")
+    assert ran.status == 5
+    assert "Interrupted." in ran.err
+    assert run_again(emulator)
+
+
 def test_the_longest_time(run: Run, emulator: Emulator, targets: str, tmp_path: Path) -> None:
     """The command is ended first, and then the targets are resumed."""
     ended = tmp_path / "ended"

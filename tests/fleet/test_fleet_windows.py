@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 from taurusdb_starrocks import (
@@ -340,32 +341,50 @@ def test_a_guardian_that_does_not_come_to_an_end(
     until(lambda: guardians(journal) == [])
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_while_tasks_are_resumed(
-    emulator: Emulator,
-    connect: Connect,
-    journal: Journal,
-    targets: list[Target],
-    times: int,
-) -> None:
-    """The error says that the guardian goes on, and it does."""
+@pytest.fixture
+def sigint() -> Iterator[None]:
+    """A shell in the background starts its children with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupts(emulator: Emulator, times: int) -> Callable[[Event], None]:
+    """Has the first task that was resumed send SIGINT to this process, half a second apart."""
     left = [times]
 
-    def interrupt(event: Event) -> None:
+    def interrupt(_event: Event) -> None:
         if left[0] and any(call.operation == "resume" for call in emulator.journal()):
-            left[0] -= 1
-            signal.raise_signal(signal.SIGINT)
+            for number in range(left[0]):
+                threading.Timer(number / 2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            left[0] = 0
 
-    options = {**FAST, "events": interrupt}
-    try:
-        with pytest.raises(
-            FleetError, match=r"resume was interrupted\. The guardian goes on"
-        ) as error:
-            with window(targets[:60], journal=journal, lease=60, connect=connect, **options):
-                emulator.faults.add(HALF)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return interrupt
+
+
+@pytest.mark.usefixtures("sigint")
+def test_an_interrupt_while_tasks_are_resumed(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """It is held back until all run."""
+    options = {**FAST, "events": interrupts(emulator, 1)}
+    with pytest.raises(KeyboardInterrupt):
+        with window(targets[:60], journal=journal, lease=60, connect=connect, **options):
+            emulator.faults.add(HALF)
+            threading.Timer(2.0, emulator.faults.clear).start()
+    assert all_run(emulator)
+    assert overview(journal) == []
+
+
+@pytest.mark.usefixtures("sigint")
+def test_a_second_interrupt_while_tasks_are_resumed(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """It ends that. The error says that the guardian goes on, and it does."""
+    options = {**FAST, "events": interrupts(emulator, 2)}
+    with pytest.raises(FleetError, match=r"resume was interrupted\. The guardian goes on") as error:
+        with window(targets[:60], journal=journal, lease=60, connect=connect, **options):
+            emulator.faults.add(HALF)
     assert error.value.may_be_paused
     assert error.value.result.counts["planned"] >= 30
     emulator.faults.clear()
@@ -423,6 +442,9 @@ def test_a_second_cancellation(
     async def main() -> None:
         task = asyncio.create_task(block())
         await closing.wait()
+        task.cancel()
+        await asyncio.sleep(0.05)
+        assert not task.done()
         task.cancel()
         with pytest.raises(FleetError, match=r"resume was interrupted\. The guardian goes on"):
             await task

@@ -1,6 +1,6 @@
 """Signals at random moments of `taurusdb-starrocks window`, and what becomes of the tasks.
 
-    python -m tests.terminal.torture --times 100
+    python -m tests.terminal.torture --times 100 [--fleet]
 
 For each of SIGINT, SIGTERM, SIGHUP and SIGKILL, so many windows are sent one at a random moment
 between their start and their end. Afterwards each task runs, by the emulator's own records, or
@@ -121,9 +121,12 @@ def draw(chance: random.Random, times: int) -> list[Plan]:
 class Torture:
     """Windows on instances of their own, several at once."""
 
-    def __init__(self, plans: list[Plan], workers: int, folder: Path, program: list[str]) -> None:
+    def __init__(
+        self, plans: list[Plan], workers: int, folder: Path, program: list[str], *, fleet: bool
+    ) -> None:
         self._plans = plans
         self._program = program
+        self._fleet = fleet
         self._folder = folder
         self._lock = threading.Lock()
         self._span = 0.0
@@ -171,7 +174,7 @@ class Torture:
         process = subprocess.Popen(
             [
                 *("env", "--default-signal=INT,HUP,TERM"),
-                *(sys.executable, *self._program, "window", instance, TASK),
+                *(sys.executable, *self._program, *self._command(instance)),
                 *("--max", f"{LONGEST}s", "--grace", f"{GRACE}s", "--interval", "0.05s"),
                 *("--timeout", "20s", "--", sys.executable, "-I", "-S", "-c", COMMAND),
                 *(str(beats), str(plan.command), plan.manner),
@@ -208,6 +211,13 @@ class Torture:
         if left:
             self._left(instance, began, HANGS)  # The guardian goes on.
             self._emulator.set_stage(instance, TASK, "Incremental")
+
+    def _command(self, instance: str) -> list[str]:
+        if not self._fleet:
+            return ["window", instance, TASK]
+        targets = self._folder / f"{instance}.csv"
+        targets.write_text(f"instance_id,task_name\n{instance},{TASK}\n", encoding="utf-8")
+        return ["fleet", "window", str(targets)]
 
     def _left(self, instance: str, began: float, seconds: float) -> bool:
         """Whether the task is left paused, after so long."""
@@ -271,6 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=100, help="windows for each signal")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=6)
+    parser.add_argument("--fleet", action="store_true", help="windows of `fleet window`")
     parser.add_argument("--unguarded", action="store_true", help="without its guard: must fail")
     options = parser.parse_args(arguments)
     began = time.monotonic()
@@ -278,7 +289,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         plans = draw(random.Random(options.seed), options.times)
         program = UNGUARDED if options.unguarded else PROGRAM
-        tally = Torture(plans, options.workers, Path(folder), program).run()
+        torture = Torture(plans, options.workers, Path(folder), program, fleet=options.fleet)
+        tally = torture.run()
         guardians.end(Path(folder))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(vars(tally), indent=1), encoding="utf-8")

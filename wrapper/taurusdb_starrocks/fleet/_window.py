@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -252,15 +254,23 @@ class _Window:
     async def close(self) -> None:
         """Resume what the window has paused. The guardian goes on with what fails.
 
+        One interrupt or cancellation is held back until the tasks run; another one stops that.
+
         In a forked child, which has a copy of the window, it does nothing.
         """
         if os.getpid() != self._process:
             return
         self.watch.end()
+        resuming = asyncio.ensure_future(self._resume())
+        held_back: asyncio.CancelledError | None = None
         try:
-            result, expired = await self._resume()
+            try:
+                result, expired = await asyncio.shield(resuming)
+            except asyncio.CancelledError as interrupt:
+                held_back = interrupt
+                result, expired = await resuming
         except asyncio.CancelledError as interrupt:
-            self.interrupted(interrupt)
+            self._interrupted(interrupt)
             raise
         finally:
             # It ends when nothing is left, and otherwise goes on with that.
@@ -268,12 +278,14 @@ class _Window:
             self.batch.close()
         if result is not None and not result.complete:
             raise self._not_resumed(result, f"The first error: {next(result.outcomes()).error}")
+        if held_back is not None:
+            raise held_back
         if expired:
             raise self.batch.expired(
                 "The lease ended before the block did, and the tasks were resumed."
             )
 
-    def interrupted(self, interrupt: BaseException) -> None:
+    def _interrupted(self, interrupt: BaseException) -> None:
         """Raise a ``FleetError`` about an interrupt of ``close``, if tasks may still be paused."""
         found = self._left()
         if found is not None:
@@ -381,7 +393,7 @@ def window(
 
     Raises:
         FleetError: A target could not be paused: the block did not begin, and all were resumed. Or
-            one could not be resumed within ``timeout``, or an interrupt stopped that: then
+            one could not be resumed within ``timeout``, or a second interrupt stopped that: then
             ``may_be_paused`` is set, and the guardian goes on.
         LeaseExpiredError: The lease ended before the block did, and the tasks were resumed. Or too
             little of it was left when they were paused: the block did not begin.
@@ -394,11 +406,36 @@ def window(
         result = asyncio.run(made.open())
         yield FleetWindow(made.batch, made.watch, result)
     finally:
+        _close(made)
+
+
+def _close(made: _Window) -> None:
+    """Close a window in sync code. Each SIGINT is a cancellation of that.
+
+    The handler of ``asyncio.run`` raises ``KeyboardInterrupt`` in the middle of the event loop when
+    a second SIGINT arrives, so that nothing would tell the guardian that the window is over.
+    """
+    replaced = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+
+    async def close() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        if not replaced:
+            await made.close()
+            return
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
         try:
-            asyncio.run(made.close())
-        except KeyboardInterrupt as interrupt:  # A second one, which asyncio does not hold back.
-            made.interrupted(interrupt)
-            raise
+            await made.close()
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+
+    try:
+        asyncio.run(close())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 @asynccontextmanager
@@ -414,8 +451,9 @@ async def awindow(
 ) -> AsyncIterator[AsyncFleetWindow]:
     """``window`` for coroutines.
 
-    When it is cancelled, the tasks are resumed before the cancellation goes on. Another
-    cancellation stops that: a ``FleetError`` replaces it, and the guardian resumes the rest.
+    When it is cancelled, the tasks are resumed before the cancellation goes on. While they are,
+    one cancellation is held back. Another one stops that: a ``FleetError`` replaces it, and the
+    guardian resumes the rest.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

@@ -7,7 +7,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 API := taurusdb_starrocks_api
-# One line, so that generating and checking for drift cannot differ: writes the client into folder $(1).
+# Writes the client into folder $(1). One definition, so that `generate` and `drift` cannot differ.
 generate_into = openapi-python-client generate --path openapi.yaml --config generated/config.yaml \
 	--meta none --fail-on-warning --output-path $(1) && touch $(1)/py.typed
 
@@ -15,7 +15,7 @@ generate_into = openapi-python-client generate --path openapi.yaml --config gene
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The one way a lock is installed, by a Python outside of the environment that it makes.
+# The only way to install a lock. It uses a Python outside the environment that it creates.
 python = PATH="$(OUTSIDE)" $(PYTHON)
 define environment
 	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -23,11 +23,11 @@ define environment
 	@$(python) requirements/environment.py $(1) $(@D:/bin=) $<
 endef
 
-# .venv-NAME holds what requirements/NAME.txt lists.
+# .venv-NAME contains the packages in requirements/NAME.txt.
 .venv-%/bin/.ready: requirements/%.txt
 	$(environment)
 
-# The environment that every other target works in.
+# The environment of all other targets.
 $(BIN)/.ready: requirements/dev.txt pyproject.toml
 	$(call environment,--editable)
 
@@ -44,7 +44,7 @@ drift: $(BIN)/.ready ## Fail if generated/ differs from what openapi.yaml produc
 	&& diff -r -x __pycache__ "$$fresh" generated \
 	&& echo "drift: none"
 
-# What each lock is made of. Airflow, which people have, is in none but its own.
+# The sources of each lock. Airflow is only in its own lock, because users bring their own Airflow.
 EXTRAS := --extra cli --extra conformance --extra emulator
 LOCKED := aiohttp airflow audit base dev docs httpx keystone mutation official oracle power release runtime lowest
 lock-airflow: FROM := pyproject.toml --group airflow --extra airflow --extra emulator
@@ -73,9 +73,9 @@ $(LOCKED:%=lock-%): lock-%:
 demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 	@python examples/demo.py
 
-# Directories of tests with a target of their own below.
+# Test directories that have a separate target below.
 OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/conformance/runs tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
-# More workers than cores: half of these tests wait for processes, clocks and sockets.
+# More workers than cores, because half of these tests wait for processes, clocks and sockets.
 MOST_TESTS := pytest -n 4 tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
@@ -103,7 +103,7 @@ fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, with openapi.
 fuzz-test: $(BIN)/.ready ## Run the contract suite on right and wrong servers, as people run it, and read its reports
 	pytest -q -n 2 tests/conformance/runs
 
-# The suite as people get it: the wheel, in an environment of its own, with no checkout in reach.
+# The suite as users get it: the wheel, in a separate environment, without a checkout.
 POWER := .venv-power/bin
 FAULTS_TABLE := docs/reference/conformance-faults.md
 .PHONY: fuzz-power
@@ -115,7 +115,7 @@ fuzz-power: $(POWER)/.ready dist ## Test that the suite in the wheel finds fault
 	&& $$python -m pytest -q -n 2 --no-header -p no:cacheprovider -W error -o pythonpath=. --rootdir . \
 		--table $(abspath $(FAULTS_TABLE)) tests/power
 
-# One change in EVERY is tried: all, or those that CI has time for.
+# One mutant in EVERY is tested: all of them, or those that CI has time for.
 EVERY ?= 1
 .PHONY: oracle-power
 oracle-power: .venv-oracle/bin/.ready ## Mutate the suite's judging code, and count the mutants that its tests notice
@@ -125,12 +125,12 @@ oracle-power: .venv-oracle/bin/.ready ## Mutate the suite's judging code, and co
 oracle-sample: ## Run one mutant in twelve of `make oracle-power`
 	@$(MAKE) --no-print-directory oracle-power EVERY=12
 
-# mutmut has an environment of its own, without the project: it mutates a copy.
+# mutmut has a separate environment without the project, because it mutates a copy.
 .PHONY: decision-power
 decision-power: .venv-mutation/bin/.ready ## Mutate the wrapper's decisions; their tests must notice each mutant
 	.venv-mutation/bin/python tests/mutation/decision_power.py
 
-# Redocly, for the contract, and axe, which checks the site. Their lock names no address.
+# Redocly for the contract, and axe for the site. The lock has no URLs.
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 node_modules/.ready: package.json package-lock.json .npmrc
@@ -172,7 +172,7 @@ SEED ?= 1
 torture: $(BIN)/.ready ## Interrupt, fork and cancel WINDOWS windows with all faults; no task may stay paused without an error
 	@python -m tests.torture --windows $(WINDOWS) --seed $(SEED) --ensure
 
-# The share of each scenario's repetitions: all, or those that CI has time for.
+# The share of each scenario's repetitions: all of them, or those that CI has time for.
 SHARE ?= 1
 .PHONY: torture-durable
 torture-durable: $(BIN)/.ready ## Kill, stop and restart programs with durable windows; every task must run again
@@ -200,7 +200,7 @@ terminal: $(BIN)/.ready ## Run the command in a terminal, compare its screens wi
 emulator-speed: $(BIN)/.ready ## Measure the emulator: start, seed, reset, and calls/s compared with a bare Starlette route
 	pytest -q -s tests/speed
 
-# What is measured beside each other, each in an environment of its own, as those who install it have it.
+# The compared clients, each in a separate environment, as installed by users.
 BENCH := $(patsubst %,.venv-%/bin/.ready,base httpx aiohttp official)
 .PHONY: bench
 bench: $(BIN)/.ready $(BENCH) ## Compare the client with others, in reports/bench.md; OPTIONS=--quick takes a minute
@@ -217,13 +217,13 @@ valgrind: ## Install valgrind if it is missing (Debian, root or sudo)
 cost: $(BIN)/.ready valgrind ## Fail if a call takes more instructions than its limit
 	pytest -q tests/cost
 
-# Other people's programs, in environments of their own: they do not install beside ours.
+# Third-party programs, in separate environments, because they conflict with our dependencies.
 PEERS := .venv-keystone/bin/.ready .venv-official/bin/.ready
 .PHONY: peers
 peers: $(BIN)/.ready $(PEERS) ## Test against OpenStack Keystone, the vendor's signer and its client
 	pytest -n 2 --dist loadfile tests/peers
 
-# Airflow has an environment of its own: it pins much.
+# Airflow has a separate environment, because it pins many packages.
 AIRFLOW := .venv-airflow/bin
 $(AIRFLOW)/.ready: requirements/airflow.txt pyproject.toml
 	$(call environment,--editable)
@@ -249,7 +249,7 @@ airflow-test: $(AIRFLOW)/.ready airflow-services ## Interrupt windows and kill a
 airflow-api: $(AIRFLOW)/.ready ## Update the snapshot of the provider's public API
 	$(AIRFLOW)/python tests/package/surface.py taurusdb_starrocks.airflow > tests/airflow/public-api.txt
 
-# The site has an environment of its own: its builder and a browser's driver are much to install.
+# The site has a separate environment, because Sphinx and the browser driver are large.
 DOCS := .venv-docs/bin
 $(DOCS)/.ready: requirements/docs.txt pyproject.toml
 	$(call environment,--editable)
@@ -275,10 +275,10 @@ screenshots: docs chromium ## Update the screenshots of the site in docs/_static
 docs-test: docs chromium node_modules/.ready ## Test the site in a browser, run its examples, and compare it with the code
 	$(DOCS)/pytest -q tests/docs
 
-# A release has an environment of its own too: little takes part in it.
+# A release has a separate environment with few packages.
 RELEASE := .venv-release/bin
 
-# The time is fixed, so that the same sources make the same bytes: that of hatchling's own default.
+# A fixed time (hatchling's default), so that the same sources give the same bytes.
 .PHONY: dist
 dist: $(RELEASE)/.ready ## Build wheel and sdist into dist/, check them, and check that the build is reproducible
 	rm -rf dist
@@ -324,7 +324,7 @@ publish: $(RELEASE)/.ready ## Upload the packages in dist/ to the index (in the 
 announce: ## Create a release of TAG with the packages in dist/ attached (needs gh)
 	gh release create "$$TAG" --verify-tag --title "$$TAG" --generate-notes dist/*
 
-# Everything CI runs, in its order: what is quick comes first.
+# Everything that CI runs, in order, with the fastest steps first.
 CHECKS := lint breaking workflow drift demo coverage terminal cost airflow-dag-test package peers fuzz fuzz-test fuzz-power oracle-sample torture-durable-sample torture-window-sample docs-test soak emulator-speed
 .PHONY: check
 check: ## Run everything that CI runs, in order, and print the duration of each step

@@ -1,4 +1,4 @@
-"""How the site is built: from this folder's prose, from docstrings and from openapi.yaml."""
+"""Sphinx configuration. The site is built from this folder, docstrings and openapi.yaml."""
 # ruff: noqa: INP001  # Read by Sphinx, not a package.
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from taurusdb_starrocks_emulator.faults.kinds import KINDS
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import http_reference  # noqa: E402  # Beside this file, where Sphinx does not look by itself.
+import http_reference  # noqa: E402  # In this folder, which Sphinx does not search.
 
 project = "taurusdb-starrocks"
 author = "taurusdb-starrocks maintainers"
@@ -51,7 +51,7 @@ myst_heading_anchors = 3
 
 
 def default(value: object) -> str:
-    """A parameter's default as the table of faults has it."""
+    """The default of a parameter for the table of faults."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -62,7 +62,7 @@ def default(value: object) -> str:
 
 
 def fault_table() -> str:
-    """The kinds of faults that the emulator declares, as a Markdown table."""
+    """The fault kinds of the emulator as a Markdown table."""
     rows = ["| kind | what the caller sees | parameters (default) |", "|---|---|---|"]
     for name, kind in KINDS.items():
         parameters = ", ".join(f"`{key}` ({default(v)})" for key, v in kind.parameters.items())
@@ -81,8 +81,8 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 toc_object_entries_show_parents = "hide"
 
-# What is not on this site, and is not linked to: the build asks nothing of any other host, so no
-# list of other projects' names is fetched.
+# Names that are not on this site and are not linked. The build makes no request to other hosts, so
+# it does not download inventories of other projects.
 nitpick_ignore_regex = [
     (r"py:.*", r"(httpx|ssl|contextlib|collections|datetime|enum|os|pathlib|typing|types)\..*"),
     (r"py:.*", r"(Iterable|Mapping|Callable|Iterator|AsyncIterator|Sequence|Any|Self|Literal)"),
@@ -104,10 +104,10 @@ html_show_sourcelink = False
 html_show_copyright = False
 html_use_index = False
 html_domain_indices = False
-# Sphinx fetches summaries from the pages, which a browser refuses to do in a folder. Ours come from
-# a file of excerpts: see _static/search.js.
+# Sphinx fetches summaries from the pages, which a browser does not allow for files. Our summaries
+# come from a file of excerpts, see _static/search.js.
 html_show_search_summary = False
-# A prompt is not copied, nor what a command prints.
+# Prompts and output are not copied.
 copybutton_prompt_text = "$ "
 copybutton_line_continuation_character = "\\"
 html_theme_options = {
@@ -127,18 +127,18 @@ html_theme_options = {
 CLIENT = "taurusdb_starrocks.Client"
 
 
-def describe(  # As Sphinx calls it.
+def describe(  # The signature that Sphinx requires.
     _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, lines: list[str]
 ) -> None:
     """Put the settings of both clients under one, and keep napoleon from guessing."""
     if name == CLIENT:
         lines.extend(["", *settings_table(), ""])
     if what == "property":
-        lines[:0] = ["..", ""]  # Else what stands before a colon is taken for a type.
+        lines[:0] = ["..", ""]  # Otherwise the text before a colon is taken as a type.
 
 
 def settings_table() -> list[str]:
-    """What a client can be given, as a table in reStructuredText: name, default, meaning."""
+    """The settings of a client as a reStructuredText table: name, default, meaning."""
     shared = taurusdb_starrocks.Client.__bases__[0]
     told = (inspect.getdoc(shared) or "").partition("Args:\n")[2].partition("\n\n")[0]
     meanings = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", told, re.MULTILINE))
@@ -153,23 +153,23 @@ def settings_table() -> list[str]:
     return lines
 
 
-def spell_out(  # As Sphinx calls it.
+def spell_out(  # The signature that Sphinx requires.
     _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, signature: str, result: str
 ) -> tuple[str, str] | None:
-    """Write what a private name stands for, and no settings twice."""
+    """Replace private names, and do not repeat the settings."""
     if what != "class" or not signature:
         return None
     if name in {CLIENT, "taurusdb_starrocks.AsyncClient"}:
-        return "(*, ...)", result  # A table has them.
+        return "(*, ...)", result  # They are in a table.
     if name in {"taurusdb_starrocks.Window", "taurusdb_starrocks.AsyncWindow"}:
-        return "", result  # Made by the clients alone.
+        return "", result  # Only clients create them.
     return signature, result
 
 
 def complete_page(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], _document: Any
 ) -> None:
-    """Add what keyboards, screen readers and narrow screens need, and what the search lacks."""
+    """Add support for keyboards, screen readers, narrow screens, and the search page."""
     body = context.get("body") or ""
     body = PART_OF_CODE.sub(lambda part: PART_ENDS.sub(r"\1<wbr>", part[0]), body)
     body = WIDE.sub(r'\g<0> tabindex="0"', body)
@@ -189,17 +189,17 @@ def complete_page(
         app.add_js_file("search.js")
 
 
-# A word of code as Sphinx writes it, and where a long one may break: after a sign between parts.
+# A word of code in Sphinx's HTML. A long one may break after a separator.
 PART_OF_CODE = re.compile(r'<span class="(?:pre|n)">[^<]{16,}</span>')
-# What may be wider than the page: with a place among the tab stops, a keyboard scrolls it.
+# Elements that may be wider than the page. With a tab stop, they can be scrolled by keyboard.
 WIDE = re.compile(r'<pre(?=>)|<div class="table-wrapper[^"]*"')
-# The lines of a long signature: a list of definitions in which nothing is defined.
+# The lines of a long signature, which are a definition list without definitions.
 PARAMETERS = re.compile(r"<dl>\n<dd>.*?</dl>", re.DOTALL)
 PART_ENDS = re.compile(r"(?<=[\w}])([_./=,:(\[])(?=[\w{])")
 
 
 def write_excerpts(app: Sphinx, error: Exception | None) -> None:
-    """Write the text of every section into a script, for the results of the search."""
+    """Write the text of all sections into a script for the search results."""
     if error is not None:
         return
     pages = {
@@ -214,26 +214,26 @@ def write_excerpts(app: Sphinx, error: Exception | None) -> None:
     target.write_text(f"window.EXCERPTS = {text};\n", encoding="utf-8")
 
 
-# What a result of the search leads to.
+# The targets of search results.
 PARTS = (nodes.section, addnodes.desc)
 
 
 def ids_of(part: nodes.Element) -> list[str]:
-    """The anchors of a section, or of what is described."""
+    """The anchors of a section or of an API entry."""
     if isinstance(part, addnodes.desc):
         return [anchor for line in part.children[:-1] for anchor in line["ids"]]
     return list(part["ids"])
 
 
 def own_text(part: nodes.Element) -> str:
-    """What a part says itself, without its title and the parts within."""
+    """The text of a part without its title and subsections."""
     inner = part[-1] if isinstance(part, addnodes.desc) else part  # Below the signatures.
     skipped = (*PARTS, nodes.title, nodes.comment, nodes.raw)
     return " ".join(node.astext() for node in inner.children if not isinstance(node, skipped))
 
 
 def insert_http_reference(_app: Sphinx, page: str, source: list[str]) -> None:
-    """Put what openapi.yaml says in the place of the comments that name a part of it."""
+    """Replace the comments that name a part of openapi.yaml by that part."""
     if page == "reference/http":
         document = yaml.safe_load((HERE.parent / "openapi.yaml").read_text(encoding="utf-8"))
         for name, text in http_reference.render(document).items():

@@ -1,4 +1,4 @@
-"""The reference of the HTTP API, as Markdown made from the contract."""
+"""Generate the reference of the HTTP API as Markdown from the contract."""
 # ruff: noqa: INP001  # A part of conf.py, not of a package.
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import urlencode
 
-# The calls with the client and with the command; the samples of curl are made from the contract.
+# The calls with the client and with the command. The curl examples are generated from the contract.
 PYTHON = {
     "pauseStarRocksDataReplication": """\
 job = client.pause("{instance_id}", "orders_sync")
@@ -39,13 +39,13 @@ COMMANDS = {
 
 
 class Contract:
-    """A contract, whose references are followed."""
+    """A contract whose references can be resolved."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
 
     def follow(self, part: Any) -> Any:
-        """The part itself, or what it refers to."""
+        """Resolve a reference."""
         while isinstance(part, dict) and "$ref" in part:
             target: Any = self.document
             for name in part["$ref"].removeprefix("#/").split("/"):
@@ -81,7 +81,7 @@ class Contract:
             yield from self.fields(field, path)
 
     def real(self, schema: Any) -> dict[str, Any]:
-        """A schema, without the reference or the choice of null that it hides behind."""
+        """A schema without references and without the alternative null."""
         schema = self.follow(schema)
         if "oneOf" in schema:
             chosen = [self.follow(one) for one in schema["oneOf"]]
@@ -112,13 +112,13 @@ def cell(text: str) -> str:
 
 
 def provenance(part: dict[str, Any]) -> str:
-    """Where a fact is from, in one paragraph."""
+    """The sources of a fact, in one paragraph."""
     evidence = part.get("x-provenance", {})
     return " ".join(f"*{how[0].upper()}{how[1:]}:* {cell(what)}" for how, what in evidence.items())
 
 
 def example_of(contract: Contract, content: dict[str, Any]) -> tuple[str, Any] | None:
-    """The first example of a body, with what it shows."""
+    """The first example of a body, with its summary."""
     for example in map(contract.follow, content.get("examples", {}).values()):
         return example["summary"], example["value"]
     return None
@@ -127,7 +127,7 @@ def example_of(contract: Contract, content: dict[str, Any]) -> tuple[str, Any] |
 def curl(
     path: str, method: str, parameters: list[dict[str, Any]], body: dict[str, Any] | None
 ) -> str:
-    """The call as a command of curl; what differs from user to user is in variables."""
+    """The call as a curl command, with variables for the values of the user."""
     query = {
         one["name"]: one["example"]
         for one in parameters
@@ -139,7 +139,7 @@ def curl(
     if body is not None:
         lines.append("    -H 'Content-Type: application/json'")
         lines.append(f"    -d {shlex.quote(json.dumps(body))}")
-    assert method in {"GET", "POST"}  # Which curl chooses by itself.
+    assert method in {"GET", "POST"}  # curl chooses the method.
     return " \\\n".join(lines)
 
 
@@ -181,7 +181,7 @@ def parameter_rows(contract: Contract, parameters: list[dict[str, Any]]) -> list
 
 
 def sources(contract: Contract, parameters: list[dict[str, Any]], schema: Any) -> list[list[str]]:
-    """A row for each parameter and field that says where it is from."""
+    """A row for each parameter and field that has sources."""
     named = [(one["name"], contract.real(one["schema"])) for one in parameters]
     fields = [(path, field) for path, field, _ in contract.fields(schema)]
     return [[f"`{name}`", provenance(one)] for name, one in [*named, *fields] if provenance(one)]
@@ -194,7 +194,7 @@ def call(
     operation: dict[str, Any],
     parameters: list[dict[str, Any]],
 ) -> list[str]:
-    """One call: how to make it, its parameters, what comes back, and where all that is from."""
+    """One call: examples, parameters, responses, and sources."""
     request = contract.follow(operation.get("requestBody", {})).get("content", {})
     sent = request.get("application/json", {})
     instance = next(one for one in parameters if one["name"] == "instance_id")
@@ -247,7 +247,7 @@ def call(
 def responses(
     contract: Contract, operation: dict[str, Any], parameters: list[dict[str, Any]]
 ) -> list[str]:
-    """What comes back from one call."""
+    """The responses of one call."""
     all_of_them = {status: contract.follow(one) for status, one in operation["responses"].items()}
     good = all_of_them["200"]
     content = good["content"]["application/json"]
@@ -281,7 +281,7 @@ def responses(
 
 
 def errors(contract: Contract) -> list[str]:
-    """What an error looks like, once for all calls."""
+    """The format of errors, once for all calls."""
     seen: dict[str, dict[str, Any]] = {}
     for _, _, operation, _ in contract.operations():
         for status, response in operation["responses"].items():
@@ -342,7 +342,7 @@ def overview(contract: Contract) -> list[str]:
 
 
 def render(document: dict[str, Any]) -> dict[str, str]:
-    """The parts of the page, by the name of the comment that each takes the place of."""
+    """The parts of the page, by the name of the comment that each replaces."""
     contract = Contract(document)
     calls = [line for one in contract.operations() for line in call(contract, *one)]
     return {

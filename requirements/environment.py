@@ -1,8 +1,8 @@
-"""Make the virtual environment FOLDER with exactly what LOCK lists, or say in one line why not.
+"""Create the virtual environment FOLDER with exactly the packages in LOCK, or print why not.
 
     python requirements/environment.py [--editable] [--without-pip] FOLDER LOCK
 
-FOLDER/bin/.ready is written last. Without it the folder counts as half built, and the next run
+FOLDER/bin/.ready is written last. Without it, the folder counts as incomplete, and the next run
 starts over.
 """
 
@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-# What goes wrong on other people's machines, by what Python or pip writes about it.
+# Common problems on other machines, by the output of Python or pip.
 CAUSES = {
     r"No module named '?(venv|ensurepip)|ensurepip is not available": (
         "{python} cannot make virtual environments: install its venv module "
@@ -36,11 +36,11 @@ CAUSES = {
 
 
 class BuildError(Exception):
-    """The environment could not be built; the text says what to do."""
+    """The environment could not be created. The message says what to do."""
 
 
 def explain(output: str, folder: Path) -> str:
-    """What to do about a command that failed with that output; the output if that is unknown."""
+    """What to do about a failed command, from its output; the output itself if unknown."""
     for pattern, advice in CAUSES.items():
         if re.search(pattern, output):
             return advice.format(
@@ -53,10 +53,10 @@ def explain(output: str, folder: Path) -> str:
 
 
 def build(folder: Path, lock: Path, held: int, *, editable: bool, pip: bool) -> None:
-    """Start over, and install what is locked.
+    """Start over, and install the locked packages.
 
-    Each command inherits the file `held`: should this process be killed, the next one waits until
-    the command is done too.
+    Each command inherits the file `held`: if this process is killed, the next one waits until the
+    command has ended too.
     """
 
     def run(*command: str | Path) -> None:
@@ -79,8 +79,8 @@ def build(folder: Path, lock: Path, held: int, *, editable: bool, pip: bool) -> 
         command: list[str | Path] = [inside, "-m", "pip"]
     else:
         command = [sys.executable, "-m", "pip", "--python", inside]
-    # A lock is complete, which "check" proves. Were anything resolved, pip would take newer
-    # releases than the locked ones for a requirement that has an extra.
+    # A lock is complete, as "check" proves. With resolution, pip would take newer releases than
+    # the locked ones for a requirement with an extra.
     install = [*command, "install", "--quiet", "--no-deps"]
     run(*install, "--require-hashes", "--only-binary", ":all:", "-r", lock)
     if editable:
@@ -89,7 +89,7 @@ def build(folder: Path, lock: Path, held: int, *, editable: bool, pip: bool) -> 
 
 
 def main() -> None:
-    """Build the environment, unless another process does so meanwhile."""
+    """Create the environment, unless another process is doing so."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("lock", type=Path)
@@ -106,7 +106,7 @@ def main() -> None:
                 sys.stderr.write(f"Waiting for another process that installs {options.lock}\n")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             if ready.exists() and ready.stat().st_mtime > began:
-                return  # Somebody else built it meanwhile.
+                return  # Another process has created it.
             sys.stderr.write(f"Installing {options.lock} into {options.folder}\n")
             build(
                 options.folder,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import multiprocessing.util
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -180,3 +184,44 @@ def test_no_stderr(settings: dict[str, Any], stderr: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stderr", stderr)
     with pytest.raises(NotResumedError):
         left_paused(settings)
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_a_thread_that_python_waits_for(
+    settings: dict[str, Any], service: Service, caplog: pytest.LogCaptureFixture, daemon: bool
+) -> None:
+    """Its window is not named: it can still be closed. A daemon thread is just stopped."""
+
+    def work() -> None:
+        with client.paused(INSTANCE, "orders_sync"):
+            inside.set()
+            done.wait(30)
+
+    service.scripts.clear()
+    inside, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=work, daemon=daemon)
+    with Client(**settings) as client:
+        thread.start()
+        inside.wait(30)
+        _alerts.name_open()
+        done.set()
+        thread.join()
+    assert len(critical(caplog)) == daemon
+
+
+def test_exit_of_a_child_of_multiprocessing(
+    settings: dict[str, Any], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process is watched once, after a fork as well."""
+    service.scripts.clear()
+    registered: list[object] = []
+    monkeypatch.setattr(atexit, "register", registered.append)
+    monkeypatch.setattr(
+        multiprocessing.util, "Finalize", lambda *given, **_: registered.append(given)
+    )
+    monkeypatch.setattr(_alerts, "_watched", os.getpid() + 1)
+    with Client(**settings) as client:
+        for _ in range(2):
+            with client.paused(INSTANCE, "orders_sync"):
+                pass
+    assert registered == [_alerts.name_open, (None, _alerts.name_open)]

@@ -315,6 +315,25 @@ EXITS = {
         threading.Thread(target=work, daemon=True).start()
         inside.wait(10)
     """,
+    "a forked child of multiprocessing": """
+        def work():
+            client = Client(**settings)
+            client.paused(instance, "orders_sync").__enter__()
+
+        import multiprocessing
+
+        with Client(**settings) as client, client.paused(instance, "billing_sync"):
+            child = multiprocessing.get_context("fork").Process(target=work)
+            child.start()
+            child.join()
+    """,
+    "a disabled logger": """
+        import logging.config
+
+        client = Client(**settings)
+        client.paused(instance, "orders_sync").__enter__()
+        logging.config.dictConfig({"version": 1})
+    """,
     "a coroutine that is never resumed": """
         async def work():
             async with client.paused(instance, "orders_sync"):

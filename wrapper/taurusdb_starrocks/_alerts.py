@@ -10,9 +10,9 @@ import atexit
 import logging
 import os
 import sys
+import threading
 from contextlib import suppress
-from functools import cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from taurusdb_starrocks._errors import NotResumedError
 
@@ -47,15 +47,23 @@ class OpenWindow(Protocol):
         """The error if the window is never closed."""
 
 
-# Maps the steps of each open window to the process that opened it. The window itself would keep its
-# asyncio task, and so its coroutine, from being collected.
-_open: dict[OpenWindow, int] = {}
+class _Owner(NamedTuple):
+    """The process and the thread that opened a window."""
+
+    process: int
+    thread: threading.Thread
+
+
+# By the steps of each window. The window itself would keep its asyncio task, and so its coroutine,
+# from being collected.
+_open: dict[OpenWindow, _Owner] = {}
+_watched = 0  # The process whose exit is watched.
 
 
 def opened(window: OpenWindow) -> None:
-    """Log the tasks of a window if it is still open when the interpreter exits."""
+    """Log the tasks of a window if it is still open when this process exits."""
     _watch_exit()
-    _open[window] = os.getpid()
+    _open[window] = _Owner(os.getpid(), threading.current_thread())
 
 
 def closed(window: OpenWindow) -> None:
@@ -63,13 +71,27 @@ def closed(window: OpenWindow) -> None:
     _open.pop(window, None)
 
 
-@cache
 def _watch_exit() -> None:
+    global _watched  # noqa: PLW0603  # Once in each process, also after a fork.
+    if _watched == os.getpid():
+        return
+    _watched = os.getpid()
     atexit.register(name_open)
+    # A forked child of multiprocessing calls only its finalizers, up to Python 3.12.
+    multiprocessing = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        multiprocessing.Finalize(None, name_open, exitpriority=-1000)  # After all others.
 
 
 def name_open() -> None:
-    """Log the tasks of all windows that are still open in this process."""
-    for window, process in list(_open.items()):
-        if process == os.getpid() and window.touched:
-            alert("window still open at exit", window.left_open())
+    """Log the tasks of all windows that are still open and will not be closed.
+
+    Python waits for threads that are not daemons: they can still close their windows.
+    """
+    for window, owner in list(_open.items()):
+        thread = owner.thread
+        waits = thread.is_alive() and not thread.daemon and thread != threading.current_thread()
+        if owner.process == os.getpid() and not waits:
+            closed(window)
+            if window.touched:
+                alert("window still open at exit", window.left_open())

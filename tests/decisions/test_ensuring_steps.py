@@ -22,7 +22,12 @@ from taurusdb_starrocks import (
     TaskFailedError,
     WaitTimeoutError,
 )
-from taurusdb_starrocks._decisions.convergence import ensure_paused, ensure_running, wait_until
+from taurusdb_starrocks._decisions.convergence import (
+    LAST_POLL,
+    ensure_paused,
+    ensure_running,
+    wait_until,
+)
 from taurusdb_starrocks._decisions.listing import find, read
 from taurusdb_starrocks._operations import PAUSE, RESUME
 from virtual_time import INSTANCE, START, World, drive, lost, patience, refused, unsent
@@ -126,14 +131,15 @@ def test_waiting_requests_nothing() -> None:
 
 
 def test_the_timeout() -> None:
-    """It is to the second, bounds every step, and is said in the error."""
+    """It is to the second, bounds every step but the last poll, and is said in the error."""
     world = World(orders="Incremental")
     world.takes["pause"] = 1e9
     with pytest.raises(WaitTimeoutError) as caught:
         pause(world, timeout=42.0)
     assert world.elapsed == 42.0
     assert world.sleeps == [5.0, 10.0, 10.0, 10.0, 7.0]
-    assert set(world.deadlines["list"] + world.deadlines["pause"]) == {42.0}
+    assert world.deadlines["pause"] == [42.0]
+    assert world.deadlines["list"] == [42.0] * 5 + [42.0 + LAST_POLL]
     error = caught.value
     assert error.message == (
         "The task orders is not paused after 42.0 s, last seen in stage 'Incremental'. The job may "
@@ -145,20 +151,46 @@ def test_the_timeout() -> None:
     assert error.__cause__ is None
 
 
-def test_no_poll_at_the_very_end() -> None:
-    """What could not answer in time is not sent."""
+def test_a_poll_at_the_very_end() -> None:
+    """A change in the last interval is seen, and the last poll has a few seconds of its own."""
     world = World(orders="Incremental")
     with pytest.raises(WaitTimeoutError, match=r"is not paused after 15.0 s, last seen"):
         wait(world, PAUSE, timeout=15.0)
-    assert world.log == [5.0, "list", 10.0]
+    assert world.log == [5.0, "list", 10.0, "list"]
+    world = World(orders="Incremental")
+    world.becomes(14.9, "orders", "Paused")
+    assert wait(world, PAUSE, timeout=15.0).stage is Stage.PAUSED
+    world = World(orders="Incremental")
+    world.scripts["list"] = [None, world.hang(LAST_POLL, unsent())]
+    with pytest.raises(WaitTimeoutError, match=r"after 20.0 s, last seen"):
+        wait(world, PAUSE, timeout=15.0)
 
 
 def test_a_timeout_before_the_first_poll() -> None:
-    """Nothing was seen, which the error says."""
+    """The first poll comes after half of the time. If none succeeds, the error says so."""
+    world = World(orders="Paused")
+    assert wait(world, PAUSE, timeout=2.0).stage is Stage.PAUSED
+    assert world.log == [1.0, "list"]
     world = World(orders="Incremental")
+    world.scripts["list"] = [unsent(), error := unsent()]
     with pytest.raises(WaitTimeoutError, match=r"after 2.0 s, and no poll succeeded") as caught:
         wait(world, PAUSE, timeout=2.0)
     assert caught.value.task is None
+    assert caught.value.__cause__ is error
+
+
+def test_a_process_that_was_stopped() -> None:
+    """There is a poll when it goes on, however late."""
+    world = World(orders="Incremental")
+    steps = wait_until(PAUSE, INSTANCE, "orders", patience(timeout=60.0), world.chances)
+
+    def perform(step: Any) -> Any:
+        answer = world.perform(step)
+        world.stages["orders"] = "Paused"
+        world.pass_time(3600.0)
+        return answer
+
+    assert drive(steps, perform).stage is Stage.PAUSED
 
 
 def test_the_timeout_over_requests_that_take_long() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from taurusdb_starrocks import (
+    AuthenticationError,
     ConfigurationError,
     OutcomeUnknownError,
     Poll,
@@ -43,11 +44,14 @@ def test_throttling_doubles_the_pause(pause: float, seconds: float) -> None:
     """From the interval, whatever was before it, up to the longest; chance plays no part."""
     for chance in (0.0, 1.0):
         assert Poll().after(throttled(), pause, chance) == seconds
+        assert Poll().after(AuthenticationError("no", status=401), pause, chance) == seconds
 
 
-@pytest.mark.parametrize(("retry_after", "seconds"), [(0.0, 20.0), (19.0, 20.0), (300.0, 300.0)])
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"), [(0.0, 20.0), (19.0, 20.0), (21.0, 21.0), (3600.0, 60.0)]
+)
 def test_retry_after_is_the_least(retry_after: float, seconds: float) -> None:
-    """The service knows best, beyond the longest pause too."""
+    """Up to the longest pause: a wait must not end without another poll."""
     assert Poll().after(throttled(retry_after), 10.0, 0.5) == seconds
     assert Poll(interval=0.1, longest=0.3).after(throttled(), 0.1, 0.5) == 0.2
 

@@ -8,13 +8,17 @@ import pytest
 from taurusdb_starrocks import (
     AlreadyPausedError,
     AuthenticationError,
+    BadRequestError,
     ConflictError,
     NotFoundError,
     NotResumedError,
+    NotSentError,
     PermissionDeniedError,
+    RateLimitError,
     ReplicationError,
     Stage,
     TaskFailedError,
+    UnsupportedOperationError,
     WaitTimeoutError,
 )
 from taurusdb_starrocks._decisions.window import WindowSteps, with_block_error
@@ -159,7 +163,7 @@ def test_the_timeout_bounds_the_opening() -> None:
     with pytest.raises(WaitTimeoutError):
         drive(window(world, timeout=42.0).open(), world.perform)
     assert world.elapsed == 42.0
-    assert set(world.deadlines["list"] + world.deadlines["pause"]) == {42.0}
+    assert set(world.deadlines["list"] + world.deadlines["pause"]) == {42.0, 47.0}
 
 
 def test_what_is_not_touched_is_not_resumed() -> None:
@@ -258,17 +262,92 @@ def test_a_refusal_that_stays(kind: type[ReplicationError]) -> None:
     assert world.log == [("resume", "orders")]
 
 
-def test_a_list_that_is_refused() -> None:
-    """All that are not known to run are named."""
-    world = World(a="Full", b="Full", c="Full")
-    steps = opened(world, ["a", "b", "c"])
-    world.scripts["resume b"] = [failing(401, AuthenticationError)]
-    error = failing(403, PermissionDeniedError)
+POLL_ERRORS = [
+    failing(401, AuthenticationError),
+    failing(403, PermissionDeniedError),
+    failing(404, UnsupportedOperationError),
+    failing(400, BadRequestError),
+    NotSentError("no", lasting=True),
+]
+
+
+@pytest.mark.parametrize("error", POLL_ERRORS, ids=lambda error: type(error).__name__)
+def test_polls_that_are_refused_once(error: ReplicationError) -> None:
+    """They prove nothing about the tasks, so a lost resume is still repeated."""
+    world = World(orders="Full", events="Full")
+    steps = opened(world, TWO)
+    world.scripts["resume orders"] = [lost()]
     world.scripts["list"] = [error]
+    close(world, steps)
+    assert set(world.stages.values()) == {"Incremental"}
+    assert world.changes == [("resume", "orders"), ("resume", "events"), ("resume", "orders")]
+
+
+@pytest.mark.parametrize("error", POLL_ERRORS, ids=lambda error: type(error).__name__)
+def test_polls_that_are_refused_before_a_pause_is_seen(error: ReplicationError) -> None:
+    """The late pause is waited for and undone all the same."""
+    world = World(orders="Full")
+    world.takes["pause"] = 20.0
+    steps = half_opened(world, after=1.0)
+    world.scripts["list"] = [error]
+    close(world, steps)
+    assert world.stages["orders"] == "Incremental"
+    assert len(world.changes) == 1
+
+
+def test_polls_that_are_throttled_for_an_hour() -> None:
+    """The next poll comes after the longest pause, and a lost resume is repeated."""
+    world = World(orders="Full")
+    steps = opened(world, timeout=300.0)
+    world.scripts["resume orders"] = [lost()]
+    world.scripts["list"] = [RateLimitError("no", status=429, retry_after=3600.0)]
+    close(world, steps)
+    assert world.sleeps[:2] == [5.0, 60.0]
+    assert world.stages["orders"] == "Incremental"
+
+
+def test_a_list_that_is_refused_all_the_time() -> None:
+    """All that are not known to run are named; the last error of a poll is the cause."""
+    world = World(a="Full", b="Full", c="Full")
+    steps = opened(world, ["a", "b", "c"], timeout=100.0)
+    began = world.now
+    world.scripts["resume b"] = [refusal := failing(401, AuthenticationError)]
+    error = failing(403, PermissionDeniedError)
+    world.scripts["list"] = [error] * 99
     with pytest.raises(NotResumedError) as caught:
         close(world, steps)
+    assert world.now == began + 100.0
     assert caught.value.task_names == ("b", "a", "c")
-    assert caught.value.__cause__ is error
+    assert caught.value.__cause__ is refusal
+    world = World(orders="Full")
+    steps = opened(world, timeout=100.0)
+    world.scripts["list"] = [error] * 99
+    with pytest.raises(NotResumedError) as caught:
+        close(world, steps)
+    assert isinstance(caught.value.__cause__, WaitTimeoutError)
+    assert caught.value.__cause__.__cause__ is error
+
+
+def test_a_lost_resume_is_repeated_without_a_list() -> None:
+    """After ``settle`` seconds each, because a request to resume does no harm."""
+    world = World(orders="Full")
+    steps = opened(world, timeout=150.0)
+    began = world.now
+    world.scripts["resume orders"] = [lost()]
+    world.scripts["list"] = [failing(403, PermissionDeniedError)] * 99
+    with pytest.raises(NotResumedError):
+        close(world, steps)
+    assert since(world, began) == [0.0, 65.0]
+    assert world.stages["orders"] == "Incremental"
+
+
+def test_credentials_that_are_rejected_are_not_sent_often() -> None:
+    """An access key is locked after a few failures, so polls come less often."""
+    world = World(orders="Full")
+    steps = opened(world, timeout=300.0)
+    world.scripts["list"] = [failing(401, AuthenticationError)] * 3
+    close(world, steps)
+    assert world.sleeps == [5.0, 20.0, 40.0, 60.0]
 
 
 @pytest.mark.parametrize(
@@ -336,20 +415,34 @@ def test_time_is_shared_out_while_sending() -> None:
 
 
 @pytest.mark.parametrize("answer", ["lost", "accepted"])
-def test_tasks_without_time_for_a_request_are_named(answer: str) -> None:
-    """The first requests took longer than they should have."""
-    world = World(orders="Full", events="Full")
-    steps = opened(world, TWO, timeout=60.0)
+def test_each_task_gets_a_request(answer: str) -> None:
+    """Even if the time is over, because the process was stopped: ``settle`` seconds are added."""
+    world = World(a="Full", b="Full", c="Full")
+    steps = opened(world, ["a", "b", "c"], timeout=60.0)
 
-    def accepted() -> str:
-        world.pass_time(60.0)
-        return "accepted"
+    def accepted() -> None:
+        world.pass_time(3600.0)
 
-    world.scripts["resume orders"] = [world.hang(60.0, lost()) if answer == "lost" else accepted]
-    with pytest.raises(NotResumedError) as caught:
+    world.scripts["resume a"] = [world.hang(3600.0, lost()) if answer == "lost" else accepted]
+    began = world.now
+    close(world, steps)
+    assert set(world.stages.values()) == {"Incremental"}
+    assert since(world, began)[:3] == [0.0, 3600.0, 3600.0]
+    relative = [round(d - (began - START), 6) for d in world.deadlines["resume"] if d is not None]
+    assert relative[:3] == [20.0, 3630.0, 3660.0]
+
+
+def test_a_late_pause_after_the_process_was_stopped() -> None:
+    """A task whose pause was not seen gets its resume before it is named."""
+    world = World(orders="Full")
+    world.takes["pause"] = 1e9
+    steps = half_opened(world, after=1.0)
+    world.scripts["list"] = [lambda: world.pass_time(3600.0)]
+    began = world.now
+    with pytest.raises(NotResumedError):
         close(world, steps)
-    assert caught.value.task_names == ("events", "orders")
-    assert world.changes == [("resume", "orders")]
+    assert since(world, began) == [3605.0]
+    assert world.now == began + 3605.0 + 60.0
 
 
 # --- Pauses that were never seen ----------------------------------------------------------------

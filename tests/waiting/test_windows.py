@@ -267,7 +267,7 @@ def test_a_resume_that_fails_after_a_block_that_failed(
 ) -> None:
     """One shape: the error that names the tasks, which holds what ended the block."""
     with pytest.raises(NotResumedError) as caught, client.paused(INSTANCE, "orders_sync"):
-        service.scripts["list"] = [refusal(401)] * 5
+        service.scripts["resume orders_sync"] = [refusal(401)]
         raise error
     assert caught.value.task_names == ("orders_sync",)
     assert caught.value.block_error is error

@@ -24,6 +24,8 @@ from taurusdb_starrocks._tasks import Job, Stage, Task
 # Number of polls without a change before a request is repeated. Also the number of polls that must
 # show a task running before a rejected resume is taken as "it was already running".
 POLLS_UNTIL_LOST = 2
+# Seconds for the last poll, which starts when the time is over.
+LAST_POLL = 5.0
 
 
 class Convergence:
@@ -35,8 +37,9 @@ class Convergence:
         names: The tasks.
         patience: How long to wait for all tasks together.
         chances: Source of time and randomness.
-        stubborn: Whether to continue with the other tasks if one fails, and to repeat requests
-            that fail temporarily until the time is over.
+        stubborn: Whether to continue with the other tasks if one fails, to repeat requests that
+            fail temporarily until the time is over, and to poll until then, whatever error a poll
+            has.
         unseen: Tasks whose pause was requested but not seen. Until they are seen paused, a poll
             that shows them running proves nothing, because the pause may still take effect. They
             have ``settle`` seconds. In the first half no resume is sent, because it could hide
@@ -69,6 +72,7 @@ class Convergence:
         self._began = chances.clock()
         self.deadline = self._began + patience.timeout
         self._unseen = {*unseen, *earlier.pauses}
+        self._unseen_until = self._began + patience.settle
         # When these tasks are resumed even if they were not seen paused.
         self._blind = self._began + min(patience.timeout, patience.settle) / 2
         # Until when an earlier pause may arrive, and until when no request is sent after it.
@@ -82,6 +86,8 @@ class Convergence:
         self.reached: set[str] = set()
         # Send times of requests that may have changed a task, by task.
         self.sent: dict[str, list[float]] = {name: [] for name in names}
+        self._requested: dict[str, float] = {}  # When the last request for a task began.
+        self._unread: ReplicationError | None = None  # The error of the last poll, if it failed.
         self.failed: dict[
             str, ReplicationError
         ] = {}  # Used only if stubborn; otherwise errors are raised.
@@ -130,27 +136,39 @@ class Convergence:
     def wait(self) -> Steps[dict[str, Task]]:
         """Poll until all tasks are at the goal, and return them as shown by the last poll.
 
+        When the time is over, there is one last poll of at most ``LAST_POLL`` seconds.
+
         Raises:
             ReplicationError: A task did not or cannot reach it, or a poll was rejected permanently.
         """
-        pause = self._patience.poll.first
+        pause = min(self._patience.poll.first, (self.deadline - self._chances.clock()) / 2)
         while self.pending:
             left = min(self._next(name) for name in self.pending) - self._chances.clock()
             yield Sleep(max(0.0, min(pause, left)))
-            if self._chances.clock() < self._polls_until():
+            now = self._chances.clock()
+            if now < self._polls_until() or now >= self.deadline:
                 pause = yield from self._poll(pause)
             now = self._chances.clock()
             for name in [name for name in self.pending if self._limit(name) <= now]:
-                self._give_up(name)
+                if not self._lacks_request(name):
+                    self._give_up(name)
             yield from self._request_each(
                 [name for name in self.pending if self._needs_request(name, self._outcomes[name])]
             )
         return self.seen
 
     def _request_each(self, names: Sequence[str]) -> Steps[None]:
-        """Send requests. If stubborn, each request gets its share of the remaining time."""
+        """Send requests. If stubborn, each request gets its share of the remaining time.
+
+        A stubborn effort sends the first request for each task even if the time is over, because
+        the process was stopped, for example. It then has ``settle`` more seconds.
+        """
         for number, name in enumerate(names):
             now = self._chances.clock()
+            first = self._stubborn and self._outcomes[name].state == "none"
+            if first and self._limit(name) <= now:
+                self._unseen_until = now + self._patience.settle
+                self.deadline = max(self.deadline, self._unseen_until)
             left = self._limit(name) - now
             if left > 0:
                 share = left / (len(names) - number) if self._stubborn else left
@@ -162,6 +180,7 @@ class Convergence:
         """Send one request. Without a usable response, the polls find out what happened."""
         before, sent = self._outcomes[name], self.sent[name]
         earlier = len(sent)
+        self._requested[name] = self._chances.clock()
         try:
             job = yield from self._change(name, deadline)
         except ReplicationError as error:
@@ -200,11 +219,16 @@ class Convergence:
 
     def _poll(self, pause: float) -> Steps[float]:
         """Poll once; return the seconds until the next poll."""
-        poll, before = self._patience.poll, set(self.reached)
+        poll, before, now = self._patience.poll, set(self.reached), self._chances.clock()
+        until = self._polls_until() if now < self.deadline else now + LAST_POLL
         try:
-            found = yield from read(self._instance_id, self.pending, self._polls_until())
-        except PASSING as error:
+            found = yield from read(self._instance_id, self.pending, until)
+        except ReplicationError as error:
+            if not self._stubborn and not isinstance(error, PASSING):
+                raise
+            self._unread = error
             return poll.after(error, pause, self._chances.chance())
+        self._unread = None
         for name in list(self.pending):
             if name in found:
                 self._missed.discard(name)
@@ -260,10 +284,21 @@ class Convergence:
                 return now >= self._blind_at(name)
             return name in self._quiet and outcome.polls > 0
         if outcome.polls < POLLS_UNTIL_LOST:
-            return False
+            return self._stubborn and outcome.open and self._unseeing(name)
         if outcome.state == "accepted" and self._stubborn and name not in self._there:
             return now - outcome.since >= self._patience.settle
         return outcome.open
+
+    def _unseeing(self, name: str) -> bool:
+        """Whether polls fail, and the last request for a task was sent long ago."""
+        waited = self._chances.clock() - self._requested[name]
+        return self._unread is not None and waited >= self._patience.settle
+
+    def _lacks_request(self, name: str) -> bool:
+        """Whether the first request for a task must be sent before it is given up."""
+        outcome = self._outcomes[name]
+        first = self._stubborn and outcome.state == "none"
+        return first and self._needs_request(name, outcome)
 
     def _may_show(self, name: str) -> bool:
         """Whether a pause that no poll showed may still take effect."""
@@ -297,7 +332,7 @@ class Convergence:
         """When to give up on a task."""
         outcome = self._outcomes[name]
         if name in self._unseen and name not in self._arriving:
-            return min(self.deadline, self._began + self._patience.settle)
+            return min(self.deadline, self._unseen_until)
         if outcome.open and not self._stubborn:
             return min(self.deadline, outcome.since + self._patience.settle)
         return self.deadline
@@ -328,7 +363,7 @@ class Convergence:
             f"still finish: check its stage before you do anything that depends on it.",
             task=task,
         )
-        error.__cause__ = self._outcomes[name].error
+        error.__cause__ = self._outcomes[name].error or self._unread
         return about(error, self._instance_id, name)
 
 

@@ -9,7 +9,12 @@ import attrs
 
 from taurusdb_starrocks import _rules
 from taurusdb_starrocks._decisions.recording import Recorder
-from taurusdb_starrocks._errors import ConfigurationError, RateLimitError, ReplicationError
+from taurusdb_starrocks._errors import (
+    AuthenticationError,
+    ConfigurationError,
+    RateLimitError,
+    ReplicationError,
+)
 from taurusdb_starrocks._tasks import Job, Task
 
 Progress = Callable[[Task], object]
@@ -24,8 +29,9 @@ class Poll:
         first: Seconds until the first poll.
         interval: Seconds between polls, plus or minus up to 10 %, so that many programs do not poll
             at the same time.
-        longest: Maximum time between polls, in seconds. While the service throttles, the time
-            between polls doubles up to this limit.
+        longest: Maximum time between polls, in seconds. While the service throttles, or rejects the
+            credentials, the time between polls doubles up to this limit. A longer ``Retry-After``
+            is cut to it.
     """
 
     first: float = 5.0
@@ -47,8 +53,8 @@ class Poll:
             pause: Seconds waited before the last poll.
             chance: A random number from 0 to 1.
         """
-        if isinstance(error, RateLimitError):
-            return max(error.retry_after or 0.0, min(self.longest, max(pause, self.interval) * 2))
+        if isinstance(error, RateLimitError | AuthenticationError):
+            return min(self.longest, max(error.retry_after or 0.0, pause * 2, self.interval * 2))
         return self.interval * (0.9 + 0.2 * chance)
 
 
@@ -56,7 +62,8 @@ class Waiting(TypedDict, total=False):
     """How to wait for tasks. All keys are optional; the client has the defaults.
 
     Attributes:
-        timeout: Maximum time to wait, in seconds, including all requests.
+        timeout: Maximum time to wait, in seconds, including all requests except one last poll of at
+            most 5 seconds.
         poll: When to poll.
         settle: Maximum time, in seconds, to find out what happened to a request whose response was
             lost, and to undo a pause that no poll showed.

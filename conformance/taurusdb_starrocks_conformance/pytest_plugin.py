@@ -92,12 +92,24 @@ class Checks(pytest.Collector):
             raise self._error
         if self._outcome is None:
             try:
+                self._refuse_workers()
                 self._outcome = self.suite.run()
             except Exception as error:
                 self._error = error
                 raise
             self.config.stash[OUTCOMES].append(self._outcome)
         return self._outcome
+
+    def _refuse_workers(self) -> None:
+        """Several workers of pytest-xdist would pause and resume the same task at the same time."""
+        from .target import CannotRunError  # noqa: PLC0415 - only where the suite is used
+
+        workers = getattr(self.config, "workerinput", {}).get("workercount", 1)
+        if workers > 1 and self.suite.url is not None:
+            raise CannotRunError(
+                f"{workers} workers would test {self.suite.url} at the same time. Run pytest with "
+                "-n 0, or leave the suite out with -m 'not conformance'"
+            )
 
 
 class Check(pytest.Item):

@@ -11,7 +11,7 @@ from typing import Any
 from .apps import served
 from .reports import write
 from .run import EXAMPLES, Outcome, Run, drawn_seed
-from .target import CannotRunError, Target
+from .target import CannotRunError, Target, checked_target
 
 
 class NotRestoredError(CannotRunError):
@@ -40,7 +40,13 @@ class Suite:
         seed: Seed of all random values; random by default.
         examples: Number of random examples for each operation. Fewer are faster.
         reports: Folder for reports; by default none are written.
+        confirm: Whether a server on another machine may be tested. It is then sent two requests per
+            second, and gets more time, unless the settings say otherwise.
         settings: More attributes of `Target`.
+
+    Attributes:
+        strict: Whether warnings are failures.
+        url: URL of the server; None for an app.
     """
 
     def __init__(
@@ -56,9 +62,12 @@ class Suite:
         seed: int | None = None,
         examples: int = EXAMPLES,
         reports: str | Path | None = None,
+        confirm: bool = False,
         **settings: Any,
     ) -> None:
         self.strict = strict
+        self.url = app.rstrip("/") if isinstance(app, str) else None
+        self._confirm = confirm
         self._app = app
         self._setup = setup
         self._seed = seed
@@ -85,8 +94,10 @@ class Suite:
             RuntimeError: The app does not start.
         """
         seed = drawn_seed() if self._seed is None else self._seed
-        with self._setup() or nullcontext(), self._url() as url:
-            target = Target(url=url, **self._settings)
+        if self.url is not None:
+            self._target(self.url)  # Raises before the setup.
+        with self._setup() or nullcontext(), self._served() as url:
+            target = self._target(url)
             run = Run(target, seed=seed, examples=self._examples)
             try:
                 run.go()
@@ -100,7 +111,8 @@ class Suite:
             signal.raise_signal(outcome.interrupted)
         return outcome
 
-    def _url(self) -> AbstractContextManager[str]:
-        return (
-            nullcontext(self._app.rstrip("/")) if isinstance(self._app, str) else served(self._app)
-        )
+    def _target(self, url: str) -> Target:
+        return checked_target(url, confirm=self._confirm, **self._settings)
+
+    def _served(self) -> AbstractContextManager[str]:
+        return served(self._app) if self.url is None else nullcontext(self.url)

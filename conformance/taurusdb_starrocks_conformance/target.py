@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from .contract import IDENTIFIERS, TASK_NAME, Operation
 
 PREFIX = "TAURUSDB_FUZZ_"
+# Settings for a server on another machine. It gets more time, and up to half an hour to pause a
+# task, like in the vendor's Terraform provider.
+REMOTE = {"rate": 2.0, "slowest": 5.0, "settle": 1800.0, "hold": 60.0}
 
 
 class CannotRunError(Exception):
@@ -71,42 +74,60 @@ def read_target(url: str, environment: Mapping[str, str]) -> Target:
         CannotRunError: A setting is missing or invalid, or the server is on another machine and
             the test is not confirmed.
     """
+    names = ("token", "project_id", "instance_id", "task_name")
+    variables = [PREFIX + name.upper() for name in names]
+    missing = [variable for variable in variables if not environment.get(variable)]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise CannotRunError(f"{', '.join(missing)} {verb} not set")
+    settings: dict[str, Any] = {
+        name: environment.get(PREFIX + name.upper()) or None
+        for name in (*names, "other_instance_id", "source_instance_id")
+    }
+    if rate := environment.get("RATE"):
+        settings["rate"] = _rate(rate)
+    for name, variable in (
+        ("slowest", "MAX_RESPONSE_SECONDS"),
+        ("settle", "SETTLE_SECONDS"),
+        ("hold", "HOLD_SECONDS"),
+    ):
+        if text := environment.get(variable):
+            settings[name] = _seconds(variable, text)
+    return checked_target(url, confirm=environment.get("CONFIRM") == "yes", **settings)
+
+
+def checked_target(url: str, *, confirm: bool = False, **settings: Any) -> Target:
+    """The target with a URL. A server on another machine is treated with care.
+
+    Args:
+        url: Where the server is.
+        confirm: Whether a server on another machine may be tested.
+        settings: Attributes of `Target`. The defaults for a server on another machine are in
+            `REMOTE`.
+
+    Raises:
+        CannotRunError: A setting is invalid, or the server is on another machine and the test is
+            not confirmed.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise CannotRunError(f"TARGET is not an http:// or https:// URL: {url!r}")
     if parts.username is not None:
         raise CannotRunError("TARGET must not contain credentials")
-    values: dict[str, Any] = {
-        name: environment.get(PREFIX + name.upper(), "")
-        for name in ("token", "project_id", "instance_id", "task_name")
-    }
-    if missing := [PREFIX + name.upper() for name, value in values.items() if not value]:
-        verb = "is" if len(missing) == 1 else "are"
-        raise CannotRunError(f"{', '.join(missing)} {verb} not set")
-    if not values["token"].isascii() or not values["token"].isprintable():
+    token = settings["token"]
+    if not token or not token.isascii() or not token.isprintable():
         raise CannotRunError(f"{PREFIX}TOKEN is not a valid header value")
     for name, rule in (*IDENTIFIERS.items(), ("task_name", TASK_NAME)):
-        if not rule.fullmatch(values[name]):
+        if not rule.fullmatch(settings[name]):
             raise CannotRunError(f"{PREFIX}{name.upper()} does not match the contract")
-    local = is_loopback(parts.hostname)
-    if not local and environment.get("CONFIRM") != "yes":
-        raise CannotRunError(
-            f"{parts.hostname} is not this machine: the suite pauses and resumes task "
-            f"{values['task_name']} there. Set CONFIRM=yes if you want that"
-        )
-    rate = environment.get("RATE") or (None if local else "2/s")
-    return Target(
-        url=url.rstrip("/"),
-        other_instance_id=environment.get(PREFIX + "OTHER_INSTANCE_ID") or None,
-        source_instance_id=environment.get(PREFIX + "SOURCE_INSTANCE_ID") or None,
-        rate=None if rate is None else _rate(rate),
-        # A server in the network gets more time, and up to half an hour to pause a task, like in
-        # the vendor's Terraform provider.
-        slowest=_seconds(environment, "MAX_RESPONSE_SECONDS", 2.0 if local else 5.0),
-        settle=_seconds(environment, "SETTLE_SECONDS", 30.0 if local else 1800.0),
-        hold=_seconds(environment, "HOLD_SECONDS", 1.5 if local else 60.0),
-        **values,
-    )
+    if not is_loopback(parts.hostname):
+        if not confirm:
+            raise CannotRunError(
+                f"{parts.hostname} is not this machine: the suite pauses and resumes task "
+                f"{settings['task_name']} there. Set CONFIRM=yes (in Python, confirm=True) to do so"
+            )
+        settings = REMOTE | settings
+    return Target(url=url.rstrip("/"), **settings)
 
 
 def is_loopback(host: str) -> bool:
@@ -127,9 +148,9 @@ def _rate(text: str) -> float:
     return int(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+def _seconds(name: str, text: str) -> float:
     try:
-        seconds = float(environment.get(name) or default)
+        seconds = float(text)
     except ValueError:
         seconds = -1
     if not 0 <= seconds < 86_400:

@@ -7,7 +7,13 @@ import sys
 
 import pytest
 from taurusdb_starrocks_conformance.__main__ import main
-from taurusdb_starrocks_conformance.target import is_loopback, read_target
+from taurusdb_starrocks_conformance.suite import Suite
+from taurusdb_starrocks_conformance.target import (
+    CannotRunError,
+    checked_target,
+    is_loopback,
+    read_target,
+)
 
 from tests.conformance.emulated import main as fuzz
 from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Service, serving
@@ -105,3 +111,22 @@ def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
     assert done.returncode == 2, done.stderr
     assert done.stdout.count("\n") == 1
     assert "pip install 'taurusdb-starrocks[conformance]'" in done.stdout
+
+
+def test_a_suite_needs_confirmation_too() -> None:
+    """A `conftest.py` with the URL of a real service must not test it by accident."""
+    settings = {name.removeprefix("TAURUSDB_FUZZ_").lower(): VARIABLES[name] for name in VARIABLES}
+    url = "http://gaussdb.invalid"
+
+    def setup() -> None:
+        pytest.fail("the setup ran")
+
+    suite = Suite(url, **settings, setup=setup)
+    with pytest.raises(CannotRunError, match="confirm=True"):
+        suite.run()
+    with pytest.raises(CannotRunError, match="TASK_NAME does not match"):
+        Suite("http://127.0.0.1:9", **settings | {"task_name": "a-b"}, setup=setup).run()
+    target = checked_target(url, confirm=True, **settings)
+    assert (target.rate, target.settle, target.hold, target.slowest) == (2.0, 1800.0, 60.0, 5.0)
+    assert checked_target(url, confirm=True, rate=0.5, **settings).rate == 0.5
+    assert checked_target("http://localhost", **settings).rate is None

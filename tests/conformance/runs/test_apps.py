@@ -160,6 +160,21 @@ def test_only_what_was_named_is_run(theirs: Callable[..., CompletedProcess[str]]
         assert "conformance:" not in done.stdout
 
 
+def test_several_workers_do_not_test_one_server(
+    theirs: Callable[..., CompletedProcess[str]],
+) -> None:
+    """They would pause and resume the same task at the same time. Nothing is sent."""
+    from tests.power.server import Service, serving  # noqa: PLC0415 - as somebody would
+
+    service = Service()
+    with serving(service) as url:
+        done = theirs(repr(url), "-q", "-n", "2", "-k", "pages_fit or theirs")
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout, done.stdout[-3000:]
+    assert "2 workers would test http://127.0.0.1:" in done.stdout
+    assert service.calls == 0
+
+
 def test_state_is_set_up_before_the_run(theirs: Callable[..., CompletedProcess[str]]) -> None:
     """And torn down after it."""
     more = """

@@ -29,7 +29,10 @@ class Alerts(logging.Handler):
         self.send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.send(f"{record.levelname}: {record.getMessage()}")
+        try:
+            self.send(f"{record.levelname}: {record.getMessage()}")
+        except Exception:
+            self.handleError(record)  # A handler that raises would prevent a resume.
 
 
 def set_up(send: Callable[[str], object]) -> None:

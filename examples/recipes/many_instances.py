@@ -1,9 +1,10 @@
 """Pause the tasks of many instances at once, do your work, and resume them."""
 
 import asyncio
+import signal
 import sys
 
-from taurusdb_starrocks import AsyncClient, NotResumedError, ReplicationError, Stage
+from taurusdb_starrocks import AsyncClient, NotResumedError, Stage
 
 AT_ONCE = 20  # Instances that are paused at the same time.
 
@@ -13,8 +14,8 @@ async def work(instance_id: str) -> None:
     print(f"working on {instance_id}")
 
 
-async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semaphore) -> str:
-    """Pause every running task of an instance, do the work, resume; return a result to print."""
+async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semaphore) -> bool:
+    """Pause every running task of an instance, do the work, resume; print the result."""
     async with limit:
         try:
             running = [
@@ -22,25 +23,28 @@ async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semapho
                 async for task in client.tasks(instance_id)
                 if task.stage in {Stage.FULL, Stage.INCREMENTAL}
             ]
-            if not running:
-                return "nothing to pause"
-            async with client.paused(instance_id, running):
-                await work(instance_id)
+            if running:
+                async with client.paused(instance_id, running):
+                    await work(instance_id)
         except NotResumedError as error:
-            return f"MAY STILL BE PAUSED: {', '.join(error.task_names)}"
-        except ReplicationError as error:
-            return f"failed, no task was left paused: {error}"
-        return "done"
+            print(instance_id, f"MAY STILL BE PAUSED: {', '.join(error.task_names)}")
+            return False
+        except Exception as error:
+            print(instance_id, f"failed; this run left no task paused: {error!r}")
+            return False
+    print(instance_id, "done" if running else "nothing to pause")
+    return True
 
 
 async def main(instance_ids: list[str]) -> int:
     limit = asyncio.Semaphore(AT_ONCE)
-    async with AsyncClient() as client:
-        results = await asyncio.gather(*(maintain(client, one, limit) for one in instance_ids))
-    for instance_id, result in zip(instance_ids, results, strict=True):
-        print(instance_id, result)
-    return 0 if set(results) <= {"done", "nothing to pause"} else 1
+    # The group waits for all windows, also if it is cancelled. Only then the client is closed.
+    async with AsyncClient() as client, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(maintain(client, one, limit)) for one in instance_ids]
+    return 0 if all(task.result() for task in tasks) else 1
 
 
 if __name__ == "__main__":
+    # Service managers send SIGTERM. Handle it like Ctrl-C: it cancels the windows, which resume.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -5,6 +5,7 @@ Run it again after a crash: it resumes the tasks that the crashed run left pause
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -16,14 +17,17 @@ TASKS = ["orders_sync", "billing_sync"]
 
 
 def alert(text: str) -> None:
-    """Print a message, and post it to ALERT_URL if that is set."""
-    print(text, file=sys.stderr)
-    if "ALERT_URL" in os.environ:
-        body = json.dumps({"text": text}).encode()
-        request = urllib.request.Request(
-            os.environ["ALERT_URL"], body, {"Content-Type": "application/json"}
-        )
+    """Print a message, and post it to ALERT_URL if that is set. It never raises."""
+    print(text, file=sys.stderr, flush=True)
+    if "ALERT_URL" not in os.environ:
+        return
+    body = json.dumps({"text": text}).encode()
+    headers = {"Content-Type": "application/json"}
+    try:
+        request = urllib.request.Request(os.environ["ALERT_URL"], body, headers)
         urllib.request.urlopen(request, timeout=10).close()
+    except Exception as error:
+        print(f"the alert was not delivered: {error!r}", file=sys.stderr, flush=True)
 
 
 def load_with_tasks_paused(client: Client, command: list[str]) -> None:
@@ -42,11 +46,19 @@ def main(command: list[str]) -> int:
     except NotResumedError as error:
         alert(f"MAY STILL BE PAUSED: {', '.join(error.task_names)}. {error}")
         return 122
-    except (ReplicationError, subprocess.CalledProcessError, OSError) as error:
+    except ReplicationError as error:
+        alert(f"nightly load did not run. An earlier run may have left tasks paused: {error}")
+        return 1
+    except (subprocess.CalledProcessError, OSError) as error:
         alert(f"nightly load failed; this run left no task paused: {error}")
         return 1
+    except KeyboardInterrupt:
+        alert("nightly load was interrupted; this run left no task paused")
+        return 130
     return 0
 
 
 if __name__ == "__main__":
+    # Service managers send SIGTERM. Handle it like Ctrl-C, so that the window resumes the tasks.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main(sys.argv[1:]))

@@ -5,26 +5,40 @@
 
 import subprocess
 import sys
+import time
 
 from taurusdb_starrocks import Client
+
+WATCH = 120  # Seconds. The service reports a problem only after it has applied the change.
 
 
 def main(instance_id: str, task_name: str, *command: str) -> int:
     with Client() as client:
+
+        def error() -> str:
+            return client.configuration(instance_id, task_name).last_error_of_alter_table
+
+        def needs_repair() -> bool:
+            return client.task(instance_id, task_name).needs_repair or False
+
         seconds = client.configuration(instance_id, task_name).binlog_retention_seconds
         retention = "unknown" if seconds is None else f"{seconds} s"
         print(f"binlog retention of the source: {retention}; finish well before that")
 
+        earlier = error()  # Of an earlier change; the service may keep it.
+        if needs_repair():
+            print(f"{task_name} already needs a repair. Nothing was changed", file=sys.stderr)
+            return 1
         with client.paused(instance_id, task_name):
             subprocess.run(command, check=True)
 
-        # Some changes cannot be replicated. The service reports it once the task is running again.
-        problem = client.configuration(instance_id, task_name).last_error_of_alter_table
-        needs_repair = client.task(instance_id, task_name).needs_repair
-    if problem or needs_repair:
-        print(f"{task_name} needs a repair: {problem or 'see the console'}", file=sys.stderr)
-        return 1
-    print(f"{task_name} is running; no repair is needed")
+        until = time.monotonic() + WATCH
+        while time.monotonic() < until:
+            if needs_repair() or error() not in ("", earlier):
+                print(f"{task_name} needs a repair: {error()}", file=sys.stderr)
+                return 1
+            time.sleep(10)
+    print(f"{task_name} is running; no problem was reported within {WATCH} s")
     return 0
 
 

@@ -148,6 +148,83 @@ def test_nightly_load_that_leaves_a_task_paused(run: Run, emulator: Emulator, ch
     assert "orders_sync" in said[0]
 
 
+def test_nightly_load_that_cannot_open_its_window(run: Run, emulator: Emulator, chat: Chat) -> None:
+    """The alert does not claim that tasks run which an earlier run left paused."""
+    url, said = chat
+    for name in ("orders_sync", "billing_sync"):
+        emulator.set_stage(ORDERS, name, "Paused")
+    expired = {"TAURUSDB_STARROCKS_AUTH_TOKEN": "expired"}
+    assert run("nightly_load.py", *OK, ALERT_URL=url, **expired).returncode == 1
+    assert "An earlier run may have left tasks paused: 401" in said[0]
+
+
+def test_nightly_load_with_no_one_to_alert(run: Run, emulator: Emulator) -> None:
+    """A broken alert changes neither the exit status nor what is done."""
+    nobody = "http://127.0.0.1:9/"
+    for name in ("orders_sync", "billing_sync"):
+        emulator.set_stage(ORDERS, name, "Paused")
+    done = run("nightly_load.py", *OK, ALERT_URL=nobody)
+    assert (done.returncode, done.stdout) == (0, "loaded\n"), done.stderr
+    emulator.faults.add(Fault("error", operation="resume", status=403, code="DBS.200010"))
+    done = run("nightly_load.py", *OK, ALERT_URL=nobody)
+    assert done.returncode == 122
+    assert "the alert was not delivered" in done.stderr
+
+
+def test_nightly_load_resumes_on_sigterm(run: Run, emulator: Emulator) -> None:
+    """As when the machine is shut down at night."""
+    stop = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    assert run("nightly_load.py", sys.executable, "-c", stop).returncode == 130
+    assert stages(emulator, ORDERS, "orders_sync", "billing_sync") == ["Incremental"] * 2
+
+
+FAILING = """
+import asyncio, os, signal, sys
+sys.argv = ["many_instances.py", *sys.argv[2:]]
+sys.path.insert(0, {folder!r})
+import many_instances
+
+async def work(instance_id):
+    print("working on", instance_id, flush=True)
+    if instance_id.startswith("b6"):
+        await asyncio.sleep(10)
+        {event}
+    await asyncio.sleep(60)
+
+many_instances.work = work
+signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+sys.exit(asyncio.run(many_instances.main(sys.argv[1:])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "told"),
+    [
+        ('raise OSError("disk full")', 1, ["b62", "OSError('disk full')"]),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 1, []),
+    ],
+    ids=["work fails", "SIGTERM"],
+)
+def test_many_instances_of_which_one_fails(
+    environ: dict[str, str], emulator: Emulator, event: str, status: int, told: list[str]
+) -> None:
+    """The other windows resume their tasks before the client is closed."""
+    before = {(task.instance_id, task.name): task.stage for task in emulator.tasks()}
+    program = FAILING.format(folder=str(RECIPES), event=event)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "", ORDERS, STOCK],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode in (status, -signal.SIGINT, 130), done.stderr
+    assert changes(emulator).count("pause") == 5
+    assert {(task.instance_id, task.name): task.stage for task in emulator.tasks()} == before
+    assert all(text in done.stdout for text in told), done.stdout
+
+
 def test_many_instances(run: Run, emulator: Emulator) -> None:
     """Each instance is paused, worked on and resumed; tasks that were paused stay so."""
     done = run("many_instances.py", ORDERS, STOCK)
@@ -296,6 +373,31 @@ def test_logs_and_alerts(run: Run) -> None:
     assert "archive_sync" in alert
 
 
+def test_an_alert_that_fails_prevents_no_resume(
+    environ: dict[str, str], emulator: Emulator
+) -> None:
+    """The service that takes alerts is down, and the first resume fails."""
+    emulator.set_stage(ORDERS, "archive_sync", "Incremental")
+    emulator.faults.add(Fault("unavailable", operation="resume", times=1))
+    program = (
+        f"import sys; sys.path.insert(0, {str(RECIPES)!r})\n"
+        "import logs_and_alerts\n"
+        "def send(text): raise OSError('down')\n"
+        "logs_and_alerts.main(send)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "OSError: down" in done.stderr
+    assert stages(emulator, ORDERS, "orders_sync", "archive_sync") == ["Incremental"] * 2
+
+
 def test_rate_limits(run: Run, emulator: Emulator) -> None:
     """Throttled again and again, the tasks are paused in the end."""
     emulator.faults.add(Fault("throttle", operation="pause", times=8, retry_after=0))
@@ -307,11 +409,59 @@ def test_schema_change(run: Run, emulator: Emulator) -> None:
     """A change that cannot be synchronized is told; one that can is not."""
     done = run("schema_change.py", ORDERS, "orders_sync", *OK)
     assert done.returncode == 0, done.stderr
-    assert "orders_sync is running; no repair is needed" in done.stdout
+    assert "orders_sync is running; no problem was reported within 120 s" in done.stdout
     assert changes(emulator) == ["pause", "resume"]
+
+
+LATER = """
+import sys
+from attrs import evolve
+sys.path.insert(0, {folder!r})
+import schema_change
+
+class Later(schema_change.Client):
+    reads = 0
+
+    def configuration(self, *arguments):
+        self.reads += 1
+        error = {first!r} if self.reads < 4 else {later!r}
+        return evolve(super().configuration(*arguments), last_error_of_alter_table=error)
+
+schema_change.Client = Later
+sys.exit(schema_change.main({instance!r}, "orders_sync", sys.executable, "-c", ""))
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "status", "told"),
+    [
+        ("", "MODIFY: not supported", 1, "needs a repair: MODIFY: not supported"),
+        ("MODIFY: old", "MODIFY: old", 0, "no problem was reported"),
+    ],
+    ids=["late", "of an earlier change"],
+)
+def test_a_problem_of_a_schema_change_shows_late(
+    environ: dict[str, str], first: str, later: str, status: int, told: str
+) -> None:
+    """It shows some time after the task was resumed. An error of an earlier change is none."""
+    program = LATER.format(folder=str(RECIPES), first=first, later=later, instance=ORDERS)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status, done.stderr
+    assert told in done.stdout + done.stderr
+
+
+def test_no_schema_is_changed_while_a_task_needs_a_repair(run: Run, emulator: Emulator) -> None:
     done = run("schema_change.py", ORDERS, "archive_sync", *OK)
     assert done.returncode == 1
-    assert "MODIFY COLUMN: not supported" in done.stderr
+    assert "already needs a repair. Nothing was changed" in done.stderr
+    assert changes(emulator) == []
 
 
 def test_fixtures(tmp_path: Path) -> None:

@@ -480,17 +480,19 @@ def test_others_take_over_between_two_attempts(
 def test_it_goes_on_after_an_error_that_nobody_thought_of(
     around: Surroundings, abandoned: str, pipes: Pipes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so in the system log, and does its work."""
-    watch, errors = _guardian.Guardian._watch, [ValueError("not JSON")]
+    """It says so in the system log, once for the same error, and does its work."""
+    watch, errors = _guardian.Guardian._watch, [ValueError("not JSON")] * 2
     lines: list[str] = []
+    monkeypatch.setattr(_guardian, "TICK", 0.01)
 
-    def failing_once(self: _guardian.Guardian) -> None:
+    def failing_twice(self: _guardian.Guardian) -> None:
         if errors:
             raise errors.pop()
         watch(self)
 
-    monkeypatch.setattr(_guardian.Guardian, "_watch", failing_once)
+    monkeypatch.setattr(_guardian.Guardian, "_watch", failing_twice)
     monkeypatch.setattr(_guardian.syslog, "syslog", lambda _level, line: lines.append(line))
     _guardian.main(given(around, abandoned), pipes.hears, pipes.says)
     assert around.running()
     assert lines[0].endswith("the guardian goes on after ValueError: not JSON")
+    assert sum("goes on after" in line for line in lines) == 1

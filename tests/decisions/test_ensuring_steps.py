@@ -22,12 +22,8 @@ from taurusdb_starrocks import (
     TaskFailedError,
     WaitTimeoutError,
 )
-from taurusdb_starrocks._decisions.convergence import (
-    LAST_POLL,
-    ensure_paused,
-    ensure_running,
-    wait_until,
-)
+from taurusdb_starrocks._decisions.convergence import LAST_POLL
+from taurusdb_starrocks._decisions.ensuring import ensure_paused, ensure_running, wait_until
 from taurusdb_starrocks._decisions.listing import find, read
 from taurusdb_starrocks._operations import PAUSE, RESUME
 from virtual_time import INSTANCE, START, World, drive, lost, patience, refused, unsent

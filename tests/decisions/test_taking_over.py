@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from taurusdb_starrocks import Earlier, Job, NotResumedError, PermissionDeniedError, Task
-from taurusdb_starrocks._decisions.convergence import take_over
+from taurusdb_starrocks._decisions.ensuring import take_over
 from virtual_time import INSTANCE, World, drive, lost, patience
 
 ONE = ["orders"]

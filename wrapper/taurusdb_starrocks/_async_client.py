@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from taurusdb_starrocks._decisions import convergence
+from taurusdb_starrocks._decisions import ensuring
 from taurusdb_starrocks._decisions.paging import Found, Reading, following
 from taurusdb_starrocks._decisions.polling import Waiting
 from taurusdb_starrocks._decisions.recording import Earlier
@@ -61,7 +61,7 @@ class AsyncClient(Verbs):
     ) -> Any:
         """As ``Client.ensure_paused``."""
         return await self._run(
-            self._ensuring(convergence.ensure_paused, instance_id, task_name, options)
+            self._ensuring(ensuring.ensure_paused, instance_id, task_name, options)
         )
 
     @overload
@@ -94,9 +94,9 @@ class AsyncClient(Verbs):
     ) -> Any:
         """As ``Client.ensure_running``."""
         if earlier is None:
-            steps = self._ensuring(convergence.ensure_running, instance_id, task_name, options)
+            steps = self._ensuring(ensuring.ensure_running, instance_id, task_name, options)
         else:
-            steps = self._ensuring(convergence.take_over, instance_id, task_name, options, earlier)
+            steps = self._ensuring(ensuring.take_over, instance_id, task_name, options, earlier)
         return await self._run(steps)
 
     def tasks(self, instance_id: str) -> AsyncIterator[Task]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
-from taurusdb_starrocks._decisions import convergence
+from taurusdb_starrocks._decisions import ensuring
 from taurusdb_starrocks._decisions.paging import Found, Reading, following
 from taurusdb_starrocks._decisions.polling import Waiting
 from taurusdb_starrocks._decisions.recording import Earlier
@@ -97,7 +97,7 @@ class Client(Verbs):
             OutcomeUnknownError: A response was lost, and the polls did not show the result in time.
             ServiceError: The service rejected a request. Tasks earlier in the list may be paused.
         """
-        return self._run(self._ensuring(convergence.ensure_paused, instance_id, task_name, options))
+        return self._run(self._ensuring(ensuring.ensure_paused, instance_id, task_name, options))
 
     @overload
     def ensure_running(
@@ -148,9 +148,9 @@ class Client(Verbs):
             NotResumedError: With ``earlier``, instead of these errors. It names the tasks.
         """
         if earlier is None:
-            steps = self._ensuring(convergence.ensure_running, instance_id, task_name, options)
+            steps = self._ensuring(ensuring.ensure_running, instance_id, task_name, options)
         else:
-            steps = self._ensuring(convergence.take_over, instance_id, task_name, options, earlier)
+            steps = self._ensuring(ensuring.take_over, instance_id, task_name, options, earlier)
         return self._run(steps)
 
     def tasks(self, instance_id: str) -> Iterator[Task]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import attrs
 
 from taurusdb_starrocks import _rules, _settings
-from taurusdb_starrocks._decisions import convergence, listing, paging
+from taurusdb_starrocks._decisions import ensuring, listing, paging
 from taurusdb_starrocks._decisions.paging import Reading
 from taurusdb_starrocks._decisions.polling import Chances, Patience, Poll, Waiting
 from taurusdb_starrocks._decisions.recording import Earlier, WindowRecorder
@@ -269,7 +269,7 @@ class Verbs(ABC):
         self, operation: Operation, instance_id: str, task_name: str, options: Mapping[str, Any]
     ) -> Steps[Task]:
         self._check(instance_id, task_name)
-        return convergence.wait_until(
+        return ensuring.wait_until(
             operation, instance_id, task_name, self._waiting(options), self._chances
         )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from taurusdb_starrocks._decisions.convergence import Convergence, not_resumed
+from taurusdb_starrocks._decisions.convergence import Convergence
+from taurusdb_starrocks._decisions.ensuring import not_resumed
 from taurusdb_starrocks._decisions.listing import find_all
 from taurusdb_starrocks._decisions.polling import Chances, Patience
 from taurusdb_starrocks._decisions.recording import Earlier, WindowRecorder

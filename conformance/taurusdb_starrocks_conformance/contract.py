@@ -55,6 +55,16 @@ class Operation:
     documented: frozenset[int]
     schemas: dict[int, Any]
 
+    @property
+    def may_have_siblings(self) -> bool:
+        """Whether the real service may have other operations on the path, which change something.
+
+        The vendor's Terraform provider creates, changes and deletes tasks with POST, PUT and DELETE
+        on the path of the list. So no such method is sent to another machine, where the contract
+        has only GET.
+        """
+        return self.method == "GET"
+
     def path(self, project_id: str, instance_id: str) -> str:
         """The path with these values, unchanged."""
         return self.template.replace("{project_id}", project_id).replace(

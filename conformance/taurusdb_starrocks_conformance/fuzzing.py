@@ -65,6 +65,9 @@ class Fuzzing:
             if isinstance(name, str) and ODD["lone surrogate"] not in name and len(name) < 1000
         ]
         settings["dictionaries"] = {"nearly right names": {"values": nearly}}
+        if self._target.is_remote:
+            # See `Operation.may_have_siblings`.
+            settings["phases"]["coverage"] = {"unexpected-methods": ["TRACE"]}
         config = SchemathesisConfig.from_dict(settings)
         config.update(seed=seed, max_failures=None)
         project = config.projects.default

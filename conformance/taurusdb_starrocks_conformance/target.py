@@ -62,6 +62,11 @@ class Target:
         return (self.source_instance_id or "") if operation.of_source else self.instance_id
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the server is on another machine."""
+        return not is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
     def base(self) -> str:
         """The path prefix of all paths of the contract."""
         return urlsplit(self.url).path.rstrip("/")
@@ -120,14 +125,15 @@ def checked_target(url: str, *, confirm: bool = False, **settings: Any) -> Targe
     for name, rule in (*IDENTIFIERS.items(), ("task_name", TASK_NAME)):
         if not rule.fullmatch(settings[name]):
             raise CannotRunError(f"{PREFIX}{name.upper()} does not match the contract")
-    if not is_loopback(parts.hostname):
+    target = Target(url=url.rstrip("/"), **settings)
+    if target.is_remote:
         if not confirm:
             raise CannotRunError(
                 f"{parts.hostname} is not this machine: the suite pauses and resumes task "
                 f"{settings['task_name']} there. Set CONFIRM=yes (in Python, confirm=True) to do so"
             )
-        settings = REMOTE | settings
-    return Target(url=url.rstrip("/"), **settings)
+        return Target(url=target.url, **REMOTE | settings)
+    return target
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,9 @@ import sys
 
 import pytest
 from taurusdb_starrocks_conformance.__main__ import main
+from taurusdb_starrocks_conformance.contract import operations
+from taurusdb_starrocks_conformance.fuzzing import Fuzzing
+from taurusdb_starrocks_conformance.probes import groups
 from taurusdb_starrocks_conformance.suite import Suite
 from taurusdb_starrocks_conformance.target import (
     CannotRunError,
@@ -14,6 +17,8 @@ from taurusdb_starrocks_conformance.target import (
     is_loopback,
     read_target,
 )
+from taurusdb_starrocks_conformance.task import SAFE
+from taurusdb_starrocks_conformance.wire import Wire
 
 from tests.conformance.emulated import main as fuzz
 from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Service, serving
@@ -130,3 +135,29 @@ def test_a_suite_needs_confirmation_too() -> None:
     assert (target.rate, target.settle, target.hold, target.slowest) == (2.0, 1800.0, 60.0, 5.0)
     assert checked_target(url, confirm=True, rate=0.5, **settings).rate == 0.5
     assert checked_target("http://localhost", **settings).rate is None
+
+
+def test_nothing_that_may_create_or_delete_is_sent_to_a_real_service() -> None:
+    """The real service has POST, PUT and DELETE on paths for which the contract has only GET."""
+    settings = {name.removeprefix("TAURUSDB_FUZZ_").lower(): VARIABLES[name] for name in VARIABLES}
+    for url, is_remote in (("http://gaussdb.invalid", True), ("http://localhost", False)):
+        target = checked_target(url, confirm=True, source_instance_id=INSTANCE, **settings)
+        wire = Wire(target, report=lambda *_: None, judge=lambda _: None)
+        reads = {
+            wire.request(operation).path.partition("?")[0]
+            for operation in operations().values()
+            if operation.method == "GET"
+        }
+        unsafe = [
+            request
+            for group in groups(wire, 1, taken=None)
+            for request in (probe.request for probe in group.probes)
+            if request.path.partition("?")[0] in reads
+            and (
+                request.method.upper() not in {*SAFE, "PROPFIND"}
+                or any("Method" in name for name, _ in request.headers)
+            )
+        ]
+        assert (unsafe == []) is is_remote
+        coverage = Fuzzing(target, "pinned", seed=1).schema.config.phases.coverage
+        assert ({one.lower() for one in coverage.unexpected_methods} == {"trace"}) is is_remote

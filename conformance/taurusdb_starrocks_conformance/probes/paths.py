@@ -113,7 +113,10 @@ def methods(wire: Wire, operation: Operation) -> Iterator[Probe]:
     """Methods that the contract does not have are refused."""
     own = wire.request(operation)
     check = "unsupported_method"
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "LOCK"):
+    others: tuple[str, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "LOCK")
+    if operation.may_have_siblings and wire.target.is_remote:
+        others = ("TRACE", "PROPFIND")
+    for method in others:
         if method != operation.method:
             request = Request(method, own.path, own.headers, own.body if method != "TRACE" else b"")
             yield probe(check, method, request, ANOTHER_METHOD)

@@ -54,6 +54,8 @@ class FirstLook:
             else:
                 older = {"1.1": "1.0", "1.2": "1.1"}[operation.since]
                 yield f"The target does not have {operation.id}: it implements contract {older}."
+        if self._wire.target.is_remote:
+            yield "Methods that may change something are not sent to paths that only have GET."
         if not self._wire.list_is_offered:
             yield "The effect of a pause or a resume could not be tested."
 

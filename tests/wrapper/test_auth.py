@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import attrs
@@ -130,6 +130,58 @@ def test_what_credentials_raise(make: Maker, kind: Any, error: Exception) -> Non
     assert (it.value.attempts, it.value.operation, it.value.task_name) == (0, "pause", TASK)
     assert "vault is sealed" not in str(it.value)
     assert wire.sent == []
+
+
+def caused_by_itself() -> NoReturn:
+    error = VaultError()
+    raise error from error
+
+
+def caused_by_each_other() -> NoReturn:
+    error, other = VaultError(), OSError()
+    other.__cause__ = error
+    raise error from other
+
+
+def with_context_and_cause() -> NoReturn:
+    try:
+        raising(OSError())()
+    except OSError:
+        raise VaultError from KeyError()
+
+
+def in_a_group() -> NoReturn:
+    try:
+        raising(OSError())()
+    except OSError as error:
+        raise ExceptionGroup("both", [error, VaultError()]) from None
+
+
+@pytest.mark.parametrize(
+    "fail", [caused_by_itself, caused_by_each_other, with_context_and_cause, in_a_group]
+)
+def test_causes_have_no_traceback(make: Maker, fail: Callable[..., Any]) -> None:
+    """The variables of their frames can have secrets. Causes can go round in a circle."""
+    with pytest.raises(NotSentError) as caught:
+        make(auth=TokenAuth(fail)).pause()
+    behind = caught.value.__cause__
+    assert behind is not None
+    for link in (behind, behind.__cause__, behind.__context__, *getattr(behind, "exceptions", ())):
+        assert link is None or link.__traceback__ is None
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_exception_of_the_program_keeps_its_traceback(make: Maker, refused: bool) -> None:
+    """Also if a call fails while the program handles that exception, as a window does."""
+    settings: dict[str, Any] = {"transport": Wire(httpx.ConnectError("x"))}
+    client = make(retry=ONCE, **({"endpoint": "http://127.0.0.1:1"} if refused else settings))
+    mine = VaultError()
+    try:
+        raising(mine)()
+    except VaultError:
+        with pytest.raises(NotSentError):
+            client.pause()
+    assert mine.__traceback__ is not None
 
 
 def test_typed_error_of_credentials_stays(make: Maker) -> None:

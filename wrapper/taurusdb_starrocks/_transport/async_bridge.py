@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Any
@@ -16,9 +17,9 @@ from taurusdb_starrocks._operations import Call
 from taurusdb_starrocks._transport.async_mock import AsyncMockNetwork
 from taurusdb_starrocks._transport.bridge import Answer, Bridge, Unreached
 from taurusdb_starrocks._transport.calls import Calls, closed, within
+from taurusdb_starrocks._transport.failures import bare
 from taurusdb_starrocks._transport.plan import Plan
 from taurusdb_starrocks._transport.proxies import Proxies
-from taurusdb_starrocks._transport.report import bare
 from taurusdb_starrocks._transport.streams import AsyncNetwork
 
 
@@ -72,7 +73,7 @@ class AsyncHTTPClient(httpx.AsyncClient):
             )
 
     async def _call(self, call: Call, request: Request) -> httpx.Response:
-        calls, network = self._bridge.calls, self._network
+        calls, network, outside = self._bridge.calls, self._network, sys.exception()
 
         async def perform(step: Send | Sleep | Wait) -> Any:
             if isinstance(step, Send):
@@ -86,7 +87,7 @@ class AsyncHTTPClient(httpx.AsyncClient):
                 reply, document = await arun(calls.steps(call, request), perform)
                 report.reply = reply
         except ReplicationError as error:
-            raise bare(error) from error.__cause__
+            raise bare(error, outside) from error.__cause__
         return Answer(call, request, reply, document)
 
     async def aclose(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -22,10 +23,10 @@ from taurusdb_starrocks._messages import Reply, Request
 from taurusdb_starrocks._operations import Call, Document
 from taurusdb_starrocks._redaction import Cleaned
 from taurusdb_starrocks._transport.calls import Calls, closed, shown_headers, within
+from taurusdb_starrocks._transport.failures import bare
 from taurusdb_starrocks._transport.mock import MockNetwork
 from taurusdb_starrocks._transport.plan import Plan
 from taurusdb_starrocks._transport.proxies import Proxies
-from taurusdb_starrocks._transport.report import bare
 from taurusdb_starrocks._transport.sockets import Network
 
 # The transport sets these itself for the request that it sends.
@@ -156,7 +157,7 @@ class HTTPClient(httpx.Client):
             raise closed()
 
     def _call(self, call: Call, request: Request) -> httpx.Response:
-        calls, network = self._bridge.calls, self._network
+        calls, network, outside = self._bridge.calls, self._network, sys.exception()
 
         def perform(step: Send | Sleep | Wait) -> Any:
             if isinstance(step, Send):
@@ -170,7 +171,7 @@ class HTTPClient(httpx.Client):
                 reply, document = run(calls.steps(call, request), perform)
                 report.reply = reply
         except ReplicationError as error:
-            raise bare(error) from error.__cause__
+            raise bare(error, outside) from error.__cause__
         return Answer(call, request, reply, document)
 
     def close(self) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from enum import Enum
+from typing import TypeVar
 
 from taurusdb_starrocks._messages import Unanswered
 from taurusdb_starrocks._transport.proxies import Route
+
+E = TypeVar("E", bound=BaseException)
 
 # A timer can fire slightly early.
 TOLERANCE = 0.005
@@ -58,6 +62,7 @@ class Progress:
         self.stage = Stage.WAIT
         self.peer: str | None = None
         self.sent = False
+        self._outside = sys.exception()
 
     def connecting(self, peer: str) -> None:
         """Note that a new connection is about to be opened."""
@@ -90,7 +95,8 @@ class Progress:
             what = self._broken(error)
         what = what.replace("{peer}", self.peer or self._route.name)
         failure = Unanswered(what, sent=sent, lasting=lasting)
-        failure.__cause__ = _bare(cause)
+        failure.__cause__ = cause
+        bare(failure, self._outside)
         return failure
 
     def _late(self) -> str:
@@ -109,11 +115,22 @@ class Progress:
         return f"The connection to {{peer}} was lost before a complete response: {why}"
 
 
-def _bare(cause: BaseException | None) -> BaseException | None:
-    """The cause without its traceback: the variables of the frames contain the headers."""
-    link = cause
-    while link is not None:
-        link.__traceback__ = None
-        link.__context__ = link.__cause__ or link.__context__
-        link = link.__context__
-    return cause
+def bare(error: E, outside: BaseException | None) -> E:
+    """The error without the tracebacks of the exceptions behind it.
+
+    The variables of their frames contain the headers, and so the credentials.
+
+    Args:
+        error: The error of a call or of an exchange.
+        outside: The exception that the program was handling before, if any. It keeps its traceback,
+            as do the exceptions behind it.
+    """
+    seen = {id(outside)}  # A program can raise an exception from itself.
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            link.__traceback__ = None
+            links += [link.__cause__, link.__context__, *getattr(link, "exceptions", ())]
+    return error

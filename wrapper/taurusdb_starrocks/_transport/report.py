@@ -61,15 +61,6 @@ class Report:
             logger.log(level, "%s", _line(self._call, outcome, elapsed))
 
 
-def bare(error: ReplicationError) -> ReplicationError:
-    """The error without the tracebacks of its causes: their frames' variables contain secrets."""
-    link: BaseException | None = error
-    while link is not None:
-        link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return error
-
-
 def _stamp(error: ReplicationError, call: Call, elapsed: float) -> None:
     """Set an error's operation, instance, task, number of attempts and duration."""
     error.operation = call.operation.name

@@ -415,7 +415,7 @@ def test_somebody_else_is_faster_while_it_fails(around: Surroundings, journal: J
         raise ConfigurationError("No credentials.")
 
     (done,) = recover(journal, connect=connect)
-    assert (done.outcome, done.why) == ("left", "somebody else resumes it")
+    assert (done.outcome, done.why) == ("left", "another process resumes it")
     assert overview(journal)[0].trouble == ""
 
 
@@ -545,7 +545,7 @@ def test_a_window_is_judged_right_before_it_is_recovered(
 
     first, second = recover(journal, connect=forgotten)
     assert (first.outcome, second.outcome) == ("resumed", "left")
-    assert second.why == "somebody else resumed it"
+    assert second.why == "another process resumed it"
     assert around.stages() == ["Incremental", "Paused"]
 
 

@@ -492,7 +492,7 @@ def test_a_recovery_that_comes_second(
 
     monkeypatch.setattr(_recovery.Rescue, "look", raced)
     done = recover(journal, connect=around.connect)
-    assert {(one.outcome, one.why) for one in done} == {("left", "somebody else resumes it")}
+    assert {(one.outcome, one.why) for one in done} == {("left", "another process resumes it")}
     monkeypatch.setattr(_recovery.Rescue, "look", real)
 
     def connect(*_place: str) -> Client:
@@ -501,7 +501,7 @@ def test_a_recovery_that_comes_second(
         return around.client()
 
     done = recover(journal, connect=connect)
-    assert {(one.outcome, one.why) for one in done} == {("left", "somebody else resumes it")}
+    assert {(one.outcome, one.why) for one in done} == {("left", "another process resumes it")}
     assert around.sent("resume") == 0
 
 

@@ -29,7 +29,7 @@ class Recovered(NamedTuple):
 
     Attributes:
         entry: The task as it was before.
-        outcome: ``resumed``: it runs. ``left``: somebody else resumes it, or it is not due yet.
+        outcome: ``resumed``: it runs. ``left``: another process resumes it, or it is not due yet.
             ``failed``: it could not be resumed and may be paused; the next ``recover`` tries again.
         why: Why it was left, what it failed with, or that it runs although the journal could not be
             written; otherwise empty.
@@ -106,7 +106,7 @@ def recover(
 
 
 def _left(entry: Entry) -> str:
-    """Why a window is left to somebody else; empty if it is not."""
+    """Why a window must be left alone; empty if it is due."""
     if entry.state == "live":
         return "its program is running"
     if entry.state == "held":
@@ -128,7 +128,7 @@ def _recover(
     """Resume the tasks of one window, if it is due by now."""
     entries = of_window(journal, known[0].window)
     if not entries:
-        return [Recovered(entry, "left", "somebody else resumed it") for entry in known]
+        return [Recovered(entry, "left", "another process resumed it") for entry in known]
     why = _left(entries[0])
     if why:
         return [Recovered(entry, "left", why) for entry in entries]
@@ -165,17 +165,17 @@ def _resume(
                 Recovered(entry, "left", "its child processes are running") for entry in entries
             ]
         with connect(first.endpoint, first.project_id) as client:
-            # Whoever has the window keeps it until this process can send requests.
+            # The owner keeps the window until this process can send requests.
             next(client.tasks(first.instance_id), None)
             if grouped:
                 _recovery.end_group(group, born, row["grace"])
             rescue.take_as_seen(expired=first.state == "expired")
             rescue.resume(client, **waiting)
     except SupersededError:
-        return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
+        return [Recovered(entry, "left", "another process resumes it") for entry in entries]
     except ReplicationError as error:
         if rescue.superseded():
-            return [Recovered(entry, "left", "somebody else resumes it") for entry in entries]
+            return [Recovered(entry, "left", "another process resumes it") for entry in entries]
         rescue.trouble(error)
         rescue.give_back()
         names = (

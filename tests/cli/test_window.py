@@ -366,6 +366,7 @@ def test_command_that_the_guardian_does_not_end(monkeypatch: pytest.MonkeyPatch)
     """It is ended here when the guardian is late."""
     monkeypatch.setattr(window, "LATE", 0.1)
     monkeypatch.setattr(window, "AGAIN", 0.1)
+    monkeypatch.setattr(foreground, "AGAIN", 0.1)
     lease = Lease(60.0, 0.0, error=expired())
     assert execute(lease, "sh", "-c", "trap '' TERM; sleep 30; sleep 30", grace=0.1) == 124
 

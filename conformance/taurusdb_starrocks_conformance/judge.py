@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .contract import IDENTIFIERS, Operation
+from .echo import SHORTEST, carries
 from .exchange import Exchange, Reply, Request, is_task_name, is_well_formed
 from .leniency import JSON, is_http_of_its_own, may_be_dropped
 from .oddity import oddity
@@ -123,9 +123,9 @@ class Judge:
         sent = request.header("X-Auth-Token")
         own = self._target.token
         # A token that is a plain word, like "token", can be part of a message by chance.
-        if len(own) >= 12 or not own.isalpha():
+        if len(own) >= SHORTEST or not own.isalpha():
             yield own, "the token"
-        if sent and sent != own and len(sent) >= 12:
+        if sent and sent != own and len(sent) >= SHORTEST:
             yield sent, "the wrong token that was sent"
 
     # Statuses
@@ -222,10 +222,3 @@ class Judge:
                 yield Misfit("refusal_is_explained", text)
         elif operation.method == "POST" and not document.get("job_id"):
             yield Misfit("job_has_id", "there is no job_id")
-
-
-def carries(text: str, token: str) -> bool:
-    """Whether a text contains a token: a long one anywhere, a short one as a separate word."""
-    if len(token) < 12:
-        return re.search(rf"(?<![0-9A-Za-z]){re.escape(token)}(?![0-9A-Za-z])", text) is not None
-    return token in text or base64.b64encode(token.encode()).decode().rstrip("=") in text

@@ -16,6 +16,7 @@ from .har import har
 from .hiding import hidden
 from .junit import junit
 from .page import page
+from .secrets import Secrets
 from .text import shown as _shown
 from .text import text
 
@@ -39,6 +40,7 @@ def write(outcome: Outcome, folder: Path, *, strict: bool = False) -> str:
         for number, finding in enumerate(outcome.findings)
     }
     coverage = coverage_of(outcome.exchanges, outcome.target)
+    secrets = Secrets(outcome.target.token)
     outcome = hidden(outcome)
     told = text(outcome, commands, strict=strict)
     found = data(outcome, commands, coverage, strict=strict)
@@ -50,12 +52,13 @@ def write(outcome: Outcome, folder: Path, *, strict: bool = False) -> str:
         "conformance.har": json.dumps(har(outcome)),
     }
     for name, content in {**files, **made.files}.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    return told
+        (folder / name).write_text(secrets.hide_runs(content), encoding="utf-8")
+    return secrets.hide_runs(told)
 
 
 def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
     """Findings of a run as text."""
     places = [outcome.findings.index(finding) for finding in findings]
+    secrets = Secrets(outcome.target.token)
     outcome = hidden(outcome)
-    return _shown(outcome, [outcome.findings[place] for place in places])
+    return secrets.hide_runs(_shown(outcome, [outcome.findings[place] for place in places]))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from taurusdb_starrocks_conformance.echo import encoded, escaped
+
 NAME = "TAURUSDB_FUZZ_TOKEN"
 # Values that are almost the token are as secret as the token, unless they are too short.
 SHORTEST = 7
+# So many characters of the token in a row are in no report.
+LONGEST_RUN = 12
+PIECE = LONGEST_RUN // 2
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,6 @@ class Secrets:
     """Hides a token in all the forms in which the suite sends it."""
 
     def __init__(self, token: str) -> None:
-        encoded = base64.b64encode(token.encode()).decode().rstrip("=")
         forms = [
             Form(token, f"${NAME}", f"${{{NAME}}}"),
             Form(
@@ -40,7 +43,9 @@ class Secrets:
                 f"$(python3 -c 'import os, urllib.parse as u; "
                 f'print(u.quote(os.environ["{NAME}"], safe=""))\')',
             ),
-            Form(encoded, f"${NAME}:base64", f'$(printf %s "${NAME}" | base64 -w0 | tr -d =)'),
+            Form(
+                encoded(token), f"${NAME}:base64", f'$(printf %s "${NAME}" | base64 -w0 | tr -d =)'
+            ),
             Form(
                 token.swapcase(),
                 f"${NAME}:swapped",
@@ -55,14 +60,37 @@ class Secrets:
         self._forms = known
         # If several forms match, use the longest.
         longest = sorted(known, key=len, reverse=True)
-        self._texts = re.compile("|".join(map(re.escape, longest)))
+        texts = [*map(re.escape, longest), escaped(token).pattern]
+        self._texts = re.compile("|".join(texts))
+        self._escaped = Form("", f"${NAME}:escaped", f"${{{NAME}}}")
+        self._runs = [form.text for form in known.values() if len(form.text) >= LONGEST_RUN]
         self._marked = {form.marker: form for form in known.values()}
         markers = sorted(self._marked, key=len, reverse=True)
         self._markers = re.compile("|".join(map(re.escape, markers)))
 
     def hide(self, text: str) -> str:
         """A text with a marker for each form of the token."""
-        return self._texts.sub(lambda match: self._forms[match[0]].marker, text)
+        return self._texts.sub(lambda match: self._forms.get(match[0], self._escaped).marker, text)
+
+    def hide_runs(self, text: str) -> str:
+        """A text without the parts of the token that are left of a message that was cut."""
+        text = self.hide(text)
+        for form in self._runs:
+            # Each run of that length has a whole piece of half the length in it.
+            for start in range(0, len(form) - PIECE + 1, PIECE):
+                place = 0
+                while (place := text.find(form[start : start + PIECE], place)) >= 0:
+                    left, right = place, place + PIECE
+                    first, last = start, start + PIECE
+                    while left and first and text[left - 1] == form[first - 1]:
+                        left, first = left - 1, first - 1
+                    while right < len(text) and last < len(form) and text[right] == form[last]:
+                        right, last = right + 1, last + 1
+                    if right - left >= LONGEST_RUN:
+                        text = f"{text[:left]}${NAME}:part{text[right:]}"
+                        right = left
+                    place = right
+        return text
 
     def reveal(self, text: str) -> str:
         """Restore the hidden text."""
@@ -73,6 +101,6 @@ class Secrets:
         found: list[str | Form] = []
         end = 0
         for match in self._texts.finditer(text):
-            found += [text[end : match.start()], self._forms[match[0]]]
+            found += [text[end : match.start()], self._forms.get(match[0], self._escaped)]
             end = match.end()
         return [piece for piece in (*found, text[end:]) if piece]

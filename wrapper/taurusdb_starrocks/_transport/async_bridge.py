@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
+from contextvars import copy_context
 from typing import Any
 
 import httpx
@@ -120,7 +123,26 @@ async def _opened(latch: Latch, seconds: float) -> bool:
 
 async def in_thread(act: Callable[..., Any], *arguments: Any) -> Any:
     """Call a blocking function in a thread. A cancellation does not stop the function."""
-    return await asyncio.to_thread(act, *arguments)
+    outcome: Future[Any] = Future()
+    lock = threading.Lock()
+
+    def once() -> Any:
+        with lock:
+            if not outcome.done():
+                try:
+                    outcome.set_result(act(*arguments))
+                except BaseException as error:  # noqa: BLE001  # It is raised below.
+                    outcome.set_exception(error)
+        return outcome.result()
+
+    try:
+        running = asyncio.get_running_loop().run_in_executor(None, copy_context().run, once)
+    except RuntimeError:
+        # No thread can be started: the main thread has ended, or there are too many threads. Block
+        # the event loop instead, because the function may be needed to resume a task. The executor
+        # may still call it later, when one of its threads is free.
+        return once()
+    return await running
 
 
 async def sleep(seconds: float) -> None:

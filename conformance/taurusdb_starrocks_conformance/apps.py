@@ -13,6 +13,8 @@ import uvicorn
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 STARTS_WITHIN = 10.0
+# Seconds that requests in progress get when the server stops.
+ENDS_WITHIN = 2
 
 
 @contextmanager
@@ -34,14 +36,22 @@ def is_asgi(app: Any) -> bool:
 
 @contextmanager
 def _asgi(app: Any) -> Iterator[str]:
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=ENDS_WITHIN,
+    )
     server = uvicorn.Server(config)
 
     def run() -> None:
         with suppress(SystemExit):  # uvicorn raises this if the app does not start.
             server.run()
 
-    thread = threading.Thread(target=run, name="app under test")
+    # A daemon, because an app may refuse to be canceled.
+    thread = threading.Thread(target=run, name="app under test", daemon=True)
     thread.start()
     until = time.monotonic() + STARTS_WITHIN
     try:
@@ -53,7 +63,9 @@ def _asgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join()
+        thread.join(ENDS_WITHIN + 1)
+        server.force_exit = True
+        thread.join(ENDS_WITHIN + 1)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -66,6 +78,9 @@ class _Quiet(WSGIRequestHandler):
 @contextmanager
 def _wsgi(app: Any) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    # Otherwise closing the server waits for requests that hang.
+    server.daemon_threads = True  # type: ignore[attr-defined] # of ThreadingMixIn
+    server.block_on_close = False  # type: ignore[attr-defined] # as above
     thread = threading.Thread(target=server.serve_forever, name="app under test")
     thread.start()
     try:

@@ -48,7 +48,7 @@ def carrying(wire: Wire, source: Callable[[], str]) -> Iterator[None]:
             wire.before(request, as_is=False)
             began = wire.clock()
             try:
-                reply, began = wire.patiently(request, once(request), began, once)
+                reply, began = wire.patiently(request, source(), once(request), began, once)
             except requests.RequestException as problem:
                 error = f"{type(problem).__name__}: {problem}"
                 wire.after(_exchange(wire, source(), request, None, error, began))

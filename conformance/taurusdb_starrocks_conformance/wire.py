@@ -157,14 +157,25 @@ class Wire:
             return exchanges
 
     def patiently(
-        self, request: Request, reply: Reply, began: float, again: Callable[[Request], Reply]
+        self,
+        request: Request,
+        source: str,
+        reply: Reply,
+        began: float,
+        again: Callable[[Request], Reply],
     ) -> tuple[Reply, float]:
-        """Send a change again while an earlier one may be in progress."""
-        since, until = self.task.at, began + self.target.settle
+        """Send a change again while an earlier one may be in progress; record each response."""
+        since, until, pause = self.task.at, began + self.target.settle, 0.1
         if not self.task.is_busy(request, reply, self.target):
             return reply, began
         while self.task.is_busy(request, reply, self.target) and self.clock() < until:
-            self.sleep(0.1)
+            seconds = self.clock() - began
+            sent = Exchange(0, source, request, reply, None, seconds, time.time() - seconds)
+            sent.case, sent.excused = False, True
+            self._record(sent)
+            self.sleep(pause)
+            pause = min(2 * pause, 5.0)
+            self._wait_for_turn()
             if self.stopped is not None:
                 break
             began = self.clock()
@@ -235,7 +246,7 @@ class Wire:
         try:
             reply = self._exchange(request, over)
             if patient:
-                reply, began = self.patiently(request, reply, began, self._exchange)
+                reply, began = self.patiently(request, source, reply, began, self._exchange)
         except (OSError, http.client.HTTPException) as problem:
             error = f"{type(problem).__name__}: {problem}"
         seconds = self.clock() - began

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import socket
 import subprocess
 import sys
+import threading
+import time
+from typing import Any
 
 import pytest
 from taurusdb_starrocks_conformance.__main__ import main
+from taurusdb_starrocks_conformance.apps import served
 from taurusdb_starrocks_conformance.contract import operations
+from taurusdb_starrocks_conformance.exchange import Expectation
 from taurusdb_starrocks_conformance.fuzzing import Fuzzing
 from taurusdb_starrocks_conformance.probes import groups
 from taurusdb_starrocks_conformance.suite import Suite
@@ -21,7 +29,7 @@ from taurusdb_starrocks_conformance.task import SAFE
 from taurusdb_starrocks_conformance.wire import Wire
 
 from tests.conformance.emulated import main as fuzz
-from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Service, serving
+from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Answer, Call, Service, serving
 
 VARIABLES = {
     "TAURUSDB_FUZZ_TOKEN": TOKEN,
@@ -161,3 +169,63 @@ def test_nothing_that_may_create_or_delete_is_sent_to_a_real_service() -> None:
         assert (unsafe == []) is is_remote
         coverage = Fuzzing(target, "pinned", seed=1).schema.config.phases.coverage
         assert ({one.lower() for one in coverage.unexpected_methods} == {"trace"}) is is_remote
+
+
+def test_a_change_that_is_refused_for_a_while_is_repeated_at_the_rate() -> None:
+    """Each attempt takes its turn, waits longer than the one before, and is in the reports."""
+    now, sent = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    service = Service(busy=1000.0)
+    service.changed = float("inf")
+    right = service.answer
+
+    def answer(call: Call) -> Answer:
+        sent.append(now[0])
+        return right(call)
+
+    service.answer = answer  # type: ignore[method-assign] # that is the purpose
+    with serving(service) as url:
+        settings = {name[14:].lower(): value for name, value in VARIABLES.items()}
+        target = checked_target(url, rate=0.5, settle=60.0, **settings)
+        wire = Wire(
+            target,
+            report=lambda *_: None,
+            judge=lambda _: None,
+            sleep=sleep,
+            clock=lambda: now[0],
+        )
+        wire.task.last, wire.task.needs, wire.task.at = "resume", 0.5, -10.0
+        request = wire.request(operations()["pause"])
+        expect = Expectation("positive_data_acceptance", "plain", frozenset({200}))
+        wire.send(request, "x", expect=expect)
+    assert 10 <= len(sent) <= 31
+    assert min(after - before for before, after in itertools.pairwise(sent)) >= 1.999
+    assert len(wire.exchanges) == len(sent)
+
+
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_an_app_that_hangs_does_not_hang_the_run(kind: str) -> None:
+    """The server of the app ends although a request does not."""
+    over = threading.Event()
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        del receive, send
+        if scope["type"] == "http":
+            await asyncio.sleep(3600)
+
+    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        del environ, start_response
+        over.wait(60)
+        return []
+
+    with served(asgi if kind == "asgi" else wsgi) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.2)
+        began = time.monotonic()
+    assert time.monotonic() - began < 20
+    over.set()

@@ -274,14 +274,23 @@ def test_an_instance_is_listed_once(make: Maker) -> None:
     assert len(make(transport=Wire(answer)).do("instances", SOURCE)) == 1
 
 
-def retention(*values: Any) -> dict[str, Any]:
+def retention(*values: Any, name: str = "db_config_check_results") -> dict[str, Any]:
     checks = [{"param_name": "binlog_expire_logs_seconds", "value": value} for value in values]
-    return {"database_info": {"db_config_check_results": checks}}
+    return {"database_info": {name: checks}}
+
+
+def both(one: str, other: str) -> dict[str, Any]:
+    camel = retention(other, name="dbCfgCheckResults")["database_info"]
+    return {"database_info": retention(one)["database_info"] | camel}
 
 
 CONFIGURATIONS: list[tuple[Any, dict[str, Any]]] = [
     (retention("3600"), {"binlog_retention_seconds": 3600}),
     (retention(3600), {"binlog_retention_seconds": 3600}),
+    (retention("3600", name="dbCfgCheckResults"), {"binlog_retention_seconds": 3600}),
+    (both("3600", "3600"), {"binlog_retention_seconds": 3600}),
+    (both("3600", "7200"), {"binlog_retention_seconds": None}),
+    ({"database_info": {"databaseName": "orders"}}, {"source_database": "orders"}),
     (retention(" 604800 "), {"binlog_retention_seconds": 604800}),
     (retention("1"), {"binlog_retention_seconds": 1}),
     (retention("4294967295"), {"binlog_retention_seconds": 4294967295}),

@@ -99,11 +99,16 @@ def read_configuration(document: Mapping[str, Any]) -> Configuration:
     database = document.get("database_info")
     database = database if isinstance(database, dict) else {}
     error = document.get("last_error_of_alter_table")
+    # Two official sources disagree about the spelling, see the contract.
+    checks = [
+        *_list(database.get("db_config_check_results")),
+        *_list(database.get("dbCfgCheckResults")),
+    ]
     return Configuration(
         source_instance_id=text(document.get("source_instance_id")),
-        source_database=text(database.get("database_name")),
+        source_database=text(database.get("database_name", database.get("databaseName"))),
         target_database=text(document.get("target_database_name")),
-        binlog_retention_seconds=_retention(_list(database.get("db_config_check_results"))),
+        binlog_retention_seconds=_retention(checks),
         tables_changed=flag(document.get("is_tables_change")),
         last_error_of_alter_table=text(error, LONGEST_MESSAGE) or "",
     )

@@ -18,8 +18,8 @@ help: ## List the targets
 # The only way to install a lock. It uses a Python outside the environment that it creates.
 python = PATH="$(OUTSIDE)" $(PYTHON)
 define environment
-	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "$(PYTHON) is not Python 3.11 or newer, or does not run: name one that does, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null || { \
+		echo "$(PYTHON) is not Python 3.11 to 3.14, or does not run: name one that does, as in make PYTHON=python3.12" >&2; exit 1; }
 	@$(python) requirements/environment.py $(1) $(@D:/bin=) $<
 endef
 

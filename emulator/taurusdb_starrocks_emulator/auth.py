@@ -26,6 +26,7 @@ __all__ = [
 
 ALGORITHM = "SDK-HMAC-SHA256"
 SKEW = 15 * 60.0
+# More failures in a row lock an access key.
 FAILURES = 5
 LOCK = 5 * 60.0
 _AUTHORIZATION = re.compile(
@@ -174,7 +175,7 @@ class Authenticator:
                 self._state.note_key(access_key, 0, 0.0)
             return Caller(name=access_key, projects=key.projects, scope=key.projects)
         failures = key.failures + 1
-        locks = failures >= FAILURES
+        locks = failures > FAILURES
         self._state.note_key(access_key, 0 if locks else failures, now + LOCK if locks else 0.0)
         raise UnauthenticatedError(reason)
 

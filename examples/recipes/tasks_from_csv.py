@@ -18,7 +18,7 @@ Failures = list[tuple[str, str, ReplicationError]]
 
 def main(action: str, path: str) -> int:
     tasks: defaultdict[str, list[str]] = defaultdict(list)
-    with Path(path).open(newline="") as file:
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:  # Excel writes a BOM.
         for row in csv.DictReader(file):
             tasks[row["instance_id"]].append(row["task_name"])
 

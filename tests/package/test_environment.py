@@ -164,19 +164,18 @@ def test_interrupted(checkout: Checkout, halfway: subprocess.Popen[str]) -> None
 def test_python_that_does_not_run(checkout: Checkout, python: str) -> None:
     """The line names it, and how to name another."""
     said = advice(checkout.make(python=python))
-    assert said.startswith(f"{python} is not Python 3.11 or newer, or does not run")
+    assert said.startswith(f"{python} is not Python 3.11 to 3.14, or does not run")
     assert "make PYTHON=" in said
 
 
-def test_old_python(checkout: Checkout) -> None:
-    """An interpreter that reports an older version is refused before anything is made."""
-    old = checkout.folder / "old-python"
-    old.write_text(
-        f'#!/bin/sh\nshift\nexec {BASE_PYTHON} -c "import sys; sys.version_info = (3, 10); $1"\n',
-        encoding="utf-8",
-    )
-    old.chmod(0o755)
-    assert "is not Python 3.11 or newer" in advice(checkout.make(python=old))
+@pytest.mark.parametrize("minor", [10, 15])
+def test_another_python(checkout: Checkout, minor: int) -> None:
+    """An interpreter of a version for which the locks have no packages is refused at once."""
+    other = checkout.folder / "other-python"
+    version = f"import sys; sys.version_info = (3, {minor}, 0)"
+    other.write_text(f'#!/bin/sh\nshift\nexec {BASE_PYTHON} -c "{version}; $1"\n', encoding="utf-8")
+    other.chmod(0o755)
+    assert "is not Python 3.11 to 3.14" in advice(checkout.make(python=other))
     assert not (checkout.folder / ".venv-small").exists()
 
 

@@ -134,13 +134,13 @@ def test_each_undoes_the_other(official: Official, emulator: Emulator, open_clie
 
 
 def test_wrong_secret_locks_the_key(official: Official, emulator: Emulator, clock: Clock) -> None:
-    """Five wrong signatures lock the key for five minutes; then a right one fails as well."""
+    """Six wrong signatures lock the key for five minutes; then a right one fails as well."""
     wrong = target(emulator, secret_key="WRONG")
     refused = {"error": "ClientRequestException", "status": 401, "code": "APIGW.0301"}
-    for _ in range(4):
+    for _ in range(5):
         assert official.call("pause", **wrong) == refused
     assert official.call("pause", **target(emulator))["job_id"]  # One that is right starts anew.
-    for _ in range(5):
+    for _ in range(6):
         assert official.call("resume", **wrong) == refused
     assert official.call("resume", **target(emulator)) == refused
     assert stage(emulator) == "Paused"

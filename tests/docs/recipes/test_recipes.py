@@ -279,7 +279,8 @@ def test_two_hundred_tasks_from_a_file(tmp_path: Path, environ: dict[str, str]) 
     }
     rows = [(instance, name) for instance, names in held.items() for name in names]
     tasks = tmp_path / "tasks.csv"
-    tasks.write_text("instance_id,task_name\n" + "".join(f"{i},{name}\n" for i, name in rows))
+    # As Excel writes it, with a byte order mark.
+    tasks.write_text("\ufeffinstance_id,task_name\n" + "".join(f"{i},{name}\n" for i, name in rows))
 
     with Emulator(seed=seeded(tmp_path, held), token="a-token") as emulator:
 

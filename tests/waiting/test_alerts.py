@@ -209,8 +209,9 @@ def test_a_thread_that_python_waits_for(
     assert len(critical(caplog)) == daemon
 
 
+@pytest.mark.parametrize("loaded", [False, True])
 def test_exit_of_a_child_of_multiprocessing(
-    settings: dict[str, Any], service: Service, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], service: Service, monkeypatch: pytest.MonkeyPatch, loaded: bool
 ) -> None:
     """Each process is watched once, after a fork as well."""
     service.scripts.clear()
@@ -219,9 +220,12 @@ def test_exit_of_a_child_of_multiprocessing(
     monkeypatch.setattr(
         multiprocessing.util, "Finalize", lambda *given, **_: registered.append(given)
     )
+    if not loaded:
+        monkeypatch.delitem(sys.modules, "multiprocessing.util")
     monkeypatch.setattr(_alerts, "_watched", os.getpid() + 1)
     with Client(**settings) as client:
         for _ in range(2):
             with client.paused(INSTANCE, "orders_sync"):
                 pass
-    assert registered == [_alerts.name_open, (None, _alerts.name_open)]
+    assert registered[0] is _alerts.name_open
+    assert registered[1:] == [(None, _alerts.name_open)][:loaded]

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from taurusdb_starrocks import (
@@ -28,7 +29,7 @@ from taurusdb_starrocks.durable import (
     _watch,
     overview,
 )
-from taurusdb_starrocks.fleet import Event, FleetError, Target, awindow, window
+from taurusdb_starrocks.fleet import Event, FleetError, Target, _window, awindow, window
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
@@ -230,9 +231,12 @@ def test_another_process_closes_nothing(
 ) -> None:
     """As in a forked child, here in this one."""
     process = os.getpid()
-    with window(targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST):
+    with window(
+        targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+    ) as opened:
         monkeypatch.setattr(os, "getpid", lambda: process + 1)
     monkeypatch.undo()
+    opened._watch.end()  # A forked child has no thread that watches.
     assert stages(emulator)["Paused"] == 3
 
 
@@ -453,6 +457,58 @@ def test_a_second_cancellation(
     emulator.faults.clear()
     until(lambda: all_run(emulator))
     until(lambda: overview(journal) == [])
+
+
+def test_a_second_cancellation_with_nothing_left(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not replaced by an error."""
+    emulator.set_stage(instance(0), "task_0", "Paused")
+    closing = asyncio.Event()
+
+    async def endless(_self: object) -> None:
+        closing.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(_window._Window, "_resume", endless)
+
+    async def block() -> None:
+        async with awindow(
+            targets[:1], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+        ):
+            pass
+
+    async def main() -> None:
+        task = asyncio.create_task(block())
+        await closing.wait()
+        task.cancel()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert overview(journal) == []
+
+
+def test_a_block_in_a_thread(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """Signals reach the main thread alone, so that none is handled there."""
+
+    def block() -> None:
+        with window(
+            targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+        ):
+            assert stages(emulator)["Paused"] == 3
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(block).result()
+    assert all_run(emulator)
 
 
 @pytest.mark.parametrize("where", ["starting", "inside"])

@@ -3,7 +3,11 @@
 const { ENDPOINT, PROJECT_ID, TOKEN, POLL_SECONDS = "5" } = process.env;
 const [instance, task] = process.argv.slice(2);
 const base = `${ENDPOINT}/v3/${PROJECT_ID}/instances/${instance}/starrocks/databases/replication`;
-const headers = { "X-Auth-Token": TOKEN, "Content-Type": "application/json" };
+const headers = {
+  "X-Auth-Token": TOKEN,
+  "Content-Type": "application/json",
+  "X-Language": "en-us", // One of two official sources says that it is required.
+};
 
 async function call(url, options = {}) {
   const response = await fetch(url, { headers, signal: AbortSignal.timeout(30_000), ...options });

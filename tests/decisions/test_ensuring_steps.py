@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from taurusdb_starrocks import (
     ConflictError,
     Job,
     NotFoundError,
+    NotResumedError,
     OutcomeUnknownError,
     PermissionDeniedError,
     Poll,
@@ -223,6 +225,107 @@ def test_the_spread_of_polls() -> None:
     chances = world.chances.__class__(world.chances.clock, lambda: 1.0)
     drive(wait_until(PAUSE, INSTANCE, "orders", patience(), chances), world.perform)
     assert world.sleeps == [5.0, 11.0, 11.0]
+
+
+# --- Several tasks ------------------------------------------------------------------------------
+
+THREE = ["a", "b", "c"]
+FAILURES = [
+    failing(404, NotFoundError),
+    failing(403, PermissionDeniedError),
+    failing(429, RateLimitError),
+    unsent(),
+]
+
+
+@pytest.mark.parametrize("name", THREE)
+@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+def test_the_others_are_resumed(name: str, error: ReplicationError) -> None:
+    """The one that failed is named."""
+    world = World(**dict.fromkeys(THREE, "Paused"))
+    world.scripts[f"resume {name}"] = [error]
+    with pytest.raises(NotResumedError) as caught:
+        resume(world, THREE)
+    assert caught.value.task_names == (name,)
+    assert caught.value.__cause__ is error
+    assert {task for task, stage in world.stages.items() if stage == "Paused"} == {name}
+
+
+@pytest.mark.parametrize("name", THREE)
+def test_the_others_are_resumed_although_one_takes_long(name: str) -> None:
+    """Each has its share of the time."""
+    world = World(**dict.fromkeys(THREE, "Paused"))
+    world.scripts[f"resume {name}"] = [world.hang(60.0, lost())] + [lost()] * 99
+    with pytest.raises(NotResumedError) as caught:
+        resume(world, THREE, timeout=60.0)
+    assert caught.value.task_names == (name,)
+    assert world.deadlines["resume"][THREE.index(name)] == pytest.approx(
+        [20.0, 30.0, 60.0][THREE.index(name)]
+    )
+
+
+def test_a_list_that_is_refused_after_several_resumes() -> None:
+    """All are named at once, because none is known to run."""
+    world = World(**dict.fromkeys(THREE, "Paused"))
+    world.scripts["list"] = [error := failing(403, PermissionDeniedError)]
+    with pytest.raises(NotResumedError) as caught:
+        resume(world, THREE)
+    assert caught.value.task_names == tuple(THREE)
+    assert caught.value.__cause__ is error
+    assert world.elapsed == 5.0
+
+
+@pytest.mark.parametrize("names", [ONE, TWO], ids=len)
+def test_a_callback_that_fails_while_resuming(names: list[str]) -> None:
+    """The tasks run before its exception is raised."""
+    world = World(**dict.fromkeys(names, "Paused"))
+
+    def callback(*_: object) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        resume(world, names, accepted=callback)
+    assert set(world.stages.values()) == {"Incremental"}
+    with pytest.raises(BrokenPipeError):
+        pause(world, names, accepted=callback)
+
+
+@pytest.mark.parametrize("stopped", ["b", "c"])
+def test_what_may_be_paused_is_in_the_error(stopped: str) -> None:
+    """The tasks before the one that failed, as an attribute and in the text."""
+    world = World(a="Full", b="Full", c="Full", d="Paused")
+    world.scripts[f"pause {stopped}"] = [failing(403, PermissionDeniedError)]
+    with pytest.raises(PermissionDeniedError) as caught:
+        pause(world, ["d", *THREE])
+    names = THREE[: THREE.index(stopped)]
+    assert caught.value.possibly_paused == tuple(names)
+    assert str(caught.value).endswith(f" May be paused now: {', '.join(names)}.")
+    assert pickle.loads(pickle.dumps(caught.value)).possibly_paused == tuple(names)
+
+
+def test_a_lost_pause_may_be_paused() -> None:
+    """So may one that was accepted and never seen."""
+    world = World(orders="Full", events="Full")
+    world.scripts["pause events"] = [lost()] * 99
+    world.takes["pause"] = 1e9
+    with pytest.raises(OutcomeUnknownError) as caught:
+        pause(world, TWO)
+    assert caught.value.possibly_paused == tuple(TWO)
+    world = World(orders="Full")
+    world.scripts["pause orders"] = [failing(403, PermissionDeniedError)]
+    with pytest.raises(PermissionDeniedError) as refused_at_once:
+        pause(world)
+    assert refused_at_once.value.possibly_paused == ()
+    assert str(refused_at_once.value) == "403 no"
+
+
+def test_an_interrupt_says_what_may_be_paused() -> None:
+    """In a note."""
+    world = World(orders="Full", events="Full")
+    world.scripts["pause events"] = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        pause(world, TWO)
+    assert caught.value.__notes__ == ["May be paused now: orders, events."]
 
 
 # --- Polls that fail ----------------------------------------------------------------------------

@@ -280,6 +280,41 @@ def test_what_is_left_is_what_the_recorder_says() -> None:
     assert raised.value.task_names == ("orders",)
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_what_the_recorder_raises_while_tasks_are_left(held: bool) -> None:
+    """The tasks are named, and its error is the cause."""
+    recorded = Recorded()
+    recorded.open()
+    denied = PermissionDeniedError("no", status=403)
+    recorded.world.scripts["resume orders"] = [interrupt, denied] if held else [denied]
+    error = recorded.recorder.raises["closed"] = ToldError("the record is full")
+    with pytest.raises(NotResumedError) as raised:
+        recorded.close()
+    assert raised.value.task_names == ("orders",)
+    assert raised.value.__cause__ is error
+    assert isinstance(raised.value.block_error, KeyboardInterrupt) == held
+
+
+def test_a_callback_that_fails_while_an_earlier_window_is_taken_over() -> None:
+    """The window does not open, but the earlier resume was waited for."""
+    recorded = Recorded(orders="Paused")
+    recorded.recorder.answers["opening"] = Earlier(paused=["orders"], unknown={"orders": 0.0})
+
+    def callback(*_: object) -> None:
+        raise BrokenPipeError
+
+    recorded.steps = WindowSteps(
+        INSTANCE,
+        ["orders"],
+        patience(recorder=recorded.recorder, progress=callback),
+        recorded.world.chances,
+        "keep",
+    )
+    with pytest.raises(BrokenPipeError):
+        recorded.open()
+    assert recorded.world.stages == {"orders": "Incremental"}
+
+
 def interrupt() -> Job:
     raise KeyboardInterrupt
 

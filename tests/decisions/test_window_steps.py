@@ -750,17 +750,70 @@ def test_steps_that_never_began_leave_the_tasks_known() -> None:
     assert error.block_error is None
 
 
-def test_any_other_error_names_the_tasks() -> None:
-    """It is the cause, and an interrupt before it is told."""
+def test_any_other_error_of_a_request_names_the_task() -> None:
+    """It is the cause's cause, an interrupt before it is told, and the others are resumed."""
     world = World(orders="Full", events="Full")
     steps = opened(world, TWO)
     interrupt, error = KeyboardInterrupt(), ZeroDivisionError()
     world.scripts["resume orders"] = [interrupt, error]
     with pytest.raises(NotResumedError) as caught:
         close(world, steps)
+    assert caught.value.task_names == ("orders",)
+    assert caught.value.__cause__ is not None
+    assert str(caught.value.__cause__) == "The request failed with ZeroDivisionError."
+    assert caught.value.__cause__.__cause__ is error
+    assert caught.value.block_error is interrupt
+    assert world.stages["events"] == "Incremental"
+
+
+def test_any_other_error_of_a_poll_names_the_tasks() -> None:
+    """Each of them got its request."""
+    world = World(orders="Full", events="Full")
+    steps = opened(world, TWO)
+    error = ZeroDivisionError()
+    world.scripts["list"] = [error]
+    with pytest.raises(NotResumedError) as caught:
+        close(world, steps)
     assert caught.value.task_names == tuple(TWO)
     assert caught.value.__cause__ is error
-    assert caught.value.block_error is interrupt
+    assert world.changes == [("resume", "orders"), ("resume", "events")]
+
+
+@pytest.mark.parametrize("name", ["accepted", "progress"])
+def test_a_callback_that_fails(name: str) -> None:
+    """All tasks are resumed, and then its first exception is raised."""
+    world = World(a="Full", b="Full", c="Full")
+    errors: list[Exception] = []
+
+    def callback(*_: object) -> None:
+        if ("resume", "a") in world.changes:
+            errors.append(BrokenPipeError())
+            raise errors[-1]
+
+    steps = window(world, ["a", "b", "c"], **{name: callback})
+    drive(steps.open(), world.perform)
+    with pytest.raises(BrokenPipeError) as caught:
+        close(world, steps)
+    assert caught.value is errors[0]
+    assert len(errors) == 3
+    assert set(world.stages.values()) == {"Incremental"}
+
+
+@pytest.mark.parametrize("ends", ["interrupt", "refusal"])
+def test_a_callback_that_fails_beside_another_error(ends: str) -> None:
+    """The other error is raised, with a note."""
+    world = World(a="Full", b="Full")
+
+    def callback(*_: object) -> None:
+        if ("resume", "a") in world.changes:
+            raise BrokenPipeError(32, "closed")
+
+    steps = opened(world, ["a", "b"], accepted=callback)
+    error = KeyboardInterrupt() if ends == "interrupt" else failing(403, PermissionDeniedError)
+    world.scripts["resume b"] = [error]
+    with pytest.raises(KeyboardInterrupt if ends == "interrupt" else NotResumedError) as caught:
+        close(world, steps)
+    assert caught.value.__notes__ == ["A callback raised BrokenPipeError: [Errno 32] closed"]
 
 
 def test_what_ended_the_block_is_told() -> None:

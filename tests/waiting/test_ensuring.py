@@ -13,8 +13,10 @@ from taurusdb_starrocks import (
     BadRequestError,
     Earlier,
     NotFoundError,
+    NotResumedError,
     NotSentError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     Poll,
     RateLimitError,
     ServerError,
@@ -235,3 +237,21 @@ def test_what_somebody_else_requested_is_not_requested_again(client: Any, servic
     task = client.ensure_running(INSTANCE, "orders_sync", earlier=earlier)
     assert task.stage is Stage.INCREMENTAL
     assert service.count("resume") == 0
+
+
+def test_the_others_are_resumed_if_one_is_refused(client: Any, service: Service) -> None:
+    """The error has the one that may still be paused."""
+    service.stages.update(orders_sync="Paused", billing_sync="Paused")
+    service.scripts["resume archive_sync"] = [refusal(403)]
+    with pytest.raises(NotResumedError) as caught:
+        client.ensure_running(INSTANCE, ["archive_sync", "orders_sync", "billing_sync"])
+    assert caught.value.task_names == ("archive_sync",)
+    assert service.stages["orders_sync"] == service.stages["billing_sync"] == "Incremental"
+
+
+def test_what_may_be_paused_is_in_the_error(client: Any, service: Service) -> None:
+    """A task earlier in the list was paused before the next one was refused."""
+    service.scripts["pause billing_sync"] = [refusal(403)]
+    with pytest.raises(PermissionDeniedError, match="May be paused now: orders_sync") as caught:
+        client.ensure_paused(INSTANCE, ["orders_sync", "billing_sync"])
+    assert caught.value.possibly_paused == ("orders_sync",)

@@ -310,20 +310,30 @@ def test_a_client_that_is_closed_in_the_block(client: Any, service: Service) -> 
     assert isinstance(caught.value.__cause__, ConfigurationError)
 
 
-def test_an_error_of_ones_own_while_resuming(client: Any, service: Service) -> None:
-    """Whatever a ``progress`` raises, the tasks are named."""
-    calls: list[object] = []
+@pytest.mark.parametrize("name", ["progress", "accepted"])
+def test_a_callback_that_fails_while_resuming(client: Any, service: Service, name: str) -> None:
+    """All tasks are resumed, and its error is raised then."""
 
-    def progress(task: object) -> None:
-        calls.append(task)
-        if len(calls) > 1:
-            raise ZeroDivisionError
+    def callback(*_: object) -> None:
+        if service.count("resume"):
+            raise BrokenPipeError
 
-    with pytest.raises(NotResumedError) as caught:
-        with client.paused(INSTANCE, "orders_sync", progress=progress):
-            pass
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    assert caught.value.task_names == ("orders_sync",)
+    names = ["orders_sync", "billing_sync"]
+    with pytest.raises(BrokenPipeError):
+        with client.paused(INSTANCE, names, **{name: callback}):
+            assert {service.stages[name] for name in names} == {"Paused"}
+    assert {service.stages[name] for name in names} == {"Incremental"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408])
+def test_polls_that_are_blocked_while_resuming(client: Any, service: Service, status: int) -> None:
+    """One response of a firewall does not keep a lost resume from being repeated."""
+    blocked = httpx.Response(status, text="<html>Blocked</html>")
+    with client.paused(INSTANCE, "orders_sync"):
+        service.scripts["resume orders_sync"] = [LOST]
+        service.scripts["list"] = [blocked]
+    assert service.stages["orders_sync"] == "Incremental"
+    assert service.count("resume") == 2
 
 
 # --- Opening that fails -------------------------------------------------------------------------
@@ -383,7 +393,7 @@ def test_a_pause_that_comes_late_is_undone(
     client: Any, service: Service, meanwhile: str, reason: type[BaseException]
 ) -> None:
     """The window does not open; the task pauses afterwards, and is resumed once it has."""
-    service.firm, service.delays["pause orders_sync"] = meanwhile, 0.5
+    service.firm, service.delays["pause orders_sync"] = meanwhile, 0.6
 
     def progress(_task: object) -> None:
         if service.count("list") == 5 and reason is not WaitTimeoutError:

@@ -84,6 +84,8 @@ class Client(Verbs):
         in a row show no change, it sends the request again. After ``settle`` seconds it raises the
         error.
 
+        If it fails, ``possibly_paused`` of the error has the tasks that may be paused now.
+
         Args:
             instance_id: StarRocks instance.
             task_name: One name or several; for several, the result is a list in the same order.
@@ -95,7 +97,7 @@ class Client(Verbs):
             TaskFailedError: A task is abnormal or was cancelled.
             NotFoundError: The instance or one of the tasks does not exist.
             OutcomeUnknownError: A response was lost, and the polls did not show the result in time.
-            ServiceError: The service rejected a request. Tasks earlier in the list may be paused.
+            ServiceError: The service rejected a request.
         """
         return self._run(self._ensuring(ensuring.ensure_paused, instance_id, task_name, options))
 
@@ -139,13 +141,17 @@ class Client(Verbs):
             instance_id: StarRocks instance.
             task_name: One name or several; for several, the result is a list in the same order.
             earlier: Earlier requests of a program that has exited, whose tasks you take over. The
-                tasks are then resumed as at the end of a window: if one fails, the others are still
-                resumed, and temporary failures are retried.
+                tasks are then resumed as at the end of a window, and temporary failures are
+                retried.
             **options: How to wait, see ``Waiting``.
 
+        If one of several tasks fails, the others are still resumed. An exception of ``progress`` or
+        ``accepted`` is raised at the end.
+
         Raises:
-            ReplicationError: As for ``ensure_paused``. The tasks may still be paused.
-            NotResumedError: With ``earlier``, instead of these errors. It names the tasks.
+            ReplicationError: As for ``ensure_paused``. The task may still be paused.
+            NotResumedError: With several tasks or ``earlier``, instead of these errors. It has all
+                tasks that may still be paused; its ``__cause__`` is the error of the first one.
         """
         if earlier is None:
             steps = self._ensuring(ensuring.ensure_running, instance_id, task_name, options)

@@ -48,6 +48,8 @@ class ReplicationError(Exception):
         attempts: Number of attempts to send the request; 0 before any I/O.
         elapsed: Duration of the call in seconds, including waits.
         request_id: ID of the request at the service, if a response had one.
+        possibly_paused: After ``ensure_paused``, the tasks that it may have paused. They stay
+            paused until you resume them.
     """
 
     operation: str | None = None
@@ -56,6 +58,7 @@ class ReplicationError(Exception):
     task_name: str | None = None
     attempts: int = 0
     elapsed: float = 0.0
+    possibly_paused: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, request_id: str | None = None) -> None:
         super().__init__(message)
@@ -63,7 +66,9 @@ class ReplicationError(Exception):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        return self._headline() + self._footnote()
+        paused = ", ".join(self.possibly_paused)
+        left = f" May be paused now: {paused}." if paused else ""
+        return self._headline() + self._footnote() + left
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -178,11 +183,11 @@ class AlreadyPausedError(ReplicationError):
 
 
 class NotResumedError(ReplicationError):
-    """Tasks that a window paused **may still be paused**: resume them yourself.
+    """Tasks **may still be paused** after a window or ``ensure_running``: resume them yourself.
 
-    This error replaces the exception that ended the window, even an interrupt or a cancellation,
-    so that code that handles those exceptions does not miss the tasks. Its ``__cause__`` is the
-    error of the first task.
+    After a window, this error replaces the exception that ended it, even an interrupt or a
+    cancellation, so that code that handles those exceptions does not miss the tasks. Its
+    ``__cause__`` is the error of the first task.
 
     Attributes:
         instance_id: Instance of the tasks.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from taurusdb_starrocks._decisions.listing import (
     PASSING,
@@ -36,9 +37,10 @@ class Convergence:
         names: The tasks.
         patience: How long to wait for all tasks together.
         chances: Source of time and randomness.
-        stubborn: Whether to continue with the other tasks if one fails, to repeat requests that
-            fail temporarily until the time is over, and to poll until then, whatever error a poll
-            has.
+        independent: Whether to continue with the other tasks if one fails or if a callback raises
+            an exception. The errors are then in ``failed`` and ``callback_error``.
+        stubborn: Whether also to repeat requests that fail temporarily until the time is over, and
+            to poll until then, whatever error a poll has.
         unseen: Tasks whose pause was requested but not seen. Until they are seen paused, a poll
             that shows them running proves nothing, because the pause may still take effect. They
             have ``settle`` seconds. In the first half no resume is sent, because it could hide
@@ -56,6 +58,7 @@ class Convergence:
         patience: Patience,
         chances: Chances,
         *,
+        independent: bool = False,
         stubborn: bool = False,
         unseen: Collection[str] = (),
         late: Mapping[str, float] | None = None,
@@ -67,6 +70,7 @@ class Convergence:
         self._instance_id = instance_id
         self._patience = patience
         self._chances = chances
+        self._independent = independent or stubborn
         self._stubborn = stubborn
         self._began = chances.clock()
         self.deadline = self._began + patience.timeout
@@ -87,9 +91,9 @@ class Convergence:
         self.sent: dict[str, list[float]] = {name: [] for name in names}
         self._requested: dict[str, float] = {}  # When the last request for a task began.
         self._unread: ReplicationError | None = None  # The error of the last poll, if it failed.
-        self.failed: dict[
-            str, ReplicationError
-        ] = {}  # Used only if stubborn; otherwise errors are raised.
+        # Used only if independent; otherwise errors are raised.
+        self.failed: dict[str, ReplicationError] = {}
+        self.callback_error: Exception | None = None  # The first exception of a callback.
         self._outcomes = dict.fromkeys(names, Outcome())
         for name in earlier.accepted:
             self._outcomes[name] = Outcome("accepted", self._began)
@@ -102,6 +106,11 @@ class Convergence:
     def left(self) -> list[str]:
         """The tasks that have not been confirmed at the goal."""
         return [*self.failed, *self.pending]
+
+    @property
+    def changed(self) -> list[str]:
+        """The tasks that requests may have changed, or that a poll showed at the goal later."""
+        return [name for name, sent in self.sent.items() if sent or name in self.reached]
 
     def skip(self, before: Mapping[str, Task]) -> None:
         """Skip the tasks that are already at the goal.
@@ -157,20 +166,20 @@ class Convergence:
         return self.seen
 
     def _request_each(self, names: Sequence[str]) -> Steps[None]:
-        """Send requests. If stubborn, each request gets its share of the remaining time.
+        """Send requests. If independent, each request gets its share of the remaining time.
 
-        A stubborn effort sends the first request for each task even if the time is over, because
-        the process was stopped, for example. It then has ``settle`` more seconds.
+        The first request for each of several independent tasks is sent even if the time is over,
+        for example because the process was stopped. There are then ``settle`` more seconds.
         """
         for number, name in enumerate(names):
             now = self._chances.clock()
-            first = self._stubborn and self._outcomes[name].state == "none"
-            if first and self._limit(name) <= now:
+            first = self._outcomes[name].state == "none"
+            if self._independent and first and self._limit(name) <= now:
                 self._unseen_until = now + self._patience.settle
                 self.deadline = max(self.deadline, self._unseen_until)
             left = self._limit(name) - now
             if left > 0:
-                share = left / (len(names) - number) if self._stubborn else left
+                share = left / (len(names) - number) if self._independent else left
                 yield from self._request(name, now + share)
             else:
                 self._give_up(name)
@@ -191,10 +200,25 @@ class Convergence:
             settling = self._stubborn or before.open or bool(sent)
             if after.state == "lost" and not (settling and isinstance(error, PASSING)):
                 self._fail(name, error)
+        except Exception as error:  # Any exception: logging filters and tracers can raise it.
+            if not self._independent:
+                raise
+            unknown = ReplicationError(f"The request failed with {type(error).__name__}.")
+            unknown.__cause__ = error
+            self._fail(name, about(unknown, self._instance_id, name))
         else:
             self._outcomes[name] = Outcome("accepted", self._chances.clock())
-            if self._patience.accepted is not None:
-                self._patience.accepted(name, job)
+            self._call(self._patience.accepted, name, job)
+
+    def _call(self, callback: Callable[..., object] | None, *arguments: Any) -> None:
+        """Call a callback of the user, if there is one."""
+        try:
+            if callback is not None:
+                callback(*arguments)
+        except Exception as error:
+            if not self._independent:
+                raise
+            self.callback_error = self.callback_error or error
 
     def _change(self, name: str, deadline: float) -> Steps[Job]:
         """Perform a request. Record it before it is sent and after its response."""
@@ -224,7 +248,8 @@ class Convergence:
             found = yield from read(self._instance_id, self.pending, until)
         except ReplicationError as error:
             if not self._stubborn and not isinstance(error, PASSING):
-                raise
+                for name in list(self.pending):
+                    self._fail(name, error)
             self._unread = error
             return poll.after(error, pause, self._chances.chance())
         self._unread = None
@@ -232,8 +257,7 @@ class Convergence:
             if name in found:
                 self._missed.discard(name)
                 self.seen[name] = found[name]
-                if self._patience.progress is not None:
-                    self._patience.progress(found[name])
+                self._call(self._patience.progress, found[name])
                 self._look_at(found[name])
             elif name in self._missed:
                 self._fail(name, absent(self._instance_id, [name]))
@@ -296,8 +320,8 @@ class Convergence:
     def _lacks_request(self, name: str) -> bool:
         """Whether the first request for a task must be sent before it is given up."""
         outcome = self._outcomes[name]
-        first = self._stubborn and outcome.state == "none"
-        return first and self._needs_request(name, outcome)
+        first = outcome.state == "none"
+        return self._independent and first and self._needs_request(name, outcome)
 
     def _may_show(self, name: str) -> bool:
         """Whether a pause that no poll showed may still take effect."""
@@ -346,7 +370,7 @@ class Convergence:
         self._fail(name, error)
 
     def _fail(self, name: str, error: ReplicationError) -> None:
-        if not self._stubborn:
+        if not self._independent:
             raise error
         self.failed[name] = error
         self.pending.pop(name)

@@ -9,7 +9,7 @@ from taurusdb_starrocks._decisions.listing import find_all
 from taurusdb_starrocks._decisions.polling import Chances, Patience
 from taurusdb_starrocks._decisions.recording import Earlier
 from taurusdb_starrocks._decisions.steps import Steps
-from taurusdb_starrocks._errors import NotResumedError
+from taurusdb_starrocks._errors import NotResumedError, ReplicationError
 from taurusdb_starrocks._operations import PAUSE, RESUME, Operation
 from taurusdb_starrocks._tasks import Task
 
@@ -21,17 +21,33 @@ def ensure_paused(
     effort = Convergence(PAUSE, instance_id, names, patience, chances)
     before = yield from find_all(instance_id, names, patience, chances, effort.deadline)
     effort.skip(before)
-    yield from effort.request_all()
-    return (yield from effort.wait())
+    try:
+        yield from effort.request_all()
+        return (yield from effort.wait())
+    except BaseException as error:
+        _add_changed(error, effort.changed)
+        raise
+
+
+def _add_changed(error: BaseException, names: Sequence[str]) -> None:
+    """Add the tasks that may be paused now to an error."""
+    if isinstance(error, ReplicationError):
+        error.possibly_paused = tuple(names)
+    elif names:
+        error.add_note(f"May be paused now: {', '.join(names)}.")
 
 
 def ensure_running(
     instance_id: str, names: Sequence[str], patience: Patience, chances: Chances
 ) -> Steps[dict[str, Task]]:
     """Resume all tasks, whatever their stage, and wait until all run."""
-    effort = Convergence(RESUME, instance_id, names, patience, chances)
+    effort = Convergence(RESUME, instance_id, names, patience, chances, independent=True)
+    if len(names) > 1:
+        return (yield from _resume_each(effort, instance_id))
     yield from effort.request_all()
-    return (yield from effort.wait())
+    seen = yield from effort.wait()
+    raise_last(next(iter(effort.failed.values()), None), effort.callback_error)
+    return seen
 
 
 def take_over(
@@ -41,12 +57,29 @@ def take_over(
     effort = Convergence(
         RESUME, instance_id, names, patience, chances, stubborn=True, earlier=earlier
     )
+    return (yield from _resume_each(effort, instance_id))
+
+
+def _resume_each(effort: Convergence, instance_id: str) -> Steps[dict[str, Task]]:
+    """Resume tasks independently. The error names all that may still be paused."""
     yield from effort.request_all()
     seen = yield from effort.wait()
+    error = None
     if effort.failed:
-        first = next(iter(effort.failed.values()))
-        raise not_resumed(instance_id, effort.left) from first
+        error = not_resumed(instance_id, effort.left)
+        error.__cause__ = next(iter(effort.failed.values()))
+    raise_last(error, effort.callback_error)
     return seen
+
+
+def raise_last(error: BaseException | None, callback_error: Exception | None) -> None:
+    """Raise an error, with a note about the exception of a callback, or else that exception."""
+    if error is None:
+        error = callback_error
+    elif callback_error is not None:
+        error.add_note(f"A callback raised {type(callback_error).__name__}: {callback_error}")
+    if error is not None:
+        raise error
 
 
 def not_resumed(instance_id: str, names: Sequence[str]) -> NotResumedError:

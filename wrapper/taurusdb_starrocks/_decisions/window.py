@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from taurusdb_starrocks._decisions.convergence import Convergence
-from taurusdb_starrocks._decisions.ensuring import not_resumed
+from taurusdb_starrocks._decisions.ensuring import not_resumed, raise_last
 from taurusdb_starrocks._decisions.listing import find_all
 from taurusdb_starrocks._decisions.polling import Chances, Patience
 from taurusdb_starrocks._decisions.recording import Earlier, WindowRecorder
@@ -119,6 +119,7 @@ class WindowSteps:
             yield from effort.wait()
             for error in effort.failed.values():
                 raise error
+            raise_last(None, effort.callback_error)
 
     def _tell(
         self, recorder: WindowRecorder, before: Mapping[str, Task], deadline: float
@@ -176,11 +177,11 @@ class WindowSteps:
             held = held or ended
         failed = self._failed(effort, ended)
         still = yield from self._end_closing(effort, failed, held, ended)
-        if still:
-            raise self._not_resumed(still, held) from ended or failed[still[0]]
         last = held or (None if isinstance(ended, ReplicationError) else ended)
-        if last is not None:
-            raise last
+        if still:
+            last = self._not_resumed(still, held)
+            last.__cause__ = ended or failed[still[0]]
+        raise_last(last, None if effort is None else effort.callback_error)
 
     def _failed(
         self, effort: Convergence | None, ended: BaseException | None
@@ -222,6 +223,8 @@ class WindowSteps:
             else:
                 still = yield Record(self._recorder.closed, last)
         except ReplicationError as error:
+            if left:
+                raise self._not_resumed(left, held) from error
             if held is not None:
                 raise held from error
             raise

@@ -19,12 +19,9 @@ class Changes:
         self._report = report
         self._reader = Reader(wire, report)
         self._first: Listing | None = None
+        # The original stage of the named task, if a page of the list showed it.
+        self.first_stage: str | None = None
         self._others: dict[str, str | None] | None = None
-
-    @property
-    def first_stage(self) -> str | None:
-        """The stage in which the list showed the named task at the beginning, if it did."""
-        return self._first.tasks.get(self._wire.target.task_name) if self._first else None
 
     @property
     def names(self) -> frozenset[str] | None:
@@ -40,6 +37,7 @@ class Changes:
         if not wire.list_is_offered:
             return
         first = self._reader.walk(to_end=True)
+        self.first_stage = first.tasks.get(name)
         exchange = first.exchange
         if exchange is None or exchange.status != 200:
             return

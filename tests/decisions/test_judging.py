@@ -85,6 +85,10 @@ def test_a_byte_order_mark_is_no_fault() -> None:
 UNUSABLE = [
     (reply(200, {"job_id": " "}), "200 has no usable job_id"),
     (reply(200, {}), "200 has no usable job_id"),
+    (
+        reply(200, {"job_id": "a", "error_code": "DBS.7", "error_msg": "No."}),
+        "200 has an error beside or in place of its job_id: DBS.7 No",
+    ),
     (reply(200, []), "200 has no JSON object"),
     (reply(200), "200 has no JSON object"),
     (reply(200, b'{"job_id": "a"'), "200 has no JSON object"),
@@ -137,6 +141,14 @@ def test_an_error_under_200_is_no_list() -> None:
     assert type(error) is OutcomeUnknownError
     assert error.harmless
     assert error.code == "DBS.200011"
+
+
+@pytest.mark.parametrize("total", [{}, [], "", 1.5, True, None])
+def test_a_total_of_any_type(total: Any) -> None:
+    """Without a list it is unusable, and never an exception of Python."""
+    error = judged(reply(200, {"total_count": total}), LIST)
+    assert type(error) is OutcomeUnknownError
+    assert "has no replications" in error.message
 
 
 # --- Refusals -----------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ def _anything(_document: Document) -> str | None:
 
 
 def _lacks_job(document: Document) -> str | None:
+    if _is_error(document):
+        return "has an error beside or in place of its job_id"
     job_id = document.get("job_id")
     return None if isinstance(job_id, str) and job_id.strip() else "has no usable job_id"
 
@@ -68,7 +70,7 @@ def _lacks_entries(name: str) -> Callable[[Document], str | None]:
         if _is_error(document):
             return f"has an error in place of {name}"
         # An empty list is present, null, or has a total.
-        empty = name in document or document.get("total_count") in {0, "0"}
+        empty = name in document or document.get("total_count") in (0, "0")
         return None if empty else f"has no {name}"
 
     return lacks

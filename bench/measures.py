@@ -168,13 +168,13 @@ MUSTS = [
         _of("once", "peak_mb", "ours", "official"),
     ),
     Must(
-        "memory used for a response body of 64 MB, in MB",
+        "additional memory for a 64 MB response body, in MB",
         16,
         True,
         lambda results: results.memory["ours large"] - results.memory["ours"],
     ),
     Must(
-        "memory used for a gzip response of 200 MB, in MB",
+        "additional memory for a 200 MB gzip response, in MB",
         16,
         True,
         lambda results: results.memory["ours bomb"] - results.memory["ours"],

@@ -1,6 +1,6 @@
-"""Report paused tasks: ``check_paused.py INSTANCE…``. The exit code is 6 if there is one.
+"""Report paused tasks: ``check_paused.py INSTANCE…``. The exit status is 6 if there is one.
 
-Run it from cron on a different machine than your jobs. cron sends its output by mail.
+Run it from cron on a different machine from your jobs. cron sends its output by mail.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Pause tasks and exit with a code that a shell can check: ``exit_status.py INSTANCE TASK…``."""
+"""Pause tasks and exit with a status that a shell can check: ``exit_status.py INSTANCE TASK…``."""
 
 import sys
 
@@ -15,7 +15,7 @@ from taurusdb_starrocks import (
     WaitTimeoutError,
 )
 
-# The first class that matches decides. The taurusdb-starrocks command uses the same exit codes.
+# The first class that matches decides. The taurusdb-starrocks command uses the same statuses.
 STATUSES: list[tuple[type[ReplicationError], int]] = [
     (NotResumedError, 122),  # Tasks may still be paused: send an alert.
     (ConfigurationError, 2),  # Nothing was sent: correct the arguments.

@@ -33,7 +33,7 @@ reported as warnings.
 {others}
 
 :::{{container}} next
-**Next:** [contract testing](../contract-testing.md).
+**Next:** [supported versions and platforms](support.md), or [contract testing](../contract-testing.md).
 :::
 """
 

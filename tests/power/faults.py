@@ -174,7 +174,7 @@ fault(A, "any token is accepted", "ignored_auth", proved=lambda s, r, c: bool(c.
 fault(A, "an empty token is accepted", "ignored_auth", proved=lambda s, r, c: c.header("x-auth-token") in (TOKEN, ""))
 fault(A, "a prefix of the token is accepted", "ignored_auth", proved=lambda s, r, c: bool(t := c.header("x-auth-token")) and TOKEN.startswith(t))
 fault(A, "a token with extra characters at the end is accepted", "ignored_auth", proved=lambda s, r, c: (c.header("x-auth-token") or "").startswith(TOKEN))
-fault(A, "the token is compared without case", "ignored_auth", proved=lambda s, r, c: (c.header("x-auth-token") or "").lower() == TOKEN.lower())
+fault(A, "case is ignored when tokens are compared", "ignored_auth", proved=lambda s, r, c: (c.header("x-auth-token") or "").lower() == TOKEN.lower())
 fault(A, "any Authorization header is accepted", "ignored_auth", proved=lambda s, r, c: r(c) or c.header("authorization") is not None)
 fault(A, "any signature is accepted", "ignored_auth", proved=lambda s, r, c: r(c) or "Signature=" in (c.header("authorization") or ""))
 fault(A, "a token in the query is accepted", "ignored_auth", proved=lambda s, r, c: r(c) or TOKEN in c.query)
@@ -204,12 +204,12 @@ A = "body rules"
 fault(A, "dashes in a name are removed", "invalid_accepted", name_ok=lambda s, r, n: True, task=lambda s, r, t, n: r(t, n.replace("-", "")))
 fault(A, "a trailing newline in a name is accepted", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and bool(re.match(r"^[A-Za-z0-9_]{3,128}$", n)), task=lambda s, r, t, n: r(t, n.strip()))
 fault(A, "white space around a name is removed", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n.strip()), task=lambda s, r, t, n: r(t, n.strip()))
-fault(A, "names are normalized by Unicode", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(unicodedata.normalize("NFKC", n)), task=lambda s, r, t, n: r(t, unicodedata.normalize("NFKC", n)))
-fault(A, "names are cut at a NUL", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n.split("\0")[0]), task=lambda s, r, t, n: r(t, n.split("\0")[0]))
+fault(A, "names are Unicode-normalized", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(unicodedata.normalize("NFKC", n)), task=lambda s, r, t, n: r(t, unicodedata.normalize("NFKC", n)))
+fault(A, "names are truncated at a NUL character", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n.split("\0")[0]), task=lambda s, r, t, n: r(t, n.split("\0")[0]))
 fault(A, "names that are not strings are converted", "invalid_accepted", name_ok=lambda s, r, n: r(str(n)) or isinstance(n, (int, list)), task=lambda s, r, t, n: t[TASK] if n == "1234" else r(t, n))
 fault(A, "Unicode letters and digits in a name are accepted", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and bool(re.fullmatch(r"\w{3,128}", n)), task=lambda s, r, t, n: t[TASK] if not n.isascii() else r(t, n))
 fault(A, "a name of two characters selects a task", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and bool(re.fullmatch(r"[A-Za-z0-9_]{2,128}", n)), task=lambda s, r, t, n: t[TASK] if len(n) < 3 else r(t, n))
-fault(A, "names are cut to 128 characters", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n[:128]), task=lambda s, r, t, n: t[TASK] if len(n) > 128 else r(t, n))
+fault(A, "names are truncated to 128 characters", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(n[:128]), task=lambda s, r, t, n: t[TASK] if len(n) > 128 else r(t, n))
 fault(A, "any name selects a task", "unknown_is_refused", task=lambda s, r, t, n: t[TASK])
 fault(A, "an unknown name creates a task", "unknown_is_refused", task=lambda s, r, t, n: t.setdefault(n, Task()))
 fault(A, "a list of names is accepted", "invalid_accepted", name_ok=lambda s, r, n: r(n[0] if isinstance(n, list) and n else n), task=lambda s, r, t, n: r(t, n.strip("[]'")))
@@ -382,14 +382,14 @@ fault(A, "rejections of long names are slow", "response_time", name_ok=lambda s,
 
 # --- names and identifiers that are another's
 A = "body rules"
-fault(A, "names are compared without case", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.lower() == n.lower()), None))
+fault(A, "case is ignored when names are compared", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.lower() == n.lower()), None))
 fault(A, "an underscore in a name matches any character", "unknown_is_refused", task=lambda s, r, t, n: r(t, n) or next((v for k, v in t.items() if re.fullmatch(n.replace("_", "."), k)), None))
 fault(A, "a prefix of a name is accepted", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.startswith(n)), None))
 fault(A, "a suffix of a name is accepted", "unknown_is_refused", task=lambda s, r, t, n: next((v for k, v in t.items() if k.endswith(n)), None))
 fault(A, "white space in a name is removed", "invalid_accepted", name_ok=lambda s, r, n: isinstance(n, str) and r(re.sub(r"\s", "", n)), task=lambda s, r, t, n: r(t, re.sub(r"\s", "", n)))
 A = "path rules"
-fault(A, "instance IDs are compared without case", "unknown_is_refused", find=lambda s, r, i: r(i[:32].lower() + i[32:]))
-fault(A, "project IDs are compared without case", "unknown_is_refused", project_ok=lambda s, r, p: r(p.lower()))
+fault(A, "case is ignored when instance IDs are compared", "unknown_is_refused", find=lambda s, r, i: r(i[:32].lower() + i[32:]))
+fault(A, "case is ignored when project IDs are compared", "unknown_is_refused", project_ok=lambda s, r, p: r(p.lower()))
 fault(A, "an encoded question mark starts a query", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.partition("%3F")[0]), r(c))[1], warning=True)
 
 # --- what a server does over time
@@ -438,7 +438,7 @@ fault(A, "405 without Allow", "allow_header_conformance", finish=on(405, header(
 fault(A, "an encoded slash is decoded before routing", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.replace("%2F", "/")), r(c))[1], warning=True)
 fault(A, "a trailing slash in the path is accepted", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.rstrip("/")), r(c))[1], warning=True)
 fault(A, "a trailing newline in the path is accepted", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.removesuffix("%0A")), r(c))[1], warning=True)
-fault(A, "the path is compared without case", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.replace("/Instances/", "/instances/")), r(c))[1], warning=True)
+fault(A, "case is ignored when paths are compared", "path_is_exact", route=lambda s, r, c: (setattr(c, "path", c.path.replace("/Instances/", "/instances/")), r(c))[1], warning=True)
 fault(A, "JSON in UTF-16 is accepted", "negative_data_rejection", parse=lambda s, r, b: json.loads(b), warning=True)
 fault(A, "500 on deeply nested JSON", "not_a_server_error", parse=crash_if(lambda b: _depth(b) > 500), warning=True)
 fault(A, "lowercase methods are accepted", "unsupported_method", route=lambda s, r, c: (setattr(c, "method", c.method.upper()), r(c))[1], warning=True)

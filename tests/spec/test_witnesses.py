@@ -125,6 +125,8 @@ def difference(fact: dict[str, Any]) -> str:
         more = sorted(set(ours) - set(said))
         said = f"{len(said)} properties"
         ours = f"{len(more)} more: {shown(more)}" if more else f"{len(ours)} of them"
+    elif fact["aspect"] == "exists":
+        said, ours = ("present" if there else "absent" for there in (said, ours))
     else:
         said, ours = f"{fact['aspect']} {shown(said)}", shown(ours)
     where = f"{' and '.join(fact['operation'])}: `{fact['at']}`"

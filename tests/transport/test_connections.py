@@ -107,22 +107,27 @@ def test_stray_response_answers_nothing(
     open_network: Open, authority: Authority, late: bool, secure: bool
 ) -> None:
     """A second response, in the same packet or a later one, never answers the next request."""
+    answered, strayed = threading.Event(), threading.Event()
 
     def peer(sock: socket.socket) -> None:
         answers = [reply(200, {"job_id": "a"}), reply(200, {"job_id": "b"})]
         while read_request(sock):
             if late:
                 sock.sendall(answers[0])
-                time.sleep(0.02)
+                answered.wait(5)
                 sock.sendall(answers[1])
             else:
                 sock.sendall(b"".join(answers))
+            strayed.set()
 
     with Server(peer, authority.server() if secure else None) as server:
         caller = open_network(ssl_context=authority.client())
         for number in range(1, 4):
             assert ask(caller, server.url).body == b'{"job_id": "a"}'
-            time.sleep(0.05 if late else 0)
+            answered.set()
+            assert strayed.wait(5)
+            answered.clear()
+            strayed.clear()
             assert server.connections == number
 
 

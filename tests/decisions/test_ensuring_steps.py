@@ -809,3 +809,37 @@ def test_polls_longer_than_the_interval_of_the_timeout() -> None:
         wait(world, PAUSE, timeout=40.0, poll=Poll(first=5.0, interval=10.0))
     assert world.now == START + 40.0
     assert world.sleeps == [5.0, 5.0]
+
+
+def test_any_other_error_of_a_request_ends_pausing() -> None:
+    """It is raised, with a note about what may be paused; without one if nothing may be."""
+    world = World(orders="Incremental", events="Incremental")
+    world.scripts["pause events"] = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError) as caught:
+        pause(world, TWO)
+    assert caught.value.__notes__ == ["May be paused now: orders, events."]
+    world.stages.update(orders="Paused", events="Incremental")
+    world.scripts["pause events"] = [failing(403, PermissionDeniedError)]
+    with pytest.raises(PermissionDeniedError) as refused_at_once:
+        pause(world, TWO)
+    assert refused_at_once.value.possibly_paused == ()
+
+
+def test_an_interrupt_before_anything_was_requested() -> None:
+    """It has no note."""
+    world = World(orders="Incremental")
+    steps = ensure_paused(INSTANCE, ONE, patience(recorder=Interrupted()), world.chances)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        drive(steps, lambda step: step.act() if hasattr(step, "act") else world.perform(step))
+    assert not hasattr(caught.value, "__notes__")
+
+
+class Interrupted:
+    """A recorder that an interrupt ends before the first request is sent."""
+
+    def sending(self, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    def answered(self, *_: object) -> None: ...
+
+    def reached(self, *_: object) -> None: ...

@@ -107,7 +107,7 @@ def test_the_budget_of_errors(run: Run, emulator: Emulator, tmp_path: Path) -> N
     ran = run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "10%")
     assert ran.status == 1
     assert "Nothing more was paused: more than 3 failed: 4 refused" in ran.err
-    assert "There are more: --left FILE" in ran.err
+    assert "There are more. To list all of them, use --left FILE" in ran.err
     assert run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "x").status == 2
 
 
@@ -132,9 +132,9 @@ def test_an_interrupt_while_pausing(run: Run, emulator: Emulator, targets: str) 
     ran = run("fleet", "pause", targets, "--max", "2h", "--yes")
     assert ran.status == 130
     assert (
-        "Interrupted. 1 targets are paused or about to be, 1 more may be, and the other 0 were not "
-        "changed. What is paused stays so until the limit. Continue: the same command. Undo: "
-        "taurusdb-starrocks fleet resume targets.csv" in ran.err
+        "Interrupted. Paused or being paused: 1 targets; unknown: 1; not changed: 0. Paused "
+        "targets stay paused until the time limit. To continue, run the same command again. To "
+        "undo: taurusdb-starrocks fleet resume targets.csv" in ran.err
     )
 
 
@@ -145,7 +145,7 @@ def test_an_interrupt_while_resuming(run: Run, emulator: Emulator, targets: str)
     interrupt_at(emulator, "resume", 2)
     ran = run("fleet", "resume", targets, "--yes")
     assert ran.status == 130
-    assert "1 targets run or are about to. The other 1 MAY STILL BE PAUSED." in ran.err
+    assert "Running or being resumed: 1 targets. MAY STILL BE PAUSED: 1." in ran.err
 
 
 def interrupt_at(emulator: Emulator, operation: str, count: int) -> None:

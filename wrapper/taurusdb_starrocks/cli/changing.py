@@ -169,7 +169,7 @@ def pause(
     """Pause tasks, and wait until they are paused.
 
     The journal records who paused them, and until when. At that time a background process resumes
-    them; if it is gone, recover does. See also: check.
+    them; if it was killed, recover does. See also: check.
     """
     limit = lease(longest, until, no_limit=no_limit)
     with setup.client(instance) as client:
@@ -232,7 +232,7 @@ def resume(
     yes: bool,
     accepted_fd: int | None,
 ) -> int:
-    """Resume tasks, and wait until they run."""
+    """Resume tasks, and wait until they are running."""
     with setup.client(instance) as client:
         picked = chosen(client, instance, names, every=every)
         if dry:

@@ -46,10 +46,10 @@ def fleet() -> None:
 
     TARGETS is a file: CSV with a header, or JSON Lines, with instance_id and task_name, and
     optionally region or endpoint, and project_id. All targets are checked before anything is sent.
-    If a command was stopped or killed, run it again: it continues where it stopped.
+    If a command was stopped or killed, run it again: it continues where it left off.
 
-    Exit status: 0 all done, 1 not all, 2 wrong use or targets, 3 an outcome is unknown, 5 not done
-    in time. That of window is in its own help.
+    Exit status: 0 done; 1 some targets failed; 2 wrong usage or targets, nothing was sent; 3 an
+    outcome is unknown; 5 timed out. For window, see fleet window --help.
     """
 
 
@@ -63,10 +63,18 @@ def _shared(function: Function) -> Function:
             help="Write the targets that failed or were not tried to this file.",
         ),
         click.option(
-            "--rate", type=float, default=20.0, help="Most requests per second to a project (20)."
+            "--rate",
+            type=float,
+            default=20.0,
+            help="Maximum requests per second to each project (default: 20).",
         ),
-        click.option("--concurrency", type=int, default=16, help="Most requests in flight (16)."),
-        click.option("--timeout", type=duration, help="Longest time to wait (1h)."),
+        click.option(
+            "--concurrency",
+            type=int,
+            default=16,
+            help="Maximum requests in flight (default: 16).",
+        ),
+        click.option("--timeout", type=duration, help="Maximum time to wait (default: 1h)."),
         options.interval,
     ):
         function = option(function)
@@ -95,7 +103,7 @@ def _targets(function: Function) -> Function:
             "allowed",
             metavar="URL",
             multiple=True,
-            help="Endpoint outside the known regions that TARGETS may name.",
+            help="Allow this endpoint in TARGETS. Those of known regions are allowed.",
         ),
         click.argument("targets", type=click.Path(exists=True, dir_okay=False)),
     ):
@@ -106,9 +114,11 @@ def _targets(function: Function) -> Function:
 @fleet.command(epilog=example("fleet pause targets.csv --max 6h --max-errors 2% --yes"))
 @options.longest
 @options.until
-@click.option("--no-limit", is_flag=True, help="Leave them paused until you resume them.")
+@click.option("--no-limit", is_flag=True, help="Keep the tasks paused until someone resumes them.")
 @click.option(
-    "--max-errors", metavar="N|N%", help="Stop when more targets fail than this number or share."
+    "--max-errors",
+    metavar="N|N%",
+    help="Stop if more targets fail than this number or percentage.",
 )
 @options.reason
 @options.yes
@@ -127,8 +137,8 @@ def pause(
 ) -> int:
     """Pause all targets, and wait until they are paused.
 
-    It also stops when the first ten all fail in the same way. After the limit, recover resumes the
-    tasks: run it from cron.
+    Pausing also stops if the first ten requests all fail in the same way. At the time limit,
+    recover resumes the tasks: run it from cron.
     """
     limit = lease(longest, until, no_limit=no_limit)
     _confirm("Pause", targets, yes=given["yes"])
@@ -148,10 +158,10 @@ def pause(
         except KeyboardInterrupt:
             counts = _recorded(setup, targets, record, "pause", given["allowed"])
             setup.output.warn(
-                f"Interrupted. {counts['done']} targets are paused or about to be, "
-                f"{counts['unknown']} more may be, and the other {counts['other']} were not "
-                "changed. What is paused stays so until the limit. Continue: the same command. "
-                f"Undo: {PROGRAM} fleet resume {targets}"
+                f"Interrupted. Paused or being paused: {counts['done']} targets; unknown: "
+                f"{counts['unknown']}; not changed: {counts['other']}. Paused targets stay paused "
+                "until the time limit. To continue, run the same command again. To undo: "
+                f"{PROGRAM} fleet resume {targets}"
             )
             raise
     return _told(setup.output, result, given["left"])
@@ -159,15 +169,18 @@ def pause(
 
 @fleet.command(epilog=example("fleet resume targets.csv --yes"))
 @click.option(
-    "--everything", is_flag=True, help="Also resume what the journal does not show as paused."
+    "--everything",
+    is_flag=True,
+    help="Also resume targets that the journal does not list as paused.",
 )
 @options.yes
 @_shared
 @common
 def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **given: Any) -> int:
-    """Resume the targets that this journal shows as paused, and wait until they run.
+    """Resume the targets that the journal lists as paused.
 
-    It does not give up: what fails is tried again until --timeout (1h), and then named.
+    The command waits until they are running, and retries failures until --timeout. Then it lists
+    the targets that are still not running.
     """
     _confirm("Resume", targets, yes=given["yes"])
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
@@ -184,9 +197,9 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
         except KeyboardInterrupt:
             counts = _recorded(setup, targets, record, "resume", given["allowed"])
             setup.output.warn(
-                f"Interrupted. {counts['done']} targets run or are about to. The other "
-                f"{counts['unknown'] + counts['other']} MAY STILL BE PAUSED. Continue: the same "
-                f"command. What is still paused: {PROGRAM} check"
+                f"Interrupted. Running or being resumed: {counts['done']} targets. MAY STILL BE "
+                f"PAUSED: {counts['unknown'] + counts['other']}. To continue, run the same command "
+                f"again. To list what is still paused: {PROGRAM} check"
             )
             raise
     return _told(setup.output, result, given["left"])
@@ -213,16 +226,17 @@ def window(
     command: tuple[str, ...],
     **given: Any,
 ) -> int:
-    """Pause all targets, run a command, and resume them whatever happens.
+    """Run a command while all targets are paused, then resume them.
 
-    The command runs only if all targets are paused; a single failure stops the pausing. The command
-    has the terminal. Ctrl-C goes to it alone; SIGTERM and SIGHUP end it. After --max, which counts
-    from before the first pause, it is ended and the tasks are resumed. A guardian process does that
-    also when this one is killed.
+    The command runs only if all targets are paused: a single failure stops the pausing. The
+    targets are resumed no matter how the command ends. It runs in the foreground of the terminal.
+    Only the command receives Ctrl-C; SIGTERM and SIGHUP end it. At --max, counted from before the
+    pause, it is ended and the targets are resumed. A guardian process does both even if this
+    process is killed.
 
-    Exit status: the command's own, but 121 not paused, the command never ran; 122 tasks may still
-    be paused; 124 --max was reached; 126 and 127 the command cannot be executed, or is not found;
-    128+n it was ended by signal n.
+    Exit status: that of the command, or: 121 the command never ran; 122 tasks may still be paused;
+    124 the command was still running at --max; 126 and 127 the command cannot be executed or was
+    not found; 128+n it was ended by signal n.
     """
     limit = lease(longest, until)
     execution = Execution(setup.output, command, grace)
@@ -270,7 +284,7 @@ def window(
 @_targets
 @common
 def report(setup: Setup, targets: str, journal: str | None, allowed: tuple[str, ...]) -> int:
-    """Show the last request about each target in the journal. Nothing is sent."""
+    """Show the last request for each target in the journal. Nothing is sent."""
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # As above.
 
     with options.opened(journal, create=False) as record:
@@ -461,7 +475,7 @@ def _tell_left(output: Output, result: Result, left: str | None) -> None:
         output.warn(f"{target.task_name} of {target.instance_id} is {state}. {error}".rstrip())
     more = len(list(islice(result.outcomes(), MOST_SHOWN + 1))) > MOST_SHOWN
     if more:
-        output.warn("There are more: --left FILE and fleet report list all of them.")
+        output.warn("There are more. To list all of them, use --left FILE or fleet report.")
     if result.stopped:
         output.warn(f"Nothing more was paused: {result.stopped}")
     if left is not None:

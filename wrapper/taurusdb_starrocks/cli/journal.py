@@ -72,8 +72,8 @@ def recover(
 
     Their time limit has passed, or the program that paused them has ended.
 
-    It is safe at any time, also from cron. It asks no questions: it resumes only tasks that the
-    journal says are due. It needs a journal that exists, and creates none.
+    You can run it at any time, including from cron. It does not prompt, and resumes only tasks
+    that are due according to the journal. It does not create a journal.
     """
     with options.opened(journal, create=False) as record:
         from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.

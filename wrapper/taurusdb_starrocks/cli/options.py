@@ -86,7 +86,7 @@ def common(function: Function) -> Function:
         default="table",
         help="Output format: a table or JSON Lines.",
     )
-    @click.option("-q", "--quiet", is_flag=True, help="Show only data, warnings and errors.")
+    @click.option("-q", "--quiet", is_flag=True, help="Show only data, warnings, and errors.")
     @click.option("-v", "--verbose", count=True, help="Log changes (-v) or all requests (-vv).")
     @wraps(function)
     def command(
@@ -114,9 +114,9 @@ def common(function: Function) -> Function:
 instance = click.argument("instance")
 names = click.argument("names", metavar="TASK...", nargs=-1, required=True)
 tasks = click.argument("names", metavar="[TASK...]", nargs=-1)
-every = click.option("--all", "every", is_flag=True, help="All tasks that were not cancelled.")
+every = click.option("--all", "every", is_flag=True, help="All tasks except cancelled ones.")
 longest = click.option(
-    "--max", "longest", type=duration, help="Longest time to keep the tasks paused, for example 2h."
+    "--max", "longest", type=duration, help="Maximum time to keep the tasks paused, for example 2h."
 )
 until = click.option(
     "--until", type=time, help="Latest time to resume the tasks, for example 06:00."
@@ -136,7 +136,7 @@ wait = click.option(
     help="Wait for the result (the default), or return when the requests are accepted.",
 )
 accepted_fd = click.option("--accepted-fd", type=int, hidden=True)  # For behind.py.
-timeout = click.option("--timeout", type=duration, help="Longest time to wait (default: 30m).")
+timeout = click.option("--timeout", type=duration, help="Maximum time to wait (default: 30m).")
 interval = click.option(
     "--interval", type=duration, help="Time between polls while waiting (default: 10s)."
 )

@@ -39,19 +39,19 @@ COMPLETE = "_TAURUSDB_STARROCKS_COMPLETE"
 def program() -> None:
     """Pause and resume the data synchronization tasks of StarRocks instances in TaurusDB.
 
-    INSTANCE is the ID of a StarRocks instance; it ends in in17. Region, project and credentials
-    come from options, a profile, or the environment.
+    INSTANCE is the ID of a StarRocks instance; it ends in in17. Region, project, and
+    credentials come from options, a profile, or the environment.
 
-    Exit status: 0 done, 1 refused, 2 wrong usage or configuration, 3 outcome unknown,
-    4 authentication failed, 5 timed out, 6 tasks are paused (check), 130 interrupted. For window
-    it is the status of your command: see window --help.
+    Exit status: 0 done, 1 rejected, 2 wrong usage or configuration, 3 outcome unknown,
+    4 authentication failed, 5 timed out, 6 tasks are paused (check), 130 interrupted. For window,
+    it is the exit status of your command: see window --help.
     """
 
 
 @click.command(epilog=example("completion bash > completion.sh"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print a script for tab completion in bash, zsh or fish."""
+    """Print a script for tab completion in bash, zsh, or fish."""
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(program, {}, PROGRAM, COMPLETE).source())

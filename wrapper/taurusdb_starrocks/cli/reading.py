@@ -134,7 +134,7 @@ def _look_again(
 @options.names
 @common
 def status(setup: Setup, instance: str, names: tuple[str, ...]) -> int:
-    """Show tasks, and how long their source keeps its binary log.
+    """Show tasks, and the binlog retention period of their source.
 
     A task that stays paused for longer than that cannot catch up.
     """

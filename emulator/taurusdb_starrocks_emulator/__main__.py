@@ -119,13 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--realistic",
         action="store_true",
-        help="2 to 15 seconds instead, as observed with the real service",
+        help="2 to 15 seconds instead, a range consistent with known live tests",
     )
     add(
         "--contract",
         choices=["1.0", "1.1", "1.2"],
         default="1.2",
-        help="version of the contract; older versions lack calls (default: %(default)s)",
+        help="API version to implement; older versions lack calls (default: %(default)s)",
     )
     add("--faults", help="YAML file with faults to inject")
     add("--ssl-certfile", help="certificate, for HTTPS")

@@ -61,7 +61,7 @@ class SignedRequest:
 
 def canonical_request(request: SignedRequest, signed_headers: Iterable[str]) -> str:
     """The canonical form of a request, which the signature covers."""
-    # The whole path is decoded, like in the vendor's signer.
+    # The whole path is decoded, as in Huawei Cloud's own signer.
     path = quote(unquote(request.path), safe="/-_.~")
     pairs = [
         (quote(name, safe="-_.~"), quote(value, safe="-_.~"))

@@ -54,8 +54,8 @@ class Emulator:
             jobs; `strict` rejects them. Huawei Cloud does not document which of the two its service
             does.
         delay: Seconds until a pause or a resume takes effect.
-        realistic: Changes take effect after 2 to 15 seconds, as observed in the live tests of the
-            Huawei Cloud's Terraform provider. The delays are the same in every run.
+        realistic: Changes take effect after 2 to 15 seconds, a range consistent with the live tests
+            of Huawei Cloud's Terraform provider. The delays are the same in every run.
         token_lifetime: Lifetime, in seconds, of tokens that are issued for a password.
         faults: Faults to inject: a YAML file, or faults, or mappings like those in the file.
         host: Address to listen on.

@@ -132,10 +132,10 @@ class Client(Verbs):
         """Resume tasks and wait until all are running; return them as shown by the last poll.
 
         It is idempotent. It always sends a request, because a running task may have a pending
-        pause. It returns when, for each task, the request was accepted and a poll shows the task
-        running, or the request was rejected and two polls show it running. It cannot detect a
-        pending pause that was requested earlier or by someone else: such a task can still become
-        paused later.
+        pause. For each task, it waits until either the request was accepted and one poll shows the
+        task running, or the request was rejected and two consecutive polls show it running. It
+        cannot detect a pending pause that was requested earlier or by someone else: such a task can
+        still become paused later.
 
         Args:
             instance_id: StarRocks instance.
@@ -171,8 +171,8 @@ class Client(Verbs):
             ServiceError: The service rejected the request; see ``code``.
             NotSentError: The service was not reached.
             OutcomeUnknownError: There was no usable response, or the list is incomplete: it never
-                ends, or it has fewer tasks than its total. The tasks before the error were
-                yielded.
+                ends, or it contains fewer tasks than its ``total_count``. The tasks before the
+                error were yielded.
         """
         return self._all(instance_id, self._listing(instance_id))
 
@@ -289,22 +289,22 @@ class Client(Verbs):
     ) -> Window[Any]:
         """Pause tasks while a ``with`` block runs, and then resume them.
 
-        The block runs after a poll shows every task paused. ``as`` is that task (for several names,
-        a list). No matter how the block exits, even with an exception or Ctrl-C, the client resumes
-        the tasks and waits until they are running. If one of several tasks cannot be paused, the
-        client resumes the others and the block does not run. If a pause was requested but no poll
-        showed it, it may still take effect, even if the task is running now. The client resumes
-        such a task as soon as a poll shows it paused, or else after ``settle / 2`` seconds. If the
-        outcome is still unclear after ``settle`` seconds, the error lists the task.
+        The block runs after a poll shows every task paused. ``as`` binds the task, or a list if you
+        passed several names. No matter how the block exits, even with an exception or Ctrl-C, the
+        client resumes the tasks and waits until they are running. If one of several tasks cannot be
+        paused, the client resumes the others and the block does not run. If a pause was requested
+        but no poll showed it, it may still take effect, even if the task is running now. The client
+        resumes such a task as soon as a poll shows it paused, or else after ``settle / 2`` seconds.
+        If the outcome is still unclear after ``settle`` seconds, the error lists the task.
 
         Ctrl-C while the tasks are being resumed does not stop this, but limits it to ``settle``
         seconds. A second Ctrl-C stops it. In the main thread, with Python's default handler for
-        SIGINT, a Ctrl-C that comes just before or just after the block is delayed until it is safe.
-        In other cases, if a signal handler raises an exception at exactly such a moment, the tasks
-        stay paused, and the log names them when the interpreter exits. A handler that calls
+        SIGINT, a Ctrl-C that arrives just before or just after the block is delayed until it is
+        safe. If any other signal handler raises an exception at such a moment, the tasks stay
+        paused, and the log names them when the interpreter exits. A handler that calls
         ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
 
-        If the process is killed (SIGKILL, SIGTERM or SIGHUP without a handler, power loss), nothing
+        If the process is killed (SIGKILL, an unhandled SIGTERM or SIGHUP, or power loss), nothing
         resumes the tasks: check their stages. ``taurusdb_starrocks.durable.window`` resumes the
         tasks in these cases too.
 

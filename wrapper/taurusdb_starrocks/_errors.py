@@ -2,7 +2,7 @@
 
 ReplicationError                   catch this for everything
 ├── ConfigurationError             before any I/O (also a ValueError)
-├── NotSentError                   the request was not sent; safe to repeat
+├── NotSentError                   the request was not sent; safe to retry
 ├── OutcomeUnknownError            sent, but no usable response; the task may have changed
 ├── WaitTimeoutError               the task did not reach the stage in time (also a TimeoutError)
 ├── TaskFailedError                the task became abnormal or was cancelled
@@ -10,7 +10,7 @@ ReplicationError                   catch this for everything
 ├── NotResumedError                tasks may still be paused: resume them yourself
 └── ServiceError                   status, code, message, request_id, retry_after
     ├── BadRequestError            400
-    │   └── NotFoundError          404, or a 400 whose code says so
+    │   └── NotFoundError          404, or a 400 whose code means "not found"
     ├── AuthenticationError        401
     ├── PermissionDeniedError      403
     ├── ConflictError              409
@@ -214,13 +214,13 @@ class ServiceError(ReplicationError):
     """The service, or the API gateway in front of it, rejected the request.
 
     Nothing changed, unless noted otherwise in the subclass. After a pause or a resume, a 4xx
-    without an error code of the service or the gateway proves nothing and is an
-    ``OutcomeUnknownError``.
+    without an error code from the service or the gateway does not prove that nothing changed, and
+    raises ``OutcomeUnknownError``.
 
     Attributes:
         status: HTTP status.
         code: The service's error code, for example ``DBS.200022``, or None.
-        message: The service's error message, in the client's language, without secrets.
+        message: The service's error message, in the language set by ``language=``, without secrets.
         retry_after: Seconds after which the service accepts the next request, or None.
         harmless: True if nothing can have changed.
     """
@@ -252,7 +252,7 @@ class BadRequestError(ServiceError):
 
 
 class NotFoundError(BadRequestError):
-    """The instance or the task does not exist: 404, or a 400 whose code says so."""
+    """The instance or the task does not exist: 404, or a 400 whose code means "not found"."""
 
 
 class AuthenticationError(ServiceError):

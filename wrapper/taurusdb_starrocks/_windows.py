@@ -102,8 +102,8 @@ class _Window(Generic[Seen]):
 class Window(_Window[Seen]):
     """A block during which tasks are paused, created by ``Client.paused``.
 
-    Use it once in a ``with`` statement, or as a decorator. Each call of a decorated function is
-    then one window.
+    Use it once in a ``with`` statement, or as a decorator. Each call of the decorated function then
+    opens its own window.
     """
 
     _performing = False  # Whether a step is being performed, which an interrupt can end.

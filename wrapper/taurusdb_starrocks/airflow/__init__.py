@@ -1,8 +1,8 @@
 """Pause and resume synchronization tasks from Apache Airflow.
 
-It needs the extra ``airflow``. ``paused`` makes the setup and the teardown of a window. The DAG of
-``sweep_dag`` resumes the tasks that a window could not resume. The operators, the sensor and the
-hook are for everything else.
+It needs the extra ``airflow``. ``paused`` creates the setup and the teardown of a window. The DAG
+of ``sweep_dag`` resumes the tasks that a window could not resume. The operators, the sensor, and
+the hook are for everything else.
 """
 
 from importlib import import_module

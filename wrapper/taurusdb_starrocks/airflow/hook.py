@@ -60,7 +60,7 @@ class StarRocksReplicationHook(BaseHook):
         """Whether the service accepts the credentials, and a message.
 
         It lists the tasks of the connection's instance. If the connection has none, it requests an
-        instance that does not exist, and succeeds if the service says that.
+        instance that does not exist, and succeeds if the service responds "not found".
         """
         try:
             connection = self.get_connection(self.conn_id)

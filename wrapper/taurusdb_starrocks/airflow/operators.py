@@ -36,9 +36,10 @@ class ReplicationOperator(BaseOperator):
         conn_id: ID of the connection.
         wait: Whether to wait until the tasks are paused or running. Otherwise the operator ends
             when the service has accepted the requests.
-        timeout: Longest time to wait, in seconds.
+        timeout: Maximum time to wait, in seconds.
         poll_interval: Seconds between two polls.
-        settle: Longest time, in seconds, to find out the outcome of a request without a response.
+        settle: Maximum time, in seconds, to determine the outcome of a request whose response was
+            lost.
         deferrable: Whether to wait in the triggerer, which occupies no worker.
         **operator: Arguments of every operator: ``task_id``, ``pool``, ``retries``, …
     """

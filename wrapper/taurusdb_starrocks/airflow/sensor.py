@@ -17,7 +17,7 @@ from taurusdb_starrocks.airflow.waits import Goal, Result, Wait, at_goal, final,
 
 
 class ReplicationStageSensor(BaseSensorOperator):
-    """Waits until tasks are paused, or until they run. It changes nothing.
+    """Waits until tasks are paused, or until they are running. It changes nothing.
 
     A poll that fails temporarily does not end the wait. A task that is abnormal or cancelled fails
     the sensor.

@@ -34,9 +34,10 @@ def sweep_dag(
     settle: float = 60.0,
     **operator: Any,
 ) -> DAG:
-    """A DAG that resumes the tasks of windows whose lease or whose run has ended.
+    """A DAG that resumes the tasks of windows whose lease has expired or whose run has ended.
 
-    It is not paused when it is created. Install it with a file in the DAG folder::
+    Unlike other new DAGs, it is active (unpaused) as soon as it is created. Install it with a file
+    in the DAG folder::
 
         from taurusdb_starrocks.airflow import sweep_dag
 
@@ -44,12 +45,13 @@ def sweep_dag(
 
     Args:
         dag_id: ID of the DAG.
-        every: Its interval. A window logs a warning if no sweep ran for three intervals.
+        every: Interval of the sweep. A window logs a warning if no sweep has run for three
+            intervals.
         poll_interval: Seconds between two polls while it waits for a task to run.
-        settle: How late, in seconds, a pause may take effect that a window requested and never
-            saw.
-        **operator: Arguments of its operators: ``queue``, ``pool``, …. Give it a queue of its own
-            if long tasks may occupy all workers.
+        settle: Maximum delay, in seconds, after which a pause that a window requested but never
+            confirmed can still take effect.
+        **operator: Standard operator arguments: ``queue``, ``pool``, …. Use a separate queue if
+            long tasks may occupy all workers.
     """
     options: dict[str, Any] = {
         "retries": 0,  # The next sweep tries again, with what it finds then.
@@ -120,7 +122,7 @@ def _lives(record: Record) -> bool:
 
 
 def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
-    """Resume the tasks of one window, wait until they run, and return what was done.
+    """Resume the tasks of one window, wait until they are running, and return what was done.
 
     It is safe at any time. If it fails, the next sweep tries again.
     """

@@ -37,7 +37,7 @@ class Result(TypedDict):
         task_name: Name of the task.
         stage: Last seen stage, in lower case; None if it was not waited for.
         job_id: ID of the accepted job; None if no request was needed, or its response was lost.
-        request_id: ID of that request, for the vendor's support.
+        request_id: ID of that request, for Huawei Cloud support tickets.
     """
 
     task_name: str
@@ -65,9 +65,10 @@ class Wait:
         task_names: The tasks.
         goal: The wanted state.
         change: Whether to request it, or only wait for it.
-        timeout: Longest time in seconds.
+        timeout: Maximum time, in seconds.
         poll_interval: Seconds between two polls.
-        settle: Longest time, in seconds, to find out the outcome of a request without a response.
+        settle: Maximum time, in seconds, to determine the outcome of a request whose response was
+            lost.
         again: Whether an earlier attempt may have requested it. Then the stages are polled for
             ``settle`` seconds before a request is sent.
     """

@@ -37,21 +37,22 @@ def paused(
 ) -> BaseOperator:
     """A window: the tasks in the ``with`` block run only while replication is paused.
 
-    A setup task pauses, and a teardown task resumes, no matter how the tasks in between end. If the
-    teardown cannot run, the sweep resumes: install ``sweep_dag``. While the window is open, its
-    record is a Variable. It does not open while another window has one of its tasks.
+    A setup task pauses the synchronization tasks, and a teardown task resumes them, no matter how
+    the tasks in between end. If the teardown cannot run, the sweep resumes the synchronization
+    tasks: install ``sweep_dag``. While the window is open, its record is a Variable. A window does
+    not open while another window holds one of its synchronization tasks.
 
     Args:
         instance_id: StarRocks instance (ends in ``in17``).
         task_name: One synchronization task or several.
-        lease: How long the window may last. After that the sweep resumes the tasks, even if the
-            work is still running, and the teardown fails to report it.
+        lease: Maximum duration of the window. After that, the sweep resumes the synchronization
+            tasks, even if the work is still running, and the teardown fails, to report this.
         name: Part of the task IDs: ``pause_NAME`` and ``resume_NAME``. A third task,
             ``resumed_NAME``, does nothing; with it, the run fails if the teardown failed.
         conn_id: ID of the connection.
         already_paused: What to do with tasks that are already paused: ``keep`` leaves them paused
             afterwards, ``resume`` resumes them with the others, ``error`` does not open the window.
-        **operator: Arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
+        **operator: Standard arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
 
     Returns:
         The teardown, for a ``with`` statement.
@@ -189,7 +190,7 @@ class OpenWindowOperator(PauseReplicationOperator):
         return record, again
 
     def _opened(self, context: Context, results: Any) -> Any:
-        """Let the work run, unless the tasks were resumed or are about to be."""
+        """Let the work run, unless the tasks were resumed or are being resumed."""
         record = records.read(self._mine(context, resumes=[]).key)
         if record is None or record.closing:
             raise AirflowException("The sweep has closed this window while it was opened.")
@@ -235,7 +236,7 @@ class CloseWindowOperator(ResumeReplicationOperator):
         self.opened_by = opened_by
 
     def execute(self, context: Context) -> Any:
-        """Resume the tasks, wait until they run, and delete the record."""
+        """Resume the tasks, wait until they are running, and delete the record."""
         names = self._names(context)
         if not names:
             return self._closed(context, [])

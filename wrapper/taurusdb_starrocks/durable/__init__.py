@@ -1,4 +1,4 @@
-"""Windows whose tasks run again although their program was killed or the machine restarted."""
+"""Windows whose tasks are resumed even if the program is killed or the machine restarts."""
 
 from taurusdb_starrocks.durable._batch import (
     Batch,

@@ -28,10 +28,10 @@ class Known(NamedTuple):
     Attributes:
         state: ``planned``: no request was sent that may have an effect. ``unknown``: the outcome of
             the last request is unknown. ``accepted``, ``confirmed``: that of the last request.
-        quiet: How long no request must be sent, because the last may still have an effect.
-        late: How long a pause may still arrive that was never seen.
-        twice: Whether two pauses were sent, so that the second may arrive after the first had its
+        quiet: How long to wait before sending another request, because the last one may still take
             effect.
+        late: How long an unconfirmed pause may still take effect.
+        twice: Whether two pauses were sent, so that the second may take effect after the first.
         paused: Whether a pause was sent at all.
     """
 
@@ -43,7 +43,7 @@ class Known(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """The last request about a task in the journal.
+    """The last request for a task in the journal.
 
     Attributes:
         verb: ``pause`` or ``resume``.
@@ -51,7 +51,7 @@ class Recorded(NamedTuple):
             ``confirmed``, or ``found`` for a task that needed no request.
         job_id: The job, if it was accepted.
         request_id: ID that the service gave the request, if the response had one.
-        error: What it failed with; empty if it did not.
+        error: The error; empty if it did not fail.
         sent: When it was sent, or planned; in UTC.
     """
 
@@ -68,19 +68,20 @@ class Batch:
 
     A task that is paused is on hold, as by ``pause``: ``overview`` lists it, and ``recover``
     resumes it after the lease. While the process of a batch is alive, no other batch touches its
-    tasks. When that process is gone, the next batch takes them over.
+    tasks. When that process has exited, the next batch takes them over.
 
     Args:
-        journal: Where it is recorded.
+        journal: Journal that records it.
         verb: ``pause`` or ``resume``.
-        call_timeout: Longest time of a request in seconds.
-        settle: How long a request of unknown outcome may have an effect, in seconds.
+        call_timeout: Maximum duration of a request, in seconds.
+        settle: How long a request with an unknown outcome may still take effect, in seconds.
         lease: Seconds from now until the tasks must be resumed; None means no limit.
-        reason: Why they are paused, for people who read the journal.
+        reason: Why they are paused, shown to people who read the journal.
         kind: ``hold`` if they stay paused until they are resumed or the lease ends, as by
-            ``pause``; ``window`` if they must be resumed when this process is gone.
-        heir_of: ID of another batch whose tasks are taken over while its process lives. From the
-            program's own batch, whose ID begins with that, they are taken over too.
+            ``pause``; ``window`` if they must be resumed when this process exits.
+        heir_of: ID of an earlier batch whose tasks this batch takes over. Tasks that the same
+            program holds (in a batch whose ID begins with it) are taken over even while it is
+            running; tasks that another process holds, only after that process has exited.
         number: ID of this batch; None for a new one.
 
     Attributes:
@@ -129,7 +130,7 @@ class Batch:
         return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
 
     def guarded_by(self, number: str) -> None:
-        """Record which batch resumes the tasks if the process of this one is gone."""
+        """Record which batch resumes the tasks if the process of this batch has exited."""
         self._guardian = number
         self.journal.write(
             lambda c: c.execute("UPDATE window SET guardian = ? WHERE batch = ?", (number, self.id))
@@ -137,21 +138,21 @@ class Batch:
 
     @property
     def late(self) -> bool:
-        """Whether four fifths of the lease are over."""
+        """Whether four fifths of the lease have passed."""
         return self._lease is not None and self.left <= (1 - _term.WARN_AT) * self._lease
 
     @property
     def short(self) -> bool:
-        """Whether less of the lease is left than a block begins with."""
+        """Whether too little of the lease is left to start a block."""
         return self._lease is not None and self.left < _term.SHARE * self._lease
 
     def expired(self, message: str) -> LeaseExpiredError:
-        """The error of a lease that is over, or too short."""
+        """The error for a lease that has expired or is too short."""
         end = self.end or _clock.now()
         return LeaseExpiredError(message, expired=end.date)
 
     def check(self) -> None:
-        """Raise ``LeaseExpiredError`` if the lease is over."""
+        """Raise ``LeaseExpiredError`` if the lease has expired."""
         if self.left <= 0:
             raise self.expired(
                 "The lease of the window is over: its tasks are resumed, or about to be. Do "
@@ -159,11 +160,11 @@ class Batch:
             )
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end so many seconds from now, unless it ends later.
+        """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It is over. The tasks run, or are about to.
-            JournalError: It could not be written down, so the lease ends when it would.
+            LeaseExpiredError: It has expired. The tasks are running or being resumed.
+            JournalError: The journal cannot be written. The lease was not extended.
         """
         end = _clock.now().after(_term.checked(seconds))
         self.check()
@@ -189,7 +190,7 @@ class Batch:
         ).fetchall()
 
     def guard(self, process_group: int, grace: float) -> None:
-        """Record the child processes that must be gone before the tasks are resumed.
+        """Record the child processes that must have exited before the tasks are resumed.
 
         Args:
             process_group: ID of their group.
@@ -197,8 +198,8 @@ class Batch:
 
         Raises:
             ConfigurationError: The leader of the group has exited.
-            LeaseExpiredError: The lease is over. The tasks run, or are about to.
-            JournalError: It could not be written down.
+            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
+            JournalError: The journal cannot be written.
         """
         self.check()
         born = _recovery.identified(process_group)
@@ -210,7 +211,7 @@ class Batch:
         )
 
     def closed(self) -> bool:
-        """Whether the journal had tasks of this batch, and has none any more.
+        """Whether the journal once listed tasks of this batch but no longer does.
 
         Raises:
             JournalError: The journal cannot be read.

@@ -16,7 +16,7 @@ from taurusdb_starrocks import ReplicationError
 class JournalError(ReplicationError):
     """The journal cannot be read or written: the disk is full or read-only, or the file is locked.
 
-    Nothing is paused without the journal. Tasks that are paused are resumed without it.
+    Nothing is paused without the journal. Tasks that are already paused are resumed without it.
     """
 
 
@@ -52,8 +52,8 @@ class TaskBusyError(ReplicationError):
 class LeaseExpiredError(ReplicationError):
     """The lease of a window has ended, or too little of it is left for the block to start.
 
-    Raised at the end of a block, it means that the tasks were resumed before that end. Raised
-    inside a block, it means that they run or are being resumed: do nothing more that needs them
+    At the end of a block, it means that the tasks were resumed before the block ended. Inside a
+    block, it means that they are running or being resumed: stop any work that requires them to be
     paused.
 
     Attributes:

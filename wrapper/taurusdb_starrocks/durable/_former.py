@@ -17,7 +17,7 @@ class Former:
         journal: The journal.
         batch: ID of the batch.
         actor: ID of the batch of this process, which resumes the tasks.
-        left: Seconds until the lease ends, for as long as the journal has no task of the batch.
+        left: Seconds until the lease ends; used while the journal has no task of the batch.
     """
 
     def __init__(self, journal: Journal, batch: str, actor: str, left: float) -> None:

@@ -87,29 +87,31 @@ def pause(
     reason: str = "",
     **waiting: Unpack[Waiting],
 ) -> list[Task]:
-    """Pause tasks and put them on hold: they stay paused when the program ends.
+    """Pause tasks and put them on hold: they stay paused after the program ends.
 
-    When the lease ends, a guardian resumes the tasks; it keeps running after the program. If it was
-    killed, ``recover`` resumes them. ``resume`` ends a hold earlier. If a task cannot be paused,
-    the others are resumed.
+    When the lease expires, a guardian resumes the tasks; it keeps running after the program ends.
+    If it was killed, ``recover`` resumes them. ``resume`` ends a hold earlier. If a task cannot be
+    paused, the others are resumed.
 
     Args:
         client: Sends the requests.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Where it is recorded.
-        lease: Seconds, from before the first pause, after which the tasks are resumed. None means
-            no limit: only ``resume`` resumes them.
-        guardian: Whether a guardian resumes them then. Without one, only ``recover`` does.
-        reason: Why the tasks are paused, for people who read the journal.
+        journal: Journal that records it.
+        lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
+            first pause request. None means no limit: only ``resume`` resumes them.
+        guardian: Whether a guardian resumes the tasks when the lease expires. Without one, only
+            ``recover`` does.
+        reason: Why the tasks are paused, shown to people who read the journal.
         **waiting: How to wait, see ``Waiting``.
 
     Returns:
-        The tasks as last polled. Those that were paused before are not part of the hold, and stay
-        paused at its end; a warning names them.
+        The tasks as shown by the last poll. Tasks that were already paused are not part of the hold
+        and stay paused when it ends; a warning lists them.
 
     Raises:
-        ReplicationError: As for ``window``. The tasks run, unless a ``NotResumedError`` names them.
+        ReplicationError: As for ``window``. The tasks are running, unless a ``NotResumedError``
+            lists them.
     """
     hold = Hold(
         _sync(client),
@@ -134,20 +136,20 @@ def resume(
     journal: Journal,
     **waiting: Unpack[Waiting],
 ) -> list[Task]:
-    """Resume tasks, wait until all run, and end their holds.
+    """Resume tasks, wait until all are running, and end their holds.
 
-    It also takes over a window whose program is gone. A task that is not in the journal is resumed,
-    too.
+    It also takes over a window whose program has exited. A task that is not in the journal is
+    resumed too.
 
     Args:
         client: Sends the requests.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Where it is recorded.
+        journal: Journal that records it.
         **waiting: How to wait, see ``Waiting``.
 
     Returns:
-        The tasks as last polled.
+        The tasks as shown by the last poll.
 
     Raises:
         TaskBusyError: A task belongs to an open window. Nothing was sent.

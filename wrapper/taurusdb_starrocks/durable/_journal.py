@@ -105,14 +105,15 @@ class _Job(NamedTuple):
 
 
 class Journal:
-    """The record of what is paused, in one file for many windows, processes and instances.
+    """The record of what is paused, in one file for many windows, processes, and instances.
 
     A request is recorded before it is sent and again after its response. The file contains no
     secret. Threads can share a journal; a forked child uses a connection of its own.
 
     Args:
-        path: The file, on a local disk, in a folder that nobody else can write. Use an absolute
-            path: a relative one is another file when the program starts in another folder.
+        path: The file, on a local disk, in a folder that only you can write to. Use an absolute
+            path: a relative path refers to a different file if the program starts in a different
+            folder.
         create: Whether to create the file and its folder if they do not exist, and to test that
             the file can be written. With ``create=False``, for ``recover``, ``overview`` and
             ``forget``, a missing file is an error, and the disk may be full or read-only.

@@ -27,7 +27,7 @@ PATIENCE = 60.0  # Seconds in which a guardian must report that it is ready.
 
 
 class GuardianError(ReplicationError):
-    """There is no guardian: it could not be started, or it ended."""
+    """The guardian could not be started, or it exited."""
 
 
 class Link:

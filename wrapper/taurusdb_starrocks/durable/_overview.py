@@ -14,7 +14,7 @@ from taurusdb_starrocks.durable._records import State
 
 
 class Entry(NamedTuple):
-    """A task that the journal has as paused, being paused or being resumed.
+    """A task that the journal lists as paused, being paused, or being resumed.
 
     Attributes:
         endpoint: Base URL of the service.
@@ -29,9 +29,9 @@ class Entry(NamedTuple):
         until: When the lease ends, in UTC; None if it has no limit.
         state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
             for a window of another machine before its lease ends, ``expired`` after the lease, and
-            ``abandoned`` if the program is gone. ``recover`` resumes the last two.
-        guarded: Whether a guardian process is running, which resumes it in time.
-        trouble: Error of the last attempt to resume it; empty if none failed.
+            ``abandoned`` if the program has exited. ``recover`` resumes the last two.
+        guarded: Whether a guardian process is running that will resume it.
+        trouble: Error of the last attempt to resume it; empty if there was no failure.
     """
 
     endpoint: str
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
 
 def overview(journal: Journal) -> list[Entry]:
-    """The tasks that the journal has as paused, the oldest first.
+    """The tasks that the journal lists as paused, the oldest first.
 
     Raises:
         JournalError: The journal cannot be read.

@@ -42,7 +42,7 @@ class Owned(NamedTuple):
 
 
 class SupersededError(ReplicationError):
-    """Another process has taken the task over, or ``forget`` left it paused. Nothing was sent."""
+    """Another process has taken over the task, or ``forget`` left it paused. Nothing was sent."""
 
 
 def open_window(c: sqlite3.Connection, row: Mapping[str, Any]) -> None:

@@ -29,10 +29,11 @@ class Recovered(NamedTuple):
 
     Attributes:
         entry: The task as it was before.
-        outcome: ``resumed``: it runs. ``left``: another process resumes it, or it is not due yet.
-            ``failed``: it could not be resumed and may be paused; the next ``recover`` tries again.
-        why: Why it was left, what it failed with, or that it runs although the journal could not be
-            written; otherwise empty.
+        outcome: ``resumed``: it is running. ``left``: another process will resume it, or it is not
+            due yet. ``failed``: it could not be resumed and may be paused; the next ``recover``
+            tries again.
+        why: The reason why it was left or failed, or a note that it is running but the journal
+            could not be written; otherwise empty.
     """
 
     entry: Entry
@@ -45,24 +46,26 @@ def recover(
 ) -> list[Recovered]:
     """Resume the tasks of every window that has expired or has no living owner.
 
-    Use it for what ends program and guardian together: a reboot, a power failure, a container that
-    is removed. It is safe at any time, also several at once: from cron, a systemd timer or a
-    start-up script. It leaves alone a window whose program or guardian is running, a hold before
-    its limit, and a window of another machine before its lease ends.
+    Use it after events that kill both the program and the guardian: a reboot, a power failure, the
+    removal of a container. You can run it at any time, even several instances at once: from cron, a
+    systemd timer, or a startup script. It does not touch a window whose program is running, or
+    whose guardian is running and has not failed; a hold before its limit; or a window of another
+    machine before its lease ends.
 
-    A task that cannot be resumed, for example because the credentials are refused, stays in the
-    journal, and the next call tries again. A window stays with its guardian until the service
-    accepts the credentials. If the journal cannot be written, the tasks are resumed all the same.
+    A task that cannot be resumed, for example because the credentials are rejected, stays in the
+    journal, and the next call tries again. ``recover`` takes over from a failed guardian only after
+    the service has accepted its own credentials. If the journal cannot be written, the tasks are
+    still resumed.
 
     Args:
         journal: The journal. Open it with ``create=False``: a wrong path is then an error.
         connect: Makes the client for an endpoint and a project, which is closed afterwards. It is
-            called in a thread, but never twice at the same time. The default takes the credentials
-            from the environment, as ``Client`` does.
+            called in a thread, but never concurrently. The default takes the credentials from the
+            environment, as ``Client`` does.
         **waiting: How to wait for each window, see ``Waiting``.
 
     Returns:
-        All tasks that the journal had as paused, and what was done about each.
+        All tasks that the journal listed as paused, and what was done about each.
 
     Raises:
         JournalError: The journal cannot be read.

@@ -51,7 +51,7 @@ class _Handle:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: It has. The tasks run or are being resumed.
+            LeaseExpiredError: It has. The tasks are running or being resumed.
         """
         self._keeper.term.check()
 
@@ -60,19 +60,19 @@ class DurableWindow(_Handle):
     """An open window of a ``Client``, which ``window`` passes to its block."""
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end this many seconds from now, unless it ends later already.
+        """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It has ended. The tasks run or are being resumed.
+            LeaseExpiredError: It has expired. The tasks are running or being resumed.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         self._keeper.extend(seconds)
 
     def guard(self, process_group: int, *, grace: float = 10.0) -> None:
-        """Have a group of child processes end before the guardian resumes the tasks.
+        """Make the guardian wait for a group of child processes before it resumes the tasks.
 
-        When the program is gone, the guardian waits until the group has ended. When the lease ends,
-        it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        If the program has exited, the guardian waits until the group has exited. When the lease
+        expires, it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
 
         Args:
             process_group: ID of the group. It is the process ID of a child that was started with
@@ -81,7 +81,7 @@ class DurableWindow(_Handle):
 
         Raises:
             ConfigurationError: The first process of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has ended. The tasks run or are being resumed.
+            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._keeper.guard(process_group, grace)
@@ -142,36 +142,37 @@ def window(
     reason: str = "",
     **waiting: Unpack[Waiting],
 ) -> Any:
-    """A block during which tasks are paused. They run again even if the program is killed.
+    """Pause tasks while a block runs, and resume them even if the program is killed.
 
-    It is a window of ``client.paused`` whose requests are recorded in a journal. A guardian, which
-    is a second process, resumes the tasks when the program is gone before it closed the window, and
-    when the lease ends. If the guardian is killed, too, ``recover`` resumes them.
+    It is a window of ``client.paused`` whose requests are recorded in a journal. A guardian (a
+    second process) resumes the tasks if the program exits before it closes the window, or when the
+    lease expires. If the guardian is killed too, ``recover`` resumes them.
 
     Tasks that were paused before stay paused, unless an unfinished window of this journal paused
     them. Then this window takes them over, logs a warning, and resumes them at its end. It cannot
-    know whether somebody resumed such a task and paused it again in the meantime.
+    detect whether someone has resumed and paused such a task again in the meantime.
 
-    If the lease ends inside the block, the end of the block waits until the guardian has resumed
-    the tasks. After ``timeout`` seconds, this program takes them back and resumes them itself.
+    If the lease expires before the block ends, the window waits at the end of the block until the
+    guardian has resumed the tasks. After ``timeout`` seconds, this program takes them back and
+    resumes them itself.
 
     Args:
         client: A ``Client`` for ``with``, or an ``AsyncClient`` for ``async with``.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Where it is recorded.
-        lease: Seconds, from before the first pause, after which the tasks are resumed in any case.
-            The block does not start if less than half of it is left.
+        journal: Journal that records it.
+        lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
+            first pause request. The block does not start if less than half of it is left.
         guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
-            the tasks, also when the lease ends.
-        reason: Why the tasks are paused, for people who read the journal.
+            the tasks, even when the lease expires.
+        reason: Why the tasks are paused, shown to people who read the journal.
         **waiting: How to wait, see ``Waiting``.
 
     Raises:
         TaskBusyError: A task belongs to another open window, or is on hold. Nothing was sent.
         JournalError: The journal cannot be written. No pause was sent after that.
-        LeaseExpiredError: At the end of the block: the lease ended before, and the tasks were
-            resumed. Before the block: too little of the lease was left, and the tasks were resumed.
+        LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
+            start the block. The tasks were resumed.
         NotResumedError: As for ``client.paused``. The guardian keeps trying.
         ConfigurationError: An argument is malformed, or the client cannot be created in the
             guardian. Nothing was sent.

@@ -33,12 +33,13 @@ class Options(TypedDict, total=False):
     Attributes:
         connect: Makes the client for an endpoint and a project; None means the default. By default
             everything else comes from the environment.
-        allow_endpoints: Endpoints outside the region table that a file of targets may name.
+        allow_endpoints: Endpoints that a targets file may contain although they belong to no known
+            region.
         concurrency: Maximum number of requests in flight, 16 by default, up to 100.
-        rate: Maximum number of requests per second to one project of a region, polls included; 20
+        rate: Maximum number of requests per second to each project in a region, including polls; 20
             by default. It is halved when the service throttles a request, and then grows again.
         timeout: Seconds until waiting ends; 3600 by default.
-        settle: Seconds in which a request of unknown outcome may still have an effect; 60 by
+        settle: Seconds for which a request with an unknown outcome may still take effect; 60 by
             default.
         poll: When to read the list of an instance.
         events: Called with an ``Event`` for each target as soon as its outcome is known.
@@ -59,8 +60,8 @@ class Result:
 
     Attributes:
         counts: Number of targets in each state. ``confirmed``: seen paused, or running, after the
-            request. ``found``: there was nothing to do. ``accepted``: the job was accepted, and
-            the task did not get there in time. ``unknown``: there was no usable response, and no
+            request. ``found``: there was nothing to do. ``accepted``: the job was accepted, but the
+            task did not reach the state in time. ``unknown``: there was no usable response, and no
             effect was seen. ``refused`` and ``unreachable``: the request failed, and nothing
             changed. ``planned``: not tried.
         stopped: Why no more tasks were paused; empty if all were tried.
@@ -154,13 +155,13 @@ def pause(
 ) -> Result:
     """Pause many tasks, of many instances.
 
-    After a crash, the same call continues where it stopped. It waits for requests that were
-    accepted, and does not send them again. A request of unknown outcome is sent again only if it
-    had no effect within ``settle`` seconds.
+    After a crash, the same call continues where it left off. It waits for requests that were
+    accepted, and does not send them again. A request with an unknown outcome is sent again only if
+    it had no effect within ``settle`` seconds.
 
     Pausing stops when more than ``max_errors`` targets have failed, or when the first ten all
-    failed in the same way. At most ``concurrency - 1`` more requests are in flight then, and those
-    that are accepted are waited for.
+    failed in the same way. At most ``concurrency - 1`` more requests are then in flight, and the
+    call waits for those that are accepted.
 
     The tasks are on hold, as by ``durable.pause``. Tasks that were already paused are not on hold,
     and stay paused. There is no guardian: after the lease, ``durable.recover`` resumes the tasks.
@@ -169,13 +170,14 @@ def pause(
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
         journal: Records the requests, and knows where to continue.
         lease: Seconds from now after which ``recover`` resumes them. None means no limit.
-        max_errors: How many targets may fail, a number or a share like ``2%``; refused, unreachable
-            and unknown ones count together. None means no limit except that of the first ten.
-        reason: Why they are paused, for people who read the journal.
+        max_errors: How many targets may fail: a number, or a percentage such as ``2%``. Rejected,
+            unreachable, and unknown targets all count. None means no limit except that of the first
+            ten.
+        reason: Why they are paused, shown to people who read the journal.
         **options: See ``Options``.
 
     Raises:
-        ConfigurationError: An argument is wrong, or targets are; all of them are named. Nothing
+        ConfigurationError: An argument or targets are invalid; the error lists all of them. Nothing
             was sent.
         JournalError: The journal cannot be read or written. Nothing was sent.
     """
@@ -189,16 +191,16 @@ def pause(
 def resume(
     targets: Source, *, journal: Journal, everything: bool = False, **options: Unpack[Options]
 ) -> Result:
-    """Resume many tasks: the targets that the journal shows as paused.
+    """Resume many tasks: the targets that the journal lists as paused.
 
-    It does not give up: it visits every target, and tries again what fails, at growing intervals,
-    until ``timeout`` seconds have passed. Tasks that do not run then are in the result and stay in
-    the journal. The same call resumes them.
+    It tries every target, and retries failures at increasing intervals until ``timeout`` seconds
+    have passed. Tasks that are still not running are in the result and stay in the journal; the
+    same call tries them again.
 
     Args:
         targets: As for ``pause``.
         journal: The journal in which they were paused.
-        everything: Whether to also resume the other targets, whoever paused them.
+        everything: Whether to also resume the other targets, no matter who paused them.
         **options: See ``Options``.
 
     Raises:

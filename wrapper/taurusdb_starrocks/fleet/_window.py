@@ -36,12 +36,12 @@ NAMED = 10  # Tasks that an error names.
 
 
 class FleetError(ReplicationError):
-    """Targets of a window could not be paused, so its block did not begin, or not be resumed.
+    """Targets could not be paused, so the block did not start; or targets could not be resumed.
 
     Attributes:
-        result: What became of the targets.
-        may_be_paused: Whether targets may still be paused. Then they are in the journal: the
-            guardian goes on with them, and so does ``durable.recover``.
+        result: The outcome of each target.
+        may_be_paused: Whether targets may still be paused. If so, they are in the journal, and the
+            guardian or ``durable.recover`` keeps trying to resume them.
     """
 
     def __init__(self, message: str, result: Result, *, may_be_paused: bool) -> None:
@@ -55,7 +55,8 @@ class _Handle:
 
     Attributes:
         id: ID of the window in the journal.
-        result: What became of the targets when they were paused. Those ``found`` paused stay so.
+        result: The outcome of each target when it was paused. Targets that were already paused
+            (``found``) stay paused.
     """
 
     def __init__(self, batch: Batch, watch: Watch, result: Result) -> None:
@@ -78,7 +79,7 @@ class _Handle:
         """Make sure that the lease has not ended.
 
         Raises:
-            LeaseExpiredError: It has. The tasks run, or are about to.
+            LeaseExpiredError: It has. The tasks are running or being resumed.
         """
         self._batch.check()
 
@@ -95,29 +96,28 @@ class FleetWindow(_Handle):
     """An open window, as ``window`` gives it to its block."""
 
     def extend(self, seconds: float) -> None:
-        """Have the lease end this many seconds from now. It never ends earlier than before.
+        """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It has ended. The tasks run, or are about to.
-            JournalError: It could not be recorded, so the lease ends when it would have.
+            LeaseExpiredError: It has expired. The tasks are running or being resumed.
+            JournalError: The journal cannot be written. The lease was not extended.
         """
         self._extend(seconds)
 
     def guard(self, process_group: int, *, grace: float = 10.0) -> None:
-        """Have the guardian end a group of child processes before it resumes the tasks.
+        """Make the guardian wait for a group of child processes before it resumes the tasks.
 
-        When the program is gone, the guardian waits for the group until the lease ends. Then, or
-        when the lease ends first, it sends SIGTERM to the group, and SIGKILL after ``grace``
-        seconds.
+        If the program has exited, the guardian waits until the group has exited. When the lease
+        expires, it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
 
         Args:
-            process_group: ID of the group, as of a child that was started with
+            process_group: ID of the group. It is the process ID of a child that was started with
                 ``process_group=0`` or ``start_new_session=True``.
             grace: Seconds between the two signals.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks run, or are about to.
-            JournalError: It could not be recorded.
+            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
+            JournalError: The journal cannot be written.
         """
         self._guard(process_group, grace)
 
@@ -371,34 +371,35 @@ def window(
     reason: str = "",
     **options: Unpack[Options],
 ) -> Iterator[FleetWindow]:
-    """A block in which all targets are paused, and after which they run, whatever happens.
+    """Pause all targets while a block runs, and resume them no matter how the block exits.
 
-    It is ``durable.window`` for a fleet: one guardian resumes all tasks when the program is gone
-    without having closed the window, and when the lease ends; ``recover`` does if the guardian was
-    killed too. Tasks that were found paused stay paused.
+    It is ``durable.window`` for a fleet: one guardian resumes all tasks if the program exits
+    without closing the window, or when the lease expires; if the guardian was killed too,
+    ``recover`` resumes them. Tasks that were already paused stay paused.
 
     Args:
         targets: As for ``pause``.
-        journal: Where it is recorded.
-        lease: Seconds from before the first pause after which the tasks are resumed in any case.
-            The block does not begin with less than half of it left.
-        guardian: Whether there is a guardian.
-        max_errors: How many targets may fail until no further one is paused. The block does not
-            begin unless all are paused.
-        reason: Why the tasks are paused, for people who read the journal.
+        journal: Journal that records it.
+        lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
+            first pause request. The block does not start if less than half of it is left.
+        guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
+            the tasks.
+        max_errors: Number of failed targets after which no more targets are paused. The block does
+            not start unless all are paused.
+        reason: Why the tasks are paused, shown to people who read the journal.
         **options: See ``Options``.
 
     Yields:
         The window.
 
     Raises:
-        FleetError: A target could not be paused: the block did not begin, and all were resumed. Or
-            one could not be resumed within ``timeout``, or a second interrupt stopped that: then
-            ``may_be_paused`` is set, and the guardian goes on.
-        LeaseExpiredError: The lease ended before the block did, and the tasks were resumed. Or too
-            little of it was left when they were paused: the block did not begin.
-        GuardianError: There is no guardian. Nothing was sent.
-        ConfigurationError: Targets or arguments are wrong. Nothing was sent.
+        FleetError: A target could not be paused: the block did not start, and all were resumed. Or
+            a target could not be resumed within ``timeout``, or a second interrupt stopped the
+            resume: then ``may_be_paused`` is true, and the guardian keeps trying.
+        LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
+            start the block. The tasks were resumed.
+        GuardianError: The guardian could not be started. Nothing was sent.
+        ConfigurationError: Targets or arguments are invalid. Nothing was sent.
         JournalError: The journal cannot be written. Nothing was sent.
     """
     made = _Window(targets, journal, lease, guardian, max_errors, reason, options)
@@ -451,9 +452,9 @@ async def awindow(
 ) -> AsyncIterator[AsyncFleetWindow]:
     """``window`` for coroutines.
 
-    When it is cancelled, the tasks are resumed before the cancellation goes on. While they are,
-    one cancellation is held back. Another one stops that: a ``FleetError`` replaces it, and the
-    guardian resumes the rest.
+    If the block is cancelled, the tasks are resumed before the cancellation propagates. One more
+    cancellation during that time is deferred; a further one stops the resume and is replaced by a
+    ``FleetError``, and the guardian resumes the rest.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

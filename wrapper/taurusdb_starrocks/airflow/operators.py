@@ -41,7 +41,7 @@ class ReplicationOperator(BaseOperator):
         settle: Maximum time, in seconds, to determine the outcome of a request whose response was
             lost.
         deferrable: Whether to wait in the triggerer, which occupies no worker.
-        **operator: Arguments of every operator: ``task_id``, ``pool``, ``retries``, …
+        **operator: Standard operator arguments: ``task_id``, ``pool``, ``retries``, …
     """
 
     template_fields: Sequence[str] = ("conn_id", "instance_id", "task_name")

@@ -52,7 +52,7 @@ def paused(
         conn_id: ID of the connection.
         already_paused: What to do with tasks that are already paused: ``keep`` leaves them paused
             afterwards, ``resume`` resumes them with the others, ``error`` does not open the window.
-        **operator: Standard arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
+        **operator: Arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
 
     Returns:
         The teardown, for a ``with`` statement.

@@ -88,12 +88,16 @@ class Checks(pytest.Collector):
 
     def outcome(self) -> Outcome:
         """The outcome of the run. If the run fails, each check raises the error."""
+        from .suite import NotRestoredError  # noqa: PLC0415 - only where the suite is used
+
         if self._error is not None:
             raise self._error
         if self._outcome is None:
             try:
                 self._refuse_workers()
                 self._outcome = self.suite.run()
+            except NotRestoredError as error:
+                self._outcome = error.outcome
             except Exception as error:
                 self._error = error
                 raise
@@ -113,7 +117,10 @@ class Checks(pytest.Collector):
 
 
 class Check(pytest.Item):
-    """One check. It fails if any of its findings is a failure."""
+    """One check. It fails if any of its findings is a failure.
+
+    If the task could not be restored, every check fails and says so.
+    """
 
     parent: Checks
 
@@ -127,8 +134,11 @@ class Check(pytest.Item):
         if warnings := [finding for finding in found if finding.level is Level.WARNING]:
             self.add_report_section("call", "conformance warnings", shown(outcome, warnings))
         failing = found if self.parent.strict else [f for f in found if f not in warnings]
-        if failing:
-            pytest.fail(shown(outcome, failing), pytrace=False)
+        reasons = [shown(outcome, failing)] if failing else []
+        if outcome.not_restored is not None:
+            reasons.append(outcome.not_restored)
+        if reasons:
+            pytest.fail("\n".join(reasons), pytrace=False)
 
     def reportinfo(self) -> tuple[Any, None, str]:
         """The name in reports."""

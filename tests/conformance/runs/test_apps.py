@@ -195,8 +195,9 @@ def test_state_is_set_up_before_the_run(theirs: Callable[..., CompletedProcess[s
 def test_an_app_that_always_fails_is_one_finding(
     theirs: Callable[..., CompletedProcess[str]],
 ) -> None:
-    """Whatever is sent to it."""
+    """Whatever is sent to it. Each check also says that the task could not be restored."""
     more = """
+    SETTINGS["settle"] = 1.0
     async def APP(scope, receive, send):
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 500, "headers": []})
@@ -206,6 +207,7 @@ def test_an_app_that_always_fails_is_one_finding(
     assert done.returncode == 1
     assert "not_a_server_error: any request" in done.stdout, done.stdout[-3000:]
     assert "not_a_server_error: task_name" not in done.stdout
+    assert "MAY STILL BE PAUSED" in done.stdout
 
 
 def test_a_program_runs_the_suite(tmp_path: Path) -> None:

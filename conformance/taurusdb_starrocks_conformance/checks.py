@@ -23,64 +23,70 @@ class Check:
 
 CHECKS = {
     # Security: the server does or shows something that the caller must not get.
-    "ignored_auth": Check(
-        "security", "Nothing is done for a caller who has not proved who they are."
-    ),
+    "ignored_auth": Check("security", "Requests without valid credentials are rejected."),
     "unknown_is_refused": Check(
-        "security", "No 2xx answers for a project, an instance or a task that is not there."
+        "security", "A nonexistent project, instance, or task never gets a 2xx."
     ),
     "headers_keep_meaning": Check(
-        "security", "No header and no query makes a request mean another one."
+        "security", "Headers and query parameters do not change the meaning of a request."
     ),
-    "token_not_echoed": Check("security", "No response carries a token."),
+    "token_not_echoed": Check("security", "No response contains a token."),
     "internals_not_leaked": Check(
-        "security", "No response shows a traceback, a query or a path of the program."
+        "security", "No response contains a traceback, a database query, or a path of the program."
     ),
     "object_level_authorization": Check(
         "security", "One caller does not see the objects of another."
     ),
-    "path_is_exact": Check("security", "No 2xx answers a path that the contract does not have."),
+    "path_is_exact": Check("security", "A path that is not in the specification never gets a 2xx."),
     # State: a task is not in the stage that callers expect.
-    "refusal_changes_nothing": Check("state", "What was refused has changed nothing."),
+    "refusal_changes_nothing": Check("state", "A rejected request changes nothing."),
     "other_tasks_untouched": Check("state", "No other task is paused or resumed."),
-    "change_takes_effect": Check("state", "The list shows in the end what was accepted."),
-    "change_lasts": Check("state", "A change stays until the next one."),
+    "change_takes_effect": Check("state", "An accepted change appears in the list."),
+    "change_lasts": Check("state", "A change persists until the next one."),
     "resume_after_pause": Check("state", "A paused task can be resumed."),
     "pause_after_resume": Check("state", "A resumed task can be paused."),
     "same_for_all_readers": Check("state", "Every way to read the list shows the same stage."),
     "task_is_listed": Check("state", "The list shows the task."),
-    "pages_fit": Check("state", "Pages keep to their limit, show each task once, and count all."),
+    "pages_fit": Check(
+        "state", "Pages respect their limit, contain each task once, and count all tasks."
+    ),
     "job_id_is_new": Check("state", "No two changes have the same job ID."),
     "job_has_id": Check("state", "Every accepted change has a job ID."),
-    "use_after_free": Check("state", "What was deleted is gone."),
-    "ensure_resource_availability": Check("state", "What was created is there."),
+    "use_after_free": Check("state", "A deleted resource no longer exists."),
+    "ensure_resource_availability": Check("state", "A created resource exists."),
     # Requests: which requests are accepted and which are refused.
-    "answers": Check("requests", "Every request is answered."),
+    "answers": Check("requests", "Every request gets a response."),
     "not_a_server_error": Check("requests", "No response is a 5xx."),
-    "invalid_accepted": Check(
-        "requests", "No 2xx answers an identifier or a name that breaks the rules."
+    "invalid_accepted": Check("requests", "An invalid ID or name never gets a 2xx."),
+    "negative_data_rejection": Check("requests", "Malformed requests are rejected."),
+    "positive_data_acceptance": Check("requests", "Valid requests are accepted."),
+    "content_type_is_checked": Check(
+        "requests", "A body with a content type other than JSON is rejected."
     ),
-    "negative_data_rejection": Check("requests", "A malformed request is refused."),
-    "positive_data_acceptance": Check("requests", "A right request is accepted."),
-    "content_type_is_checked": Check("requests", "A body that is said not to be JSON is refused."),
-    "missing_required_header": Check("requests", "A request without a required header is refused."),
-    "unsupported_method": Check("requests", "A method that the contract does not have is refused."),
-    "same_every_time": Check("requests", "The same request is answered the same way every time."),
+    "missing_required_header": Check(
+        "requests", "A request without a required header is rejected."
+    ),
+    "unsupported_method": Check(
+        "requests", "A method that is not in the specification is rejected."
+    ),
+    "same_every_time": Check("requests", "The same request always gets the same response."),
     "connection_is_reusable": Check(
-        "requests", "A connection that was used before answers like a new one."
+        "requests", "A reused connection gets the same responses as a new one."
     ),
-    "at_once": Check("requests", "Requests at the same time are answered like one by one."),
-    "response_time": Check("requests", "Every response comes in time."),
+    "at_once": Check("requests", "Concurrent requests get the same responses as sequential ones."),
+    "response_time": Check("requests", "Every response arrives in time."),
     # Responses: the format of responses.
     "status_code_conformance": Check("responses", "Every status is documented."),
     "content_type_conformance": Check(
         "responses", "Every response has the documented content type."
     ),
-    "response_schema_conformance": Check("responses", "Every body fits its schema."),
-    "response_headers_conformance": Check("responses", "Documented headers fit their schema."),
-    "refusal_is_explained": Check("responses", "Every refusal has a code and a text."),
-    "request_id": Check("responses", "Every response has an `X-Request-Id` of its own."),
-    "allow_header_conformance": Check("responses", "A 405 has an `Allow` with the right methods."),
+    "response_schema_conformance": Check("responses", "Every body matches its schema."),
+    "response_headers_conformance": Check("responses", "Documented headers match their schema."),
+    "refusal_is_explained": Check("responses", "Every rejection has an error code and a message."),
+    "request_id": Check("responses", "Every response has its own `X-Request-Id`."),
+    "allow_header_conformance": Check(
+        "responses", "A 405 has an `Allow` header with the right methods."
+    ),
 }
 # Checks that compare two exchanges. A failure of one exchange alone is a better finding.
 COMPARING = frozenset({"same_every_time", "connection_is_reusable", "at_once"})

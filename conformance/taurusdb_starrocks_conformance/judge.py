@@ -74,13 +74,13 @@ class Judge:
         yield from self._leaks(exchange.request, reply)
         base, expect = self._target.base, exchange.expect
         if expect is not None and reply.status in expect.tolerated:
-            text = f"{expect.what}: answered {reply.status}"
+            text = f"{expect.what}: returned {reply.status}"
             check = expect.check if reply.status < 500 else "not_a_server_error"
             yield Misfit(check, text, expect.slip or expect.what, tolerated=True)
             if reply.status >= 500:
                 return  # Its format is not that of the service either.
         if reply.status >= 500 and not exchange.excused and not is_http_of_its_own(exchange, base):
-            yield Misfit("not_a_server_error", f"answered {reply.status}", self._why(exchange))
+            yield Misfit("not_a_server_error", f"returned {reply.status}", self._why(exchange))
         if exchange.expect is not None:
             yield from self._expected(exchange, reply)
         else:
@@ -147,9 +147,9 @@ class Judge:
         documented = found is not None and status in found[0].documented
         if documented or (reply.accepted and 200 not in expect.allowed):
             wanted = " or ".join(str(number) for number in sorted(expect.allowed))
-            yield Misfit(expect.check, f"{what}: answered {status}, expected {wanted}", cause)
+            yield Misfit(expect.check, f"{what}: returned {status}, expected {wanted}", cause)
         elif not may_be_dropped(exchange.request):
-            text = f"{what}: answered {status}, which is not documented"
+            text = f"{what}: returned {status}, which is not documented"
             yield Misfit("status_code_conformance", text, str(status))
 
     def _accepted(self, exchange: Exchange, reply: Reply) -> Iterator[Misfit]:
@@ -161,22 +161,22 @@ class Judge:
         cause, status = self._odd(exchange), reply.status
         for rule, value in zip(IDENTIFIERS.values(), (project_id, instance_id), strict=True):
             if not rule.fullmatch(value):
-                yield Misfit("invalid_accepted", f"answered {status} for {value!r}", cause)
+                yield Misfit("invalid_accepted", f"returned {status} for {value!r}", cause)
                 return
         own = self._target
         if project_id != own.project_id or instance_id not in (
             own.instance(operation),
             own.other_instance_id,
         ):
-            yield Misfit("unknown_is_refused", f"answered {status} for {instance_id!r}", cause)
+            yield Misfit("unknown_is_refused", f"returned {status} for {instance_id!r}", cause)
         elif operation.names_task or operation.method == "POST":
             name = exchange.request.task_name
             if name is None:
                 return  # There is no name: another check covers this.
             if not is_task_name(name):
-                yield Misfit("invalid_accepted", f"answered {status} for {name!r}", cause)
+                yield Misfit("invalid_accepted", f"returned {status} for {name!r}", cause)
             elif name != self._target.task_name:
-                yield Misfit("unknown_is_refused", f"answered {status} for {name!r}", cause)
+                yield Misfit("unknown_is_refused", f"returned {status} for {name!r}", cause)
 
     # Meaning
 

@@ -180,7 +180,7 @@ def change_of(request: Request, target: Target) -> Change | None:
 
 def refused_change(change: Change, reply: Reply | None) -> tuple[str, str]:
     """The check and message for a change that was not accepted but must be."""
-    said = f"answered {reply.status}" if reply else "there was no response"
+    said = f"returned {reply.status}" if reply else "there was no response"
     text = f"{change} of a task that allows it: {said}, expected 200"
     if reply is not None and reply.status != 400:
         known = reply.status in DOCUMENTED

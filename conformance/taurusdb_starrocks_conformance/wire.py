@@ -286,7 +286,7 @@ class Wire:
                     return
                 if self.clock() - began <= limit:
                     return
-        text = f"answered after {exchange.seconds:.1f} s; {limit:g} s are the most"
+        text = f"responded after {exchange.seconds:.1f} s; the maximum is {limit:g} s"
         self._report("response_time", text, exchange)
         self.stopped = "the target is slow"
         raise StoppedError(self.stopped)

@@ -36,7 +36,7 @@ def names(
     yield probe("invalid_accepted", "wrong name, right note", request, MALFORMED)
     random_name = f"{UNKNOWN_TASK}_{chance.getrandbits(64):x}"
     absent = {
-        "a task that is not there": random_name,
+        "a task that does not exist": random_name,
         "a name of 128 characters": (random_name * 9)[:128],
         "a name that begins like the task's": f"{own}_{UNKNOWN_TASK}"[-128:],
         "a name of digits": f"{chance.randrange(10**29, 10**30)}",

@@ -47,14 +47,14 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
     absent = f"{chance.getrandbits(128):032x}"
     refused = "unknown_is_refused"
     request = wire.request(operation, instance_id=absent + "in17")
-    yield probe(refused, "an instance that is not there", request, ABSENT)
+    yield probe(refused, "an instance that does not exist", request, ABSENT)
     request = wire.request(operation, project_id=absent)
-    yield probe(refused, "a project that is not there", request, FOREIGN)
+    yield probe(refused, "a project that does not exist", request, FOREIGN)
     request = wire.request(operation, project_id=absent, instance_id=absent + "in17")
     yield probe(refused, "neither is there", request, FOREIGN)
     flipped = ("0" if own[0] != "0" else "1") + own[1:]
     request = wire.request(operation, instance_id=flipped)
-    yield probe(refused, "an instance but for one character", request, ABSENT)
+    yield probe(refused, "an instance ID with one character changed", request, ABSENT)
     # The calls do not accept the TaurusDB instance that the StarRocks instance replicates from.
     parent = own[:32] + ("in07" if own[32:] != "in07" else "in16")
     request = wire.request(operation, instance_id=parent)

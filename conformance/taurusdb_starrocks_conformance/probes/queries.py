@@ -103,7 +103,7 @@ def names(
     }.items():
         request = wire.request(operation, query=query)
         yield probe("negative_data_rejection", what, request, MALFORMED)
-    absent = {"a task that is not there": f"{UNKNOWN_TASK}_{chance.getrandbits(64):x}"}
+    absent = {"a task that does not exist": f"{UNKNOWN_TASK}_{chance.getrandbits(64):x}"}
     # If the tasks are unknown, one of them may have a similar name.
     others = {} if taken is None else other_names(own)
     for what, name in {**absent, **others}.items():

@@ -78,7 +78,7 @@ class Changes:
                 wire.request(operations()[change]), f"states: {change} again", as_is=True
             )
             if 0 < again.status < 500 and again.status not in (200, 400):
-                text = f"{change} once more: answered {again.status}, expected 200 or 400"
+                text = f"{change} once more: returned {again.status}, expected 200 or 400"
                 self._report("status_code_conformance", text, again)
             self.takes_effect(change)
             self._others_untouched(exchange)
@@ -148,7 +148,7 @@ class Changes:
             self._back_from(change)
             sent = wire.send(probe.request, f"{name}: {probe.expect.what}", expect=probe.expect)
             if self._has_happened(change):
-                text = f"{probe.expect.what}: answered {sent.status}, and yet {change} was done"
+                text = f"{probe.expect.what}: returned {sent.status}, and yet {change} was done"
                 self._report("refusal_changes_nothing", text, sent)
                 wire.task.last, named = None, True
         if not named:

@@ -39,7 +39,7 @@ class FirstLook:
             if self._lacks(operation.verb, exchange):
                 wire.lacking.add(operation.verb)
             elif exchange.status != 200:
-                text = f"{operation.verb}: answered {exchange.status}, expected 200"
+                text = f"{operation.verb}: returned {exchange.status}, expected 200"
                 self._report("positive_data_acceptance", text, exchange)
 
     def notes(self) -> Iterator[str]:

@@ -65,7 +65,7 @@ class Reader:
             listing.exchange = exchange
             if exchange.status != 200:
                 if instance_id is None and exchange.reply is not None:
-                    text = f"list: answered {exchange.status}, expected 200"
+                    text = f"list: returned {exchange.status}, expected 200"
                     self._report("positive_data_acceptance", text, exchange)
                 return listing
             document: Any = exchange.reply.document if exchange.reply else None

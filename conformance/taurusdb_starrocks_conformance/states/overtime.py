@@ -184,7 +184,7 @@ class Overtime:
         wrong = [("X-Auth-Token", canary("again"))]
         found: list[tuple[str, Request, str, frozenset[int]]] = [
             (
-                "a pause of a task that is not there",
+                "a pause of a task that does not exist",
                 wire.request(pause, task_name=UNKNOWN_TASK),
                 "unknown_is_refused",
                 absent,
@@ -202,7 +202,7 @@ class Overtime:
                 unproved,
             ),
             (
-                "a resume of a task that is not there",
+                "a resume of a task that does not exist",
                 wire.request(operations()["resume"], task_name=UNKNOWN_TASK),
                 "unknown_is_refused",
                 absent,
@@ -234,7 +234,7 @@ class Overtime:
 
 
 def _said(exchange: Exchange) -> str:
-    return f"answered {exchange.status}" if exchange.reply else f"no response ({exchange.error})"
+    return f"returned {exchange.status}" if exchange.reply else f"no response ({exchange.error})"
 
 
 def _nth(number: int) -> str:

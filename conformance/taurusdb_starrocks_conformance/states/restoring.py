@@ -128,4 +128,4 @@ class Restorer:
 def _said(what: str, exchange: Exchange) -> str:
     if exchange.reply is None:
         return f"{what}: there was no response ({exchange.error})"
-    return f"{what}: answered {exchange.status}"
+    return f"{what}: returned {exchange.status}"

@@ -387,14 +387,14 @@ class Members:
         self.known = {name: known for name, (_, _, known) in tasks.items()}
 
     async def sending(self, name: str) -> None:
-        """Record a request about a task that is about to be sent.
+        """Record a request for a task, just before it is sent.
 
-        If the journal cannot be written, a resume may be sent all the same: if the journal can be
-        read and shows that the task still belongs to this batch, or if it cannot be read either.
+        If the journal cannot be written, a resume may still be sent: if the journal can be read and
+        shows that the task still belongs to this batch, or if it cannot be read either.
 
         Raises:
             JournalError: A pause could not be recorded. It must not be sent.
-            LeaseExpiredError: It is a pause, and the lease is over.
+            LeaseExpiredError: It is a pause, and the lease has expired.
             SupersededError: Another process has the task now. Nothing must be sent.
         """
         batch, (window, task), now = self._batch, self._tasks[name], _clock.now()
@@ -419,7 +419,7 @@ class Members:
             await self._try(lambda c: _records.answer(c, request, answer, now))
 
     async def done(self, names: Iterable[str]) -> None:
-        """Record that tasks were seen paused, or running, as the batch wants them."""
+        """Record that a poll has shown tasks paused, or running, as the batch wants them."""
         tasks = [self._tasks[name] for name in names]
         now, verb = _clock.now(), self._batch.verb
 
@@ -431,7 +431,7 @@ class Members:
         await self._try(write)
 
     async def left(self, name: str, state: str, error: ReplicationError | None) -> None:
-        """Record that no more is done about a task, and release it unless it may be paused.
+        """Record that nothing more is done about a task, and release it unless it may be paused.
 
         Args:
             name: The task.

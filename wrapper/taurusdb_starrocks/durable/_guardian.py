@@ -103,7 +103,7 @@ class Guarded(Protocol):
 
         Args:
             release: Whether the window is over. If not, its program may still send a pause, and
-                this method is called again when the program is gone.
+                this method is called again when the program has exited.
 
         Raises:
             SupersededError: Another process is resuming them.

@@ -353,14 +353,16 @@ def sigint() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def interrupts(emulator: Emulator, times: int) -> Callable[[Event], None]:
-    """Has the first task that was resumed send SIGINT to this process, half a second apart."""
+def interrupts(
+    emulator: Emulator, times: int, number: int = signal.SIGINT
+) -> Callable[[Event], None]:
+    """Has the first task that was resumed send signals to this process, half a second apart."""
     left = [times]
 
     def interrupt(_event: Event) -> None:
         if left[0] and any(call.operation == "resume" for call in emulator.journal()):
-            for number in range(left[0]):
-                threading.Timer(number / 2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            for nth in range(left[0]):
+                threading.Timer(nth / 2, os.kill, (os.getpid(), number)).start()
             left[0] = 0
 
     return interrupt
@@ -394,6 +396,55 @@ def test_a_second_interrupt_while_tasks_are_resumed(
     emulator.faults.clear()
     until(lambda: all_run(emulator))
     until(lambda: overview(journal) == [])
+
+
+@pytest.fixture
+def sigterm() -> Iterator[None]:
+    """A handler that ends the program, as many programs have."""
+
+    def leave(_number: int, _frame: object) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("sigterm")
+def test_a_handler_that_raises_while_tasks_are_resumed(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """Its exception is held back until all run, and is not lost."""
+    options = {**FAST, "events": interrupts(emulator, 1, signal.SIGTERM)}
+    with pytest.raises(SystemExit):
+        with window(
+            targets[:60], journal=journal, lease=60, guardian=False, connect=connect, **options
+        ):
+            emulator.faults.add(HALF)
+            threading.Timer(1.0, emulator.faults.clear).start()
+    assert all_run(emulator)
+    assert overview(journal) == []
+
+
+def test_closing_without_another_thread(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tasks are resumed in the thread of the block."""
+    start = threading.Thread.start
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "taurusdb-starrocks-closing":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with window(targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST):
+        assert stages(emulator)["Paused"] == 3
+    assert all_run(emulator)
 
 
 def test_a_block_of_coroutines(

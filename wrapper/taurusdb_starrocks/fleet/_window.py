@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Unpack
 
@@ -394,8 +393,9 @@ def window(
 
     Raises:
         FleetError: A target could not be paused: the block did not start, and all were resumed. Or
-            a target could not be resumed within ``timeout``, or a second interrupt stopped the
-            resume: then ``may_be_paused`` is true, and the guardian keeps trying.
+            a target could not be resumed within ``timeout``, or a second interrupt (or exception of
+            a signal handler) stopped the resume: then ``may_be_paused`` is true, and the guardian
+            keeps trying.
         LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
             start the block. The tasks were resumed.
         GuardianError: The guardian could not be started. Nothing was sent.
@@ -411,32 +411,45 @@ def window(
 
 
 def _close(made: _Window) -> None:
-    """Close a window in sync code. Each SIGINT is a cancellation of that.
+    """Close a window in sync code. Each exception that a signal handler raises cancels that once.
 
-    The handler of ``asyncio.run`` raises ``KeyboardInterrupt`` in the middle of the event loop when
-    a second SIGINT arrives, so that nothing would tell the guardian that the window is over.
+    The event loop runs in another thread. Handlers run in the main thread. There, an exception in
+    the middle of the event loop would stop it, and nobody would learn that tasks are still paused.
     """
-    replaced = (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+    loop = asyncio.new_event_loop()
+    closing = loop.create_task(made.close())
 
-    async def close() -> None:
-        task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        assert task is not None
-        if not replaced:
-            await made.close()
-            return
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(asyncio.wait([closing]))
+
+    interrupt: BaseException | None = None
+    started = False
+    while not loop.is_closed():
         try:
-            await made.close()
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
-
+            if started:
+                time.sleep(TICK)
+            else:
+                started = True
+                _start(run)
+        except BaseException as error:  # noqa: BLE001  # It is raised when the window is closed.
+            interrupt = error
+            with suppress(RuntimeError):  # The loop is closed.
+                loop.call_soon_threadsafe(closing.cancel)
     try:
-        asyncio.run(close())
+        closing.result()
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        assert interrupt is not None
+        raise interrupt from None
+
+
+def _start(run: Callable[[], None]) -> None:
+    """Run a function in a thread, or here if no thread can be started."""
+    thread = threading.Thread(target=run, name="taurusdb-starrocks-closing")
+    try:
+        thread.start()
+    except RuntimeError:
+        run()
 
 
 @asynccontextmanager

@@ -76,7 +76,7 @@ demo: $(BIN)/.ready ## Pause and resume tasks on the embedded emulator
 # Test directories that have a separate target below.
 OWN_TARGET := tests/fleet/kills tests/airflow tests/airflow_cluster tests/conformance/runs tests/cost tests/docs/browser tests/docs/recipes tests/node tests/package tests/peers tests/power tests/soak tests/speed tests/terminal
 # More workers than cores, because half of these tests wait for processes, clocks and sockets.
-MOST_TESTS := pytest -n 4 tests $(addprefix --ignore=,$(OWN_TARGET))
+MOST_TESTS := pytest -n 4 --dist worksteal tests $(addprefix --ignore=,$(OWN_TARGET))
 
 .PHONY: test
 test: $(BIN)/.ready ## Run the tests that need no Node, no browser and no third-party servers

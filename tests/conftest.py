@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 from clients import OpenClient, open_async, open_sync
@@ -19,3 +21,11 @@ def open_client(request: pytest.FixtureRequest) -> OpenClient:
     """Opens a client of one kind and then of the other: ``with open_client(…) as client``."""
     opener: OpenClient = request.param
     return opener
+
+
+@pytest.fixture
+def process_group() -> Iterator[int]:
+    """A group of processes whose leader runs; that of pytest may have no leader any more."""
+    with subprocess.Popen(["sleep", "60"], process_group=0) as leader:
+        yield leader.pid
+        leader.kill()

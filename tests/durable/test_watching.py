@@ -344,15 +344,15 @@ def test_a_group_that_is_stopped() -> None:
         assert child.wait(1) == 7
 
 
-def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch, process_group: int) -> None:
     """It counts as alive, and a warning says that it cannot be ended."""
 
     def forbidden(_group: int, _number: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "killpg", forbidden)
-    born = _recovery.born(os.getpgrp())
-    assert _recovery.group_lives(os.getpgrp(), born)
+    born = _recovery.born(process_group)
+    assert _recovery.group_lives(process_group, born)
     slept: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -360,24 +360,26 @@ def test_a_group_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
         if len(slept) > 2:
             monkeypatch.setattr(_recovery, "group_lives", lambda *_: False)
 
-    _recovery.end_group(os.getpgrp(), born, 1.0, sleep)
+    _recovery.end_group(process_group, born, 1.0, sleep)
     assert slept == [0.05] * 3
 
 
-def test_a_group_is_written_down(around: Surroundings, client: Client, journal: Journal) -> None:
+def test_a_group_is_written_down(
+    around: Surroundings, client: Client, journal: Journal, process_group: int
+) -> None:
     """The guardian and `recover` read it."""
     with window(
         client, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
     ) as opened:
-        opened.guard(os.getpgrp(), grace=3.0)
-        assert around.rows("SELECT process_group, grace FROM window") == [(os.getpgrp(), 3.0)]
+        opened.guard(process_group, grace=3.0)
+        assert around.rows("SELECT process_group, grace FROM window") == [(process_group, 3.0)]
 
     async def main() -> None:
         async with around.async_client() as other:
             async with window(
                 other, around.instance_id, ORDERS, journal=journal, lease=60, guardian=False
             ) as opened:
-                await opened.guard(os.getpgrp())
+                await opened.guard(process_group)
 
     asyncio.run(main())
     assert around.rows("SELECT grace FROM window ORDER BY rowid") == [(3.0,), (10.0,)]

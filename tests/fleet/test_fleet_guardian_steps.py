@@ -253,7 +253,7 @@ def test_a_pause_that_a_stopped_program_may_still_send(
     place = (emulator.url, PROJECT, "0" * 31 + "9in17")
 
     async def half() -> Batch:
-        stopped = Batch(journal, "pause", call_timeout=0.1, settle=0.1, lease=60, kind="window")
+        stopped = Batch(journal, "pause", call_timeout=0.1, settle=0.1, lease=1, kind="window")
         await stopped.plan(place, ["task_0"])
         await (await stopped.members(place, ["task_0"])).sending("task_0")
         return stopped

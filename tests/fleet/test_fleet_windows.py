@@ -448,7 +448,11 @@ def test_closing_without_another_thread(
 
 
 def test_a_block_of_coroutines(
-    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    process_group: int,
 ) -> None:
     """It is the same; the event loop goes on meanwhile."""
     ticks = 0
@@ -468,7 +472,7 @@ def test_a_block_of_coroutines(
                 assert stages(emulator)["Paused"] == 60
                 assert opened.result.complete
                 await opened.extend(600)
-                await opened.guard(os.getpgrp(), grace=3.0)
+                await opened.guard(process_group, grace=3.0)
                 assert 590 < opened.remaining <= 600
             ticking.cancel()
 

@@ -193,8 +193,8 @@ def test_a_command_in_a_window(run: Run, emulator: Emulator, targets: str) -> No
     ran = run("fleet", "window", targets, "--max", "1m", "-o", "json", "--", "sh", "-c", "exit 7")
     assert (ran.status, ran.out) == (7, "")
     first, second = ran.err.splitlines()
-    assert first.startswith("Paused: the targets of targets.csv. Resumed when sh ends, or at ")
-    assert second == "Running again: the targets of targets.csv."
+    assert first.startswith("Paused: the targets of targets.csv. Resumes when sh exits, or at ")
+    assert second == "Resumed: the targets of targets.csv."
     assert changes(emulator) == ["pause"] * 2 + ["resume"] * 2
     assert run("check").status == 0
 

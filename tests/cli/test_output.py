@@ -90,4 +90,4 @@ def test_watch(run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) ->
     with on_terminal() as shown:
         assert main(["tasks", emulator.instance_id, "--watch"]) == 130
     assert "orders_sync" in shown.getvalue()
-    assert "again in 5 s. Ctrl-C ends it." in shown.getvalue()
+    assert "refreshing in 5 s. Press Ctrl-C to stop." in shown.getvalue()

@@ -55,8 +55,8 @@ def test_command_runs_while_the_task_is_paused(run_window: Window, emulator: Emu
     ran = run_window("sh", "-c", "exit 7")
     assert (ran.status, ran.out) == (7, "")
     first, second = ran.err.splitlines()
-    assert first.startswith("Paused: orders_sync. Resumed when sh ends, or at ")
-    assert second == "Running again: orders_sync."
+    assert first.startswith("Paused: orders_sync. Resumes when sh exits, or at ")
+    assert second == "Resumed: orders_sync."
     assert operations(emulator) == ["pause", "resume"]
 
 
@@ -300,7 +300,7 @@ def expired() -> LeaseExpiredError:
 def test_command_that_ended_in_time(capsys: pytest.CaptureFixture[str]) -> None:
     """Its own status is the window's, also if the lease ends while the tasks are resumed."""
     assert execute(Lease(60.0, error=expired()), "sh", "-c", "exit 7") == 7
-    assert capsys.readouterr().err.splitlines()[-1] == "Running again: orders_sync."
+    assert capsys.readouterr().err.splitlines()[-1] == "Resumed: orders_sync."
 
 
 def test_command_that_ran_when_the_lease_ended(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def test_watch(terminal: Open, emulator: Emulator) -> None:
     """The table stays in its place; Ctrl-C ends it."""
     shell = terminal()
     shell.keys(b"taurusdb-starrocks tasks $ID --watch --interval 1s\n")
-    shell.until("Ctrl-C ends it")
+    shell.until("Press Ctrl-C to stop")
     emulator.set_stage(emulator.instance_id, "orders_sync", "Paused")
     shell.until("orders_sync   Paused")
     shell.keys(CTRL_C)
@@ -111,7 +111,7 @@ def test_window(terminal: Open, emulator: Emulator, tmp_path: Path) -> None:
     shell = terminal()
     shell.keys(f"{WINDOW} 14s -- ./load.sh\n".encode())
     shell.until("10 s left")
-    shell.until(r"^Running again.*\n\$$")
+    shell.until(r"^Resumed: .*\n\$$")
     same(shell, "window")
     assert stage(emulator) == "Incremental"
 
@@ -127,7 +127,7 @@ def test_ctrl_c_in_a_window(terminal: Open, emulator: Emulator, tmp_path: Path) 
     shell.until("^loading$")
     time.sleep(0.2)
     shell.keys(CTRL_C)
-    shell.until(r"^Running again.*\n\$$")
+    shell.until(r"^Resumed: .*\n\$$")
     shell.keys(b"echo $?\n")
     shell.until("^130$")
     same(shell, "ctrl-c")
@@ -143,7 +143,7 @@ def test_password_in_a_window(terminal: Open) -> None:
     shell.until("^Password:")
     shell.keys(b"secret\n")
     shell.until("^got secret")
-    shell.until("Running again")
+    shell.until("Resumed: ")
 
 
 def test_ctrl_z_in_a_window(terminal: Open, emulator: Emulator) -> None:
@@ -162,7 +162,7 @@ def test_ctrl_z_in_a_window(terminal: Open, emulator: Emulator) -> None:
     time.sleep(0.5)
     shell.keys(b"line\n")
     shell.until("^got line$")
-    shell.until("Running again")
+    shell.until("Resumed: ")
     shell.keys(b"echo $?\n")
     shell.until("^0$")
 
@@ -179,7 +179,7 @@ def test_ctrl_z_in_a_pipeline(terminal: Open, emulator: Emulator) -> None:
     shell.until(r"Stopped(.*\n)*\$$")
     shell.keys(b"fg\n")
     shell.until("^last$")
-    shell.until("Running again")
+    shell.until("Resumed: ")
     assert stage(emulator) == "Incremental"
 
 
@@ -197,7 +197,7 @@ def test_ctrl_z_without_job_control(
         alone.keys(CTRL_Z)
         alone.until("^sh continues: no shell here can continue a stopped job.$")
         alone.until("^last$")
-        alone.until("Running again")
+        alone.until("Resumed: ")
     finally:
         alone.close()
     assert stage(emulator) == "Incremental"

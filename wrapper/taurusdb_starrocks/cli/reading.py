@@ -103,7 +103,7 @@ def _watch(setup: Setup, client: Client, instance: str, interval: float) -> NoRe
 
         def show(rows: Sequence[Row]) -> None:
             now = f"{datetime.now().astimezone():%H:%M:%S}"
-            footer = f"\n{now}, again in {spoken(interval)}. Ctrl-C ends it."
+            footer = f"\n{now}, refreshing in {spoken(interval)}. Press Ctrl-C to stop."
             live.update(Group(table(TASKS, rows), footer), refresh=True)
 
         _look_again(setup, client, instance, interval, show)

@@ -240,7 +240,7 @@ class Execution:
                     shown.close()
                     opened(paused)
                     self._output.say(
-                        f"Paused: {tasks}. Resumed when {self.name} ends, or at "
+                        f"Paused: {tasks}. Resumes when {self.name} exits, or at "
                         f"{soon(paused.expires)} at the latest."
                     )
                     paused.guard(command.group, grace=self._grace)
@@ -254,7 +254,7 @@ class Execution:
                 f"The time is over: {self.name} was ended, and the tasks were resumed."
             )
         else:
-            self._output.say(f"Running again: {tasks}.")
+            self._output.say(f"Resumed: {tasks}.")
 
     def _run(self, command: Foreground, signals: Signals, paused: Paused, tasks: str) -> None:
         def stopped(waits: bool) -> None:

@@ -81,8 +81,8 @@ def test_narrow_terminal(terminal: Open) -> None:
 
 
 def test_no_terminal(terminal: Open) -> None:
-    """Into a pipe goes the table alone, whatever its width; a question has nobody to ask."""
-    shell = terminal()
+    """A pipe gets the table alone, no matter how wide; without a terminal, --yes is required."""
+    shell = terminal(columns=160)
     shell.keys(b"taurusdb-starrocks tasks $ID | grep Paused\n")
     shell.until(r"archive > archive\n\$$")
     shell.keys(b"taurusdb-starrocks resume $ID orders_sync billing_sync < /dev/null\n")
@@ -91,8 +91,8 @@ def test_no_terminal(terminal: Open) -> None:
 
 
 def test_json(terminal: Open) -> None:
-    """One object on each line."""
-    shell = terminal()
+    """One object on each line, which a reader of the page can copy."""
+    shell = terminal(columns=320)
     shell.keys(b"taurusdb-starrocks status $ID orders_sync --output json\n")
     shell.until(r"}\n\$$")
     same(shell, "json")

@@ -25,7 +25,7 @@ from taurusdb_starrocks import (
     TaskFailedError,
     WaitTimeoutError,
 )
-from taurusdb_starrocks.cli import statuses
+from taurusdb_starrocks.cli import main, statuses
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
@@ -135,6 +135,24 @@ def test_log(run: Run, emulator: Emulator, verbose: tuple[str, ...], lines: int)
     ran = run("status", emulator.instance_id, "orders_sync", *verbose)
     assert ran.status == 0
     assert ran.err.count("status=200") == lines
+
+
+def test_messages_that_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit status is that of the work, and nothing else fails at exit."""
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # A device.
+        monkeypatch.setattr(sys, "stderr", full)
+        assert run("recover", "--journal", "none.db").status == 2
+
+
+def test_streams_that_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None in their place. The command does its work all the same."""
+    arguments = ["recover", "--journal", str(tmp_path / "none.db")]
+    monkeypatch.setattr(sys, "argv", ["taurusdb-starrocks", *arguments])
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(sys, stream, None)
+    assert main() == 2
+    for opened in (sys.stdin, sys.stderr):
+        opened.close()
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

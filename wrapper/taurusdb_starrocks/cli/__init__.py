@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from taurusdb_starrocks import __version__
 
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         _begin_quickly()
+        _open_closed()
     if given == ["--version"]:  # Quickly: without the imports below.
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
         return 0
@@ -49,3 +52,15 @@ def _begin_quickly() -> None:
     """Collect garbage rarely, and not at exit: without this, a command takes 10 % longer."""
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
+
+
+def _open_closed() -> None:
+    """Open the null device in place of standard streams that are closed, as by ``2>&-``.
+
+    Python has None in place of such a stream, and another file could get its descriptor.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It gets the lowest free descriptor, which is the right one.
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  # It stays open.
+            setattr(sys, name, stream)

@@ -76,11 +76,11 @@ class Output:
     def say(self, text: str) -> None:
         """Show a message on stderr, unless the output is quiet."""
         if text and not self.quiet:
-            _told(f"{text}\n")
+            tell(f"{text}\n")
 
     def warn(self, text: str) -> None:
         """Show a warning on stderr."""
-        _told(f"{PROGRAM}: {text}\n")
+        tell(f"{PROGRAM}: {text}\n")
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
@@ -111,8 +111,8 @@ def _writing() -> Iterator[None]:
         raise UnwrittenError from error
 
 
-def _told(text: str) -> None:
-    """Write to stderr. A stderr that is closed must not change the exit status."""
+def tell(text: str) -> None:
+    """Write to stderr. A stderr that cannot be written must not change the exit status."""
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -17,7 +17,7 @@ from taurusdb_starrocks.cli.checking import check
 from taurusdb_starrocks.cli.doctor import doctor
 from taurusdb_starrocks.cli.fleet import fleet
 from taurusdb_starrocks.cli.options import example
-from taurusdb_starrocks.cli.output import UnwrittenError, discard
+from taurusdb_starrocks.cli.output import UnwrittenError, discard, tell
 from taurusdb_starrocks.cli.statuses import (
     DONE,
     INTERRUPTED,
@@ -107,7 +107,7 @@ def _unwritten(cause: BaseException | None) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{PROGRAM}: {' '.join(text.split())}\n")
+    tell(f"{PROGRAM}: {' '.join(text.split())}\n")
 
 
 @contextmanager
@@ -132,3 +132,7 @@ def _words_on_stderr() -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(levels[0])
         durable.setLevel(levels[1])
+        try:
+            sys.stderr.flush()
+        except OSError:
+            discard(sys.stderr.fileno())  # Python would exit with status 120.

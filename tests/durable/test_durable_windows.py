@@ -125,9 +125,9 @@ def test_the_lease_ends(
         with window(client, around.instance_id, BOTH, journal=journal, lease=1.0) as opened:
             until(around.running)
             assert opened.remaining == 0
-            with pytest.raises(LeaseExpiredError, match="has ended"):
+            with pytest.raises(LeaseExpiredError, match="has expired"):
                 opened.check()
-            with pytest.raises(LeaseExpiredError, match="has ended"):
+            with pytest.raises(LeaseExpiredError, match="has expired"):
                 opened.extend(60)
     assert around.running()
     assert ended.value.expired.tzinfo is UTC

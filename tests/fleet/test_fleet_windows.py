@@ -316,9 +316,9 @@ def test_an_extension_that_comes_too_late(
         opened.extend(600)
         assert 590 < opened.remaining <= 600
         opened._batch.end = opened._batch.end._replace(clock=0.0)  # type: ignore[union-attr]  # It has an end.
-        with pytest.raises(LeaseExpiredError, match="The lease of the window is over"):
+        with pytest.raises(LeaseExpiredError, match="The lease of the window has expired"):
             opened.extend(600)
-        with pytest.raises(LeaseExpiredError, match="The lease of the window is over"):
+        with pytest.raises(LeaseExpiredError, match="The lease of the window has expired"):
             opened.guard(1)
         opened._batch.end = None
     assert all_run(emulator)

@@ -155,8 +155,8 @@ class Batch:
         """Raise ``LeaseExpiredError`` if the lease has expired."""
         if self.left <= 0:
             raise self.expired(
-                "The lease of the window is over: its tasks are resumed, or about to be. Do "
-                "nothing more that needs them paused."
+                "The lease of the window has expired: its tasks are running or being resumed. Stop "
+                "any work that requires them to be paused."
             )
 
     def extend(self, seconds: float) -> None:

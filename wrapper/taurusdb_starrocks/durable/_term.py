@@ -64,8 +64,8 @@ class Term:
         """Raise ``LeaseExpiredError`` if it has ended."""
         if self.left <= 0:
             raise self.expired(
-                "The lease of the window has ended: its tasks run or are being resumed. Do nothing "
-                "more that needs them paused."
+                "The lease of the window has expired: its tasks are running or being resumed. Stop "
+                "any work that requires them to be paused."
             )
 
     def check_share(self) -> None:

@@ -44,7 +44,7 @@ class _Handle:
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks as polled right before the block started."""
+        """The tasks as shown by the last poll before the block started."""
         return list(self._keeper.tasks_seen)
 
     def check(self) -> None:

@@ -43,7 +43,7 @@ class Event(NamedTuple):
     Attributes:
         target: The target, with its endpoint and project.
         state: As in ``Result.counts``.
-        error: What it failed with, if it did.
+        error: The error, if it failed.
         done: How many targets have an outcome so far.
         total: How many there are.
     """

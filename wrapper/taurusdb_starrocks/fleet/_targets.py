@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
     Attributes:
         target: The target, with its endpoint and project.
         state: See ``Result``.
-        error: What it failed with; empty if it did not.
+        error: The error; empty if it did not fail.
     """
 
     target: Target

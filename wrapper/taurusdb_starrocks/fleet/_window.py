@@ -253,7 +253,8 @@ class _Window:
     async def close(self) -> None:
         """Resume what the window has paused. The guardian goes on with what fails.
 
-        One interrupt or cancellation is held back until the tasks run; another one stops that.
+        One interrupt or cancellation is deferred until the tasks are running; another one stops the
+        resume.
 
         In a forked child, which has a copy of the window, it does nothing.
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from taurusdb_starrocks import (
 from taurusdb_starrocks.durable import (
     GuardianError,
     Journal,
+    JournalError,
     LeaseExpiredError,
     _term,
     _watch,
@@ -424,6 +426,19 @@ def test_a_handler_that_raises_while_tasks_are_resumed(
             threading.Timer(1.0, emulator.faults.clear).start()
     assert all_run(emulator)
     assert overview(journal) == []
+
+
+def test_closing_without_the_folder_of_the_journal(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The error lists the tasks, and the guardian resumes them."""
+    names = "May still be paused: task_0, task_1, task_2"
+    with pytest.raises(FleetError, match=names) as error:
+        with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
+            shutil.rmtree(journal.path.parent)
+    assert error.value.may_be_paused
+    assert isinstance(error.value.__cause__, JournalError)
+    until(lambda: all_run(emulator))
 
 
 def test_closing_without_another_thread(

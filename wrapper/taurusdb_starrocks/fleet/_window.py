@@ -15,7 +15,7 @@ from typing import Any, Unpack
 import attrs
 
 from taurusdb_starrocks import Poll, Rebuild, ReplicationError
-from taurusdb_starrocks.durable import Batch, Journal, Watch, batched
+from taurusdb_starrocks.durable import Batch, Journal, JournalError, Watch, batched
 from taurusdb_starrocks.fleet._budget import Budget, most_errors
 from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
@@ -269,8 +269,8 @@ class _Window:
             except asyncio.CancelledError as interrupt:
                 held_back = interrupt
                 result, expired = await resuming
-        except asyncio.CancelledError as interrupt:
-            self._interrupted(interrupt)
+        except (asyncio.CancelledError, JournalError) as error:
+            self._cut_short(error)
             raise
         finally:
             # It ends when nothing is left, and otherwise goes on with that.
@@ -285,12 +285,13 @@ class _Window:
                 "The lease ended before the block did, and the tasks were resumed."
             )
 
-    def _interrupted(self, interrupt: BaseException) -> None:
-        """Raise a ``FleetError`` about an interrupt of ``close``, if tasks may still be paused."""
+    def _cut_short(self, cause: asyncio.CancelledError | JournalError) -> None:
+        """Raise a ``FleetError`` if ``close`` was stopped while tasks may still be paused."""
         found = self._left()
         if found is not None:
-            result = Result(found, "interrupted", 0.0, 0)
-            raise self._not_resumed(result, "The resume was interrupted.") from interrupt
+            interrupted = isinstance(cause, asyncio.CancelledError)
+            why = "The resume was interrupted." if interrupted else str(cause)
+            raise self._not_resumed(Result(found, why, 0.0, 0), why) from cause
 
     async def _resume(self) -> tuple[Result | None, bool]:
         """Resume what is left, and say whether the lease is over: then the guardian is first."""

@@ -234,12 +234,14 @@ def test_login_after_a_refused_token_is_not_sent(make: Maker) -> None:
 def test_full_pool_is_not_sent(make: Maker) -> None:
     """Calls that wait for a connection until their deadlines have not sent anything."""
     with serve(hangs) as server:
-        client = make(endpoint=server.url, timeout=DEADLINE, max_connections=4)
+        client = make(endpoint=server.url, timeout=2 * DEADLINE, max_connections=4)
         before = time.monotonic()
         outcomes = client.all_at_once(40)
         took = time.monotonic() - before
-    assert took < MOST
-    kinds = Counter(type(outcome) for outcome in outcomes)
+        kinds = Counter(type(outcome) for outcome in outcomes)
+        while server.connections < kinds[OutcomeUnknownError] and time.monotonic() < before + 10:
+            time.sleep(0.01)  # It accepts connections later than the system does.
+    assert took < DEADLINE + MOST
     assert kinds.keys() == {NotSentError, OutcomeUnknownError}
     # Those that begin last may get a connection that was given up.
     assert kinds[OutcomeUnknownError] <= server.connections < 40

@@ -106,7 +106,7 @@ def test_the_budget_of_errors(run: Run, emulator: Emulator, tmp_path: Path) -> N
     emulator.faults.add(Fault("error", operation="pause", applied=False, status=400))
     ran = run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "10%")
     assert ran.status == 1
-    assert "Nothing more was paused: more than 3 failed: 4 refused" in ran.err
+    assert "Stopped before the last target: more than 3 failed: 4 refused" in ran.err
     assert "There are more. To list all of them, use --left FILE" in ran.err
     assert run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "x").status == 2
 

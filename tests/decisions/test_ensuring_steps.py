@@ -205,6 +205,11 @@ def test_the_timeout_over_requests_that_take_long() -> None:
         pause(world, TWO, timeout=42.0)
     assert world.changes == [("pause", "orders"), ("pause", "events")]
     assert world.deadlines["pause"] == [42.0, 42.0]
+    world = World(orders="Full", events="Full")
+    world.scripts["pause orders"] = [lambda: world.pass_time(42.0)]  # A job, late.
+    with pytest.raises(WaitTimeoutError, match=r"The task events is not paused after 42.0 s"):
+        pause(world, TWO, timeout=42.0)
+    assert world.changes == [("pause", "orders")]
 
 
 def test_a_poll_at_once() -> None:

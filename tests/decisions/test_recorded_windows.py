@@ -383,6 +383,17 @@ def test_an_effort_that_is_cut_short_is_recorded(ends: BaseException) -> None:
     assert not recorded.steps.unfinished
 
 
+def test_a_closing_that_the_recorder_cannot_begin() -> None:
+    """Its error is the cause, and the tasks are named."""
+    recorded = Recorded()
+    recorded.open()
+    recorded.recorder.raises["closing"] = error = ToldError("The record is locked.")
+    with pytest.raises(NotResumedError) as raised:
+        recorded.close()
+    assert raised.value.task_names == tuple(BOTH)
+    assert raised.value.__cause__ is error
+
+
 @pytest.mark.parametrize("ends", [KeyboardInterrupt(), ValueError("a fault"), None])
 def test_an_effort_that_others_complete(ends: BaseException | None) -> None:
     """The record says that all tasks run: only what is not about them is raised."""

@@ -413,6 +413,32 @@ def sigterm() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("sigterm")
+def test_handlers_that_raise_while_tasks_are_paused(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """Several in a row: the block does not begin, and all tasks run, or are named."""
+    burst = [3]
+
+    def terminate(_event: Event) -> None:
+        while burst[0]:
+            burst[0] -= 1
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit):
+        with window(
+            targets[:60],
+            journal=journal,
+            lease=60,
+            guardian=False,
+            connect=connect,
+            **{**FAST, "events": terminate},
+        ):
+            pytest.fail("the block must not begin")
+    until(lambda: all_run(emulator))
+    assert overview(journal) == []
+
+
+@pytest.mark.usefixtures("sigterm")
 def test_a_handler_that_raises_while_tasks_are_resumed(
     emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
 ) -> None:
@@ -441,18 +467,18 @@ def test_closing_without_the_folder_of_the_journal(
     until(lambda: all_run(emulator))
 
 
-def test_closing_without_another_thread(
+def test_without_another_thread(
     emulator: Emulator,
     connect: Connect,
     journal: Journal,
     targets: list[Target],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The tasks are resumed in the thread of the block."""
+    """The tasks are paused and resumed in the thread of the block."""
     start = threading.Thread.start
 
     def limited(thread: threading.Thread) -> None:
-        if thread.name == "taurusdb-starrocks-closing":
+        if thread.name == "taurusdb-starrocks-fleet":
             raise RuntimeError("can't start new thread")
         start(thread)
 

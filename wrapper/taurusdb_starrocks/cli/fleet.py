@@ -477,6 +477,6 @@ def _tell_left(output: Output, result: Result, left: str | None) -> None:
     if more:
         output.warn("There are more. To list all of them, use --left FILE or fleet report.")
     if result.stopped:
-        output.warn(f"Nothing more was paused: {result.stopped}")
+        output.warn(f"Stopped before the last target: {result.stopped}")
     if left is not None:
         output.say(f"{result.write_left(left)} targets are left, in {left}.")

@@ -329,7 +329,7 @@ class _Window:
         self.name = f"window {self._window}"
         self._waiting = _recovery.rebuilt(given["waiting"])
         self._settings = Rebuild.from_document(given["client"])
-        self._journal = Journal(given["journal"])
+        self._journal = Journal(given["journal"], create=False)
         self._lock = _locks.Lock(self._journal.lock_path(self._actor))
         self._build().close()  # Wrong settings are reported before anything is paused.
         self._rescue = _recovery.Rescue(self._journal, self._window, self._actor)

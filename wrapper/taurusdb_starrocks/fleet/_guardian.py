@@ -49,7 +49,7 @@ class Fleet:
         options["poll"] = Poll(**options["poll"])
         options["timeout"] = ROUND
         self._options: Options = {**options, "connect": self._connect}  # type: ignore[typeddict-item]  # They came through a pipe.
-        self._journal = Journal(given["journal"])
+        self._journal = Journal(given["journal"], create=False)
         self._former = Former(self._journal, batch, given["actor"], given["left"])
         self._batch = Batch(
             self._journal,

@@ -7,10 +7,10 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 import attrs
 
@@ -29,6 +29,8 @@ from taurusdb_starrocks.fleet._verbs import (
     checked,
     connect,
 )
+
+T = TypeVar("T")
 
 TICK = 0.05  # Seconds between checks that the guardian is done.
 NAMED = 10  # Tasks that an error names.
@@ -406,24 +408,24 @@ def window(
     """
     made = _Window(targets, journal, lease, guardian, max_errors, reason, options)
     try:
-        result = asyncio.run(made.open())
+        result = _run(made.open())
         yield FleetWindow(made.batch, made.watch, result)
     finally:
-        _close(made)
+        _run(made.close())
 
 
-def _close(made: _Window) -> None:
-    """Close a window in sync code. Each exception that a signal handler raises cancels that once.
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in sync code. Each exception that a signal handler raises cancels it once.
 
     The event loop runs in another thread. Handlers run in the main thread. There, an exception in
     the middle of the event loop would stop it, and nobody would learn that tasks are still paused.
     """
     loop = asyncio.new_event_loop()
-    closing = loop.create_task(made.close())
+    task = loop.create_task(coroutine)
 
     def run() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(asyncio.wait([closing]))
+            runner.run(asyncio.wait([task]))
 
     interrupt: BaseException | None = None
     started = False
@@ -434,20 +436,23 @@ def _close(made: _Window) -> None:
             else:
                 started = True
                 _start(run)
-        except BaseException as error:  # noqa: BLE001  # It is raised when the window is closed.
+        except BaseException as error:  # noqa: BLE001  # It is raised when the task has ended.
             interrupt = error
             with suppress(RuntimeError):  # The loop is closed.
-                loop.call_soon_threadsafe(closing.cancel)
+                loop.call_soon_threadsafe(task.cancel)
     try:
-        closing.result()
+        result = task.result()
     except asyncio.CancelledError:
         assert interrupt is not None
         raise interrupt from None
+    if interrupt is not None:  # It came when there was nothing left to cancel.
+        raise interrupt
+    return result
 
 
 def _start(run: Callable[[], None]) -> None:
     """Run a function in a thread, or here if no thread can be started."""
-    thread = threading.Thread(target=run, name="taurusdb-starrocks-closing")
+    thread = threading.Thread(target=run, name="taurusdb-starrocks-fleet")
     try:
         thread.start()
     except RuntimeError:

@@ -129,8 +129,9 @@ def test_guide_has_the_numbers() -> None:
     most = CONCURRENCY - 1
     for text in (
         f"at most `concurrency - 1` more requests are in flight**, {most} by default",
-        f"if all 300 targets fail, at least {FIRST} and at most {FIRST + most} requests are sent",
-        f"At most `concurrency` requests ({CONCURRENCY}) are in flight",
+        f"Pausing stops after {FIRST} failures",
+        f"at least {FIRST} and at most {FIRST + most} requests are sent",
+        f"at most `concurrency` requests ({CONCURRENCY}) are in flight",
         f"at most `rate` requests per second ({RATE:g})",
         f"no effect for `settle` seconds ({SETTLE:g})",
         f"`timeout` seconds ({TIMEOUT:g})",

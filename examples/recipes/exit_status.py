@@ -15,9 +15,9 @@ from taurusdb_starrocks import (
     WaitTimeoutError,
 )
 
-# The first class that matches decides. The taurusdb-starrocks command uses the same statuses.
+# The first class that matches decides.
 STATUSES: list[tuple[type[ReplicationError], int]] = [
-    (NotResumedError, 122),  # Tasks may still be paused: send an alert.
+    (NotResumedError, 122),  # From a window or ensure_running: tasks may still be paused.
     (ConfigurationError, 2),  # Nothing was sent: correct the arguments.
     (AuthenticationError, 4),
     (PermissionDeniedError, 4),

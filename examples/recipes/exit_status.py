@@ -12,6 +12,7 @@ from taurusdb_starrocks import (
     PermissionDeniedError,
     ReplicationError,
     ServerError,
+    TaskFailedError,
     WaitTimeoutError,
 )
 
@@ -24,6 +25,7 @@ STATUSES: list[tuple[type[ReplicationError], int]] = [
     (WaitTimeoutError, 5),  # The pause may still take effect: check later.
     (OutcomeUnknownError, 3),  # The task may have changed: check its stage.
     (ServerError, 3),
+    (TaskFailedError, 3),  # It is abnormal or was cancelled.
     (NotSentError, 1),  # Nothing changed: safe to retry.
     (ReplicationError, 1),  # Rejected: nothing changed.
 ]

@@ -335,10 +335,11 @@ def test_service_stops_on_sigterm(environ: dict[str, str], emulator: Emulator) -
         (1, None, "no_such_task"),
         (2, None, "not-a-name"),
         (3, Fault("error", operation="pause", status=500), "orders_sync"),
+        (3, Fault("abnormal"), "orders_sync"),
         (4, Fault("expired-token", times=9), "orders_sync"),
         (5, Fault("never-settles"), "orders_sync"),
     ],
-    ids=["paused", "no task", "no name", "failure", "no token", "no effect"],
+    ids=["paused", "no task", "no name", "failure", "abnormal", "no token", "no effect"],
 )
 def test_exit_statuses(
     run: Run, emulator: Emulator, status: int, fault: Fault | None, task: str

@@ -82,7 +82,7 @@ def interruptions() -> list[Interruption]:
         Interruption(
             "run_is_marked_failed_while_pausing",
             1006,
-            "the run is marked failed while it pauses",
+            "the run is marked failed during the setup",
             mark_run_failed,
         ),
         Interruption("dag_is_turned_off", 1007, "the DAG is turned off (paused)", turn_dag_off),

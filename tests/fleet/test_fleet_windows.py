@@ -467,6 +467,23 @@ def test_closing_without_the_folder_of_the_journal(
     until(lambda: all_run(emulator))
 
 
+def test_a_handler_that_raises_when_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing left to cancel, and the exception is not lost."""
+    done = threading.Event()
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        done.set()
+
+    def interrupted(_seconds: float) -> None:
+        done.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _window._run(work())
+
+
 def test_without_another_thread(
     emulator: Emulator,
     connect: Connect,

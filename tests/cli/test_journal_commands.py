@@ -194,3 +194,11 @@ def test_user_without_a_home_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -
         "",
         "taurusdb-starrocks: This user has no home folder: set HOME.\n",
     )
+
+
+def test_recover_quietly(run: Run, emulator: Emulator) -> None:
+    """From cron, a task that is on hold is no news."""
+    hold = ("pause", emulator.instance_id, "orders_sync", "--max", "1h", "--interval", "0.05s")
+    assert run(*hold, "--yes").status == 0
+    assert "it is on hold" in run("recover").out
+    assert run("recover", "--quiet") == (0, "", "")

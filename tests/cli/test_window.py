@@ -255,7 +255,7 @@ def test_left_behind_by_an_earlier_window(
     subprocess.run(command, check=True)
     ran = run_window("true")
     assert ran.status == 0
-    assert "takes over what an unfinished window of" in ran.err
+    assert "takes over tasks that" in ran.err
     assert runs(emulator)
 
 

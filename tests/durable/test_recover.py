@@ -199,7 +199,7 @@ def test_a_window_takes_over_what_was_left(
         assert opened.taken_over == (ORDERS,)
         assert opened.found_paused == (BILLING,)
         assert around.sent("pause") == 1
-    assert "takes over what an unfinished window of -c of" in caplog.text
+    assert "takes over tasks that -c of" in caplog.text
     assert around.stages() == ["Incremental", "Paused"]
     assert around.rows("SELECT outcome LIKE 'taken over by %' FROM window LIMIT 1") == [(1,)]
 

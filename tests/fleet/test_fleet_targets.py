@@ -120,11 +120,11 @@ def test_wrong_json_lines(file: Path) -> None:
         f'{{"instance_id": "{ONE}", "task_name": "orders", "projectid": "x"}}\n'
     )
     found = problems(file)
-    assert found[0] == "line 1: lacks instance_id and task_name"
-    assert found[1] == "line 2: is not an object"
+    assert found[0] == "line 1: lacks instance_id and task_name."
+    assert found[1] == "line 2: is not an object."
     assert found[2].startswith("line 3: is not JSON: ")
-    assert found[3] == "line 4: task_name must be text"
-    assert found[4] == "line 5: has unknown fields: projectid"
+    assert found[3] == "line 4: task_name must be text."
+    assert found[4] == "line 5: has unknown fields: projectid."
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ def test_wrong_headers(file: Path, header: str, problem: str) -> None:
 def test_no_targets(file: Path) -> None:
     """An empty file is a mistake somewhere before."""
     file.write_text("instance_id,task_name\n")
-    assert problems(file) == ["there are no targets"]
-    assert problems([]) == ["there are no targets"]
+    assert problems(file) == ["There are no targets."]
+    assert problems([]) == ["There are no targets."]
 
 
 def test_a_file_must_not_send_a_token_anywhere(file: Path) -> None:
@@ -174,7 +174,7 @@ def test_many_problems_are_counted() -> None:
     """A hundred are shown."""
     found = problems(Target(ONE, "x") for _ in range(250))
     assert len(found) == 101
-    assert found[-1] == "and 150 more"
+    assert found[-1] == "And 150 more."
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def recover(
     Their time limit has passed, or the program that paused them has ended.
 
     You can run it at any time, including from cron. It does not prompt, and resumes only tasks
-    that are due according to the journal. It does not create a journal.
+    that are due according to the journal. It does not create a journal. With --quiet, it does not
+    list the tasks that it leaves alone.
     """
     with options.opened(journal, create=False) as record:
         from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
@@ -97,6 +98,7 @@ def recover(
             "why": each.why,
         }
         for each in recovered
+        if not (setup.output.quiet and each.outcome == "left")
     ]
     setup.output.rows(RECOVERED, rows, none="There is nothing to resume.")
     return REFUSED if any(each.outcome == "failed" for each in recovered) else DONE

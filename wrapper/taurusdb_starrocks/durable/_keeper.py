@@ -167,11 +167,10 @@ class Keeper(Sender):
             names = [n for n in self.taken_over if taken[n]["id"] == former["id"]]
             if names:
                 logger.warning(
-                    "window on instance=%s takes over what an unfinished window of %s left "
-                    "(since %s): %s",
+                    "window on instance=%s takes over tasks that %s has paused since %s: %s",
                     self._instance_id,
                     _records.owner(former),
-                    _records.date(former["began_wall"]),
+                    _records.date(former["began_wall"]).isoformat(" ", "seconds"),
                     ", ".join(names),
                 )
         return known

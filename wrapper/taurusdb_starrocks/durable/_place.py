@@ -43,9 +43,9 @@ def prepared(
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not file.exists():
             raise ConfigurationError(
-                f"There is no journal at {file}. Nothing was sent or created. Give the absolute "
-                f"path that your windows use: a relative path starts at the current folder, "
-                f"{Path.cwd()}."
+                f"There is no journal at {file}. Nothing was sent or created. Either no task was "
+                "ever paused with this journal, or the path is wrong: give the absolute path that "
+                f"your windows use. A relative path starts at the current folder, {Path.cwd()}."
             )
         _check_folder(file.parent)
         check_system(file.parent, mountinfo)

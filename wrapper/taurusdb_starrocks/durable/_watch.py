@@ -87,8 +87,8 @@ class Watch:
             ) from None
         if not lasting:
             logger.warning(
-                "%s: the guardian gets a token whose end is unknown (tokens live 24 hours); once "
-                "it has ended, only this program can resume the tasks",
+                "%s: the guardian gets a token, which expires within 24 hours. After that, only "
+                "this program can resume the tasks. Use an access key to avoid this.",
                 self._watched.name,
             )
         return client

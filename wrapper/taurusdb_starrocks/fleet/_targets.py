@@ -109,12 +109,12 @@ class Targets:
             problem = line.problem if line.target is None else self._add(line.where, line.target)
             found += bool(problem)
             if problem and found <= MOST_SHOWN:
-                problems.append(f"{line.where}: {problem}")
+                problems.append(f"{line.where}: {problem.rstrip('.')}.")
         self._rows.execute("COMMIT")
         if not found and not len(self):
-            problems.append("there are no targets")
+            problems.append("There are no targets.")
         if problems:
-            more = f"\nand {found - MOST_SHOWN} more" if found > MOST_SHOWN else ""
+            more = f"\nAnd {found - MOST_SHOWN} more." if found > MOST_SHOWN else ""
             raise ConfigurationError("\n".join(problems) + f"{more}\nNothing was sent.")
 
     def _add(self, where: str, target: Target) -> str:
@@ -315,6 +315,6 @@ def _problem(fields: Any, known: Collection[str]) -> str:
     elif (endpoint := fields.get("endpoint")) and endpoint.rstrip("/") not in known:
         problem = (
             f"its endpoint {endpoint!r} does not belong to a known region: no token is sent there "
-            "unless you allow it"
+            "unless you allow it (--allow-endpoint)"
         )
     return problem

@@ -57,6 +57,24 @@ def test_page_has_a_title_a_description_and_a_next_step(page: Path) -> None:
     assert re.search(next_step, body, re.MULTILINE | re.DOTALL)
 
 
+def test_page_of_the_emulator_has_its_initial_tasks() -> None:
+    """Each instance of the seed file is a row, with its tasks in the same order."""
+    seed = yaml.safe_load(
+        (ROOT / "emulator/taurusdb_starrocks_emulator/seed.yaml").read_text(encoding="utf-8")
+    )
+    listed = [
+        [
+            f"`{project['id']}`",
+            f"`{instance['id']}`",
+            ", ".join(f"`{one['name']}`" for one in tasks),
+        ]
+        for project in seed["projects"]
+        for instance in project["instances"]
+        if (tasks := instance["tasks"])
+    ]
+    assert [row for row in rows(read("reference/emulator.md")) if row in listed] == listed
+
+
 def test_options_are_the_commands() -> None:
     """The page has every option of the command line, with its default."""
     table = {row[0].strip("`"): row[1] for row in rows(read("reference/emulator.md"))}

@@ -28,13 +28,14 @@ CAUSES = {
         "no space is left for {folder}, or for temporary files in {temporary}: free 500 MB, "
         "or set TMPDIR, and run make again"
     ),
-    r"No matching distribution found": (
-        "a locked package has no release for {name}, or the package index does not offer it. The "
-        "locks are for Python 3.11 to 3.14: name one of them, as in make PYTHON=python3.14"
-    ),
     r"Retrying \(|Max retries exceeded|[Tt]imed out|Connection|is not a trusted or secure host": (
         "the package index cannot be reached: check the network and the proxy settings "
         "(HTTPS_PROXY), or name a mirror (PIP_INDEX_URL), and run make again"
+    ),
+    # After the network: without one, pip says this too.
+    r"No matching distribution found": (
+        "a locked package has no release for {name}, or the package index does not offer it. The "
+        "locks are for Python 3.11 to 3.14: name one of them, as in make PYTHON=python3.14"
     ),
 }
 

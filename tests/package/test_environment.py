@@ -214,6 +214,13 @@ def test_no_space(megabytes: int, checkout: Checkout) -> None:
     assert "no space is left for .venv-small" in said
 
 
+def test_no_release_for_this_python(checkout: Checkout) -> None:
+    """The line says which Pythons the locks are for."""
+    lock = checkout.folder / "requirements" / "small.txt"
+    lock.write_text(f"many==77 --hash=sha256:{'0' * 64}\n", encoding="utf-8")
+    assert "The locks are for Python 3.11 to 3.14" in advice(checkout.make())
+
+
 def test_unknown_failure_is_shown_whole(checkout: Checkout) -> None:
     """Where no advice fits, what pip wrote is there to read."""
     lock = checkout.folder / "requirements" / "small.txt"

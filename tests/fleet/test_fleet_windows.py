@@ -461,10 +461,12 @@ def test_closing_without_the_folder_of_the_journal(
     names = "May still be paused: task_0, task_1, task_2"
     with pytest.raises(FleetError, match=names) as error:
         with window(targets[:3], journal=journal, lease=60, connect=connect, **FAST):
+            assert len(guardians(journal)) == 1
             shutil.rmtree(journal.path.parent)
     assert error.value.may_be_paused
     assert isinstance(error.value.__cause__, JournalError)
     until(lambda: all_run(emulator))
+    until(lambda: guardians(journal) == [])
 
 
 def test_a_handler_that_raises_when_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

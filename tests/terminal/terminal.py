@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyte
@@ -57,6 +58,17 @@ class Terminal:
             cwd=folder,
         )
         os.close(other)
+
+    def processes(self) -> list[int]:
+        """The processes of its session that have not ended."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdecimal():
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                    if fields[0] != "Z" and int(fields[3]) == self.process.pid:
+                        found.append(int(entry.name))
+        return found
 
     def close(self) -> None:
         """Take the terminal away."""

@@ -210,6 +210,7 @@ def test_terminal_goes_away(terminal: Open, emulator: Emulator) -> None:
     shell.until("^first$")
     shell.close()
     eventually(lambda: stage(emulator) == "Incremental")
+    eventually(lambda: not shell.processes())
 
 
 def test_nohup(terminal: Open, emulator: Emulator, tmp_path: Path) -> None:
@@ -221,6 +222,7 @@ def test_nohup(terminal: Open, emulator: Emulator, tmp_path: Path) -> None:
     shell.close()
     eventually((tmp_path / "ended").exists)
     eventually(lambda: stage(emulator) == "Incremental")
+    eventually(lambda: not shell.processes())
 
 
 @pytest.mark.parametrize(("answer", "status"), [(b"y\n", 0), (b"n\n", 130)])

@@ -202,7 +202,9 @@ def test_disabled_user(keystone: Keystone, service: Service, user: User, connect
     with connect(auth) as client:
         client.pause(INSTANCE, TASK)
         keystone.disable(user)
-        with pytest.raises(AuthenticationError, match=r"The login at 127\.0\.0\.1:\d+ was refused"):
+        with pytest.raises(
+            AuthenticationError, match=r"The login at 127\.0\.0\.1:\d+ was rejected"
+        ):
             client.pause(INSTANCE, TASK)
     assert service.statuses == [200, 401]
     assert keystone.patient.logins() == [201, 401]
@@ -219,7 +221,7 @@ def test_wrong_password(keystone: Keystone, service: Service, user: User, connec
     for error in replies:
         assert isinstance(error, AuthenticationError)
         assert error.status == 401
-        assert re.search(r"The login at 127\.0\.0\.1:\d+ was refused", str(error))
+        assert re.search(r"The login at 127\.0\.0\.1:\d+ was rejected", str(error))
         assert "Nothing else was sent" in str(error)
         shown = "".join(
             traceback.TracebackException.from_exception(error, capture_locals=True).format()

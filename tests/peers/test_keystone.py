@@ -31,6 +31,7 @@ from taurusdb_starrocks import (
 
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
 TASK = "orders_sync"
+REJECTED = r"The login at 127\.0\.0\.1:\d+ was rejected"
 
 
 class Service(RecordingService):
@@ -221,7 +222,7 @@ def test_wrong_password(keystone: Keystone, service: Service, user: User, connec
     for error in replies:
         assert isinstance(error, AuthenticationError)
         assert error.status == 401
-        assert re.search(r"The login at 127\.0\.0\.1:\d+ was rejected", str(error))
+        assert re.search(REJECTED, str(error))
         assert "Nothing else was sent" in str(error)
         shown = "".join(
             traceback.TracebackException.from_exception(error, capture_locals=True).format()

@@ -144,7 +144,7 @@ def test_copy_button_leaves_the_prompt_out(page: Page, origin: str) -> None:
     search = page.locator(".sidebar-search")
     search.focus()
     page.keyboard.press("Control+V")
-    assert search.input_value() == "pip install '.[emulator]'"
+    assert search.input_value() == "pip install '.[emulator]' pytest"
 
 
 def test_contents_stand_beside_the_text(page: Page, origin: str) -> None:

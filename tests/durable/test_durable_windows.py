@@ -231,7 +231,7 @@ def test_a_bare_token_travels_with_a_warning(
     with around.client(auth=TokenAuth(around.emulator.token)) as client:
         with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
             pass
-    assert caplog.text.count("whose end is unknown") == 1
+    assert caplog.text.count("which expires within 24 hours") == 1
     assert around.emulator.token not in caplog.text
     for path in journal.path.parent.rglob("*"):
         assert path.is_dir() or around.emulator.token.encode() not in path.read_bytes()

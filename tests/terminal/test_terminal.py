@@ -149,9 +149,9 @@ def test_password_in_a_window(terminal: Open) -> None:
 def test_ctrl_z_in_a_window(terminal: Open, emulator: Emulator) -> None:
     """Both stop, as one job, and go on as one, in the background and in the foreground."""
     shell = terminal()
-    shell.keys(f"{WINDOW} 2h -- sh -c 'echo first; sleep 1; read x; echo got $x'\n".encode())
+    shell.keys(f"{WINDOW} 2h -- sh -c 'echo first; sleep 2; read x; echo got $x'\n".encode())
     shell.until("^first$")
-    time.sleep(0.4)  # While sh starts sleep, by vfork, it cannot be stopped.
+    time.sleep(1.0)  # While sh starts sleep, by vfork, it cannot be stopped.
     shell.keys(CTRL_Z)
     shell.until("^sh is stopped. Paused until")
     shell.until("Stopped")

@@ -47,6 +47,22 @@ def opening(around: Surroundings, client: Client, journal: Journal) -> None:
         pytest.fail("it opened")
 
 
+def keeper_of(
+    around: Surroundings, client: Client, journal: Journal, names: list[str], **waiting: Any
+) -> Keeper:
+    """The recorder of a window without a guardian."""
+    return Keeper(
+        client,
+        around.instance_id,
+        names,
+        journal=journal,
+        lease=60,
+        guardian=False,
+        reason="",
+        waiting=waiting,
+    )
+
+
 def test_there_is_no_python(
     around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,16 +432,7 @@ def test_a_task_that_needs_a_repair(
     around: Surroundings, client: Client, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A warning is logged after the window."""
-    keeper = Keeper(
-        client,
-        around.instance_id,
-        [ORDERS],
-        journal=journal,
-        lease=60,
-        guardian=False,
-        reason="",
-        waiting={},
-    )
+    keeper = keeper_of(around, client, journal, [ORDERS])
     keeper.opening()
     needs = Task(ORDERS, Stage.INCREMENTAL, "Incremental", "Yes", None, None, None, True)
     broken = Task(ORDERS, Stage.INCREMENTAL, "Incremental", "No", None, None, None, False)
@@ -656,16 +663,7 @@ def test_a_window_that_was_closed_before_its_first_pause(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
     """Its recorder allows no more pause."""
-    keeper = Keeper(
-        client,
-        around.instance_id,
-        [ORDERS],
-        journal=journal,
-        lease=60,
-        guardian=False,
-        reason="",
-        waiting={},
-    )
+    keeper = keeper_of(around, client, journal, [ORDERS])
     keeper.opening()
     keeper.closing([])
     for late in (lambda: keeper.found([], []), lambda: keeper.sending("pause", ORDERS)):
@@ -705,16 +703,7 @@ def test_an_interrupt_while_another_process_has_the_tasks(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
     """The window ends after `settle` at most: its tasks are named, and stay with that process."""
-    keeper = Keeper(
-        client,
-        around.instance_id,
-        BOTH,
-        journal=journal,
-        lease=60,
-        guardian=False,
-        reason="",
-        waiting={"settle": 0.1},
-    )
+    keeper = keeper_of(around, client, journal, BOTH, settle=0.1)
     keeper.opening()
     other = _locks.Lock(journal.lock_path("other"))
     journal.write(lambda c: c.execute("UPDATE window SET actor = 'other'"))
@@ -729,16 +718,7 @@ def test_tasks_that_recover_is_resuming(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
     """A window that has none left does not take those of others."""
-    keeper = Keeper(
-        client,
-        around.instance_id,
-        BOTH,
-        journal=journal,
-        lease=60,
-        guardian=False,
-        reason="",
-        waiting={},
-    )
+    keeper = keeper_of(around, client, journal, BOTH)
     keeper.opening()
     journal.write(lambda c: c.execute("UPDATE window SET actor = 'recover'"))
     journal.write(lambda c: c.execute("UPDATE task SET epoch = epoch + 1"))
@@ -750,16 +730,7 @@ def test_tasks_that_others_let_go_of(
     around: Surroundings, client: Client, journal: Journal
 ) -> None:
     """They are taken back if their pause was not confirmed in time."""
-    keeper = Keeper(
-        client,
-        around.instance_id,
-        BOTH,
-        journal=journal,
-        lease=60,
-        guardian=False,
-        reason="",
-        waiting={},
-    )
+    keeper = keeper_of(around, client, journal, BOTH)
     keeper.opening()
     keeper.reached("pause", [ORDERS])
     journal.write(lambda c: c.execute("UPDATE window SET actor = 'recover', closed_wall = 1"))

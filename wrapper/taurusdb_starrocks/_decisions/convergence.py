@@ -97,9 +97,8 @@ class Convergence:
         self._outcomes = dict.fromkeys(names, Outcome())
         for name in earlier.accepted:
             self._outcomes[name] = Outcome("accepted", self._began)
-        self._there = set(
-            self._unseen
-        )  # Tasks that were at the goal in the last poll that showed them.
+        # Tasks that were at the goal in the last poll that showed them.
+        self._there = set(self._unseen)
         self._missed: set[str] = set()  # Tasks that are missing from the last poll.
 
     @property

@@ -141,9 +141,9 @@ def test_no_span_without_opentelemetry(
 ) -> None:
     """Where its API cannot be imported, nothing is reported."""
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
-    report._trace_api.cache_clear()
+    report._tracing.cache_clear()
     make(transport=Wire()).pause()
-    report._trace_api.cache_clear()
+    report._tracing.cache_clear()
     assert spans.get_finished_spans() == ()
 
 

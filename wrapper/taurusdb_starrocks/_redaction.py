@@ -108,14 +108,15 @@ class _Cleaner:
 
     def _held(self, text: str) -> list[bool]:
         """Where in the text a part of a secret starts."""
+        if self._pieces is None:
+            # Any part that they share contains one of these. Usually the search ends here.
+            half = PIECE // 2
+            halves = [text[at : at + half] for at in range(0, len(text) - half + 1, half)]
+            if not any(part in form for form in self._long for part in halves):
+                return []
         pieces = [text[at : at + PIECE] for at in range(len(text) - PIECE + 1)]
         if self._pieces is not None:
             return [piece in self._pieces for piece in pieces]
-        # Any part that they share contains one of these. Usually the search ends here.
-        half = PIECE // 2
-        halves = [text[at : at + half] for at in range(0, len(text) - half + 1, half)]
-        if not any(part in form for form in self._long for part in halves):
-            return []
         return [any(piece in form for form in self._long) for piece in pieces]
 
 

@@ -6,8 +6,7 @@ Names and attributes of spans follow OpenTelemetry's semantic conventions for HT
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any, Self
@@ -23,12 +22,13 @@ Outcome = Reply | BaseException | None
 
 
 @cache
-def _trace_api() -> Any:
-    """opentelemetry.trace, imported on the first call; None if it is not installed."""
+def _tracing() -> tuple[Any, Any] | None:
+    """opentelemetry.trace and the tracer, loaded on the first call; None if it is not installed."""
     try:
-        return import_module("opentelemetry.trace")
+        trace = import_module("opentelemetry.trace")
     except ImportError:
         return None
+    return trace, trace.get_tracer("taurusdb_starrocks")
 
 
 class Report:
@@ -41,9 +41,8 @@ class Report:
         self.reply: Reply | None = None
 
     def __enter__(self) -> Self:
-        trace = _trace_api()
-        self._span = None if trace is None else _span(trace, self._call, self._request)
-        self._set = None if self._span is None else self._span.__enter__()
+        tracing = _tracing()
+        self._span = None if tracing is None else _Span(*tracing, self._call, self._request)
         return self
 
     def __exit__(
@@ -53,9 +52,8 @@ class Report:
         if isinstance(error, ReplicationError) and error.host is None:
             _stamp(error, self._call, elapsed)
         outcome: Outcome = error or self.reply
-        if self._span is not None and self._set is not None:
-            self._set(outcome, self._call.attempts)
-            self._span.__exit__(None, None, None)
+        if self._span is not None:
+            self._span.end(outcome, self._call.attempts)
         level = _level(self._call, outcome)
         if logger.isEnabledFor(level):
             logger.log(level, "%s", _line(self._call, outcome, elapsed))
@@ -100,37 +98,42 @@ def _request_id(call: Call, outcome: Outcome) -> str | None:
     return getattr(outcome, "request_id", None)
 
 
-@contextmanager
-def _span(trace: Any, call: Call, request: Request) -> Iterator[Callable[[Outcome, int], None]]:
-    template = call.operation.template
-    attributes = {
-        "http.request.method": request.method,
-        "url.full": f"{request.origin}{request.target}",
-        "url.template": template,
-        "server.address": request.origin.host,
-        "server.port": request.origin.port,
-        "taurusdb_starrocks.operation": call.operation.name,
-    }
-    if call.instance_id:
-        attributes["taurusdb_starrocks.instance_id"] = call.instance_id
-    if call.task_name:
-        attributes["taurusdb_starrocks.task_name"] = call.task_name
-    with trace.get_tracer("taurusdb_starrocks").start_as_current_span(
-        f"{request.method} {template}",
-        kind=trace.SpanKind.CLIENT,
-        attributes=attributes,
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as current:
+class _Span:
+    """The span of a call. It is the current span until it ends."""
 
-        def report(outcome: Outcome, attempts: int) -> None:
-            status = _status(outcome)
-            if status is not None:
-                current.set_attribute("http.response.status_code", status)
-            if attempts > 1:
-                current.set_attribute("http.request.resend_count", attempts - 1)
-            if isinstance(outcome, BaseException):
-                current.set_attribute("error.type", str(status or type(outcome).__name__))
-                current.set_status(trace.StatusCode.ERROR)
+    def __init__(self, trace: Any, tracer: Any, call: Call, request: Request) -> None:
+        template = call.operation.template
+        attributes = {
+            "http.request.method": request.method,
+            "url.full": f"{request.origin}{request.target}",
+            "url.template": template,
+            "server.address": request.origin.host,
+            "server.port": request.origin.port,
+            "taurusdb_starrocks.operation": call.operation.name,
+        }
+        if call.instance_id:
+            attributes["taurusdb_starrocks.instance_id"] = call.instance_id
+        if call.task_name:
+            attributes["taurusdb_starrocks.task_name"] = call.task_name
+        self._trace = trace
+        self._span = tracer.start_span(
+            f"{request.method} {template}", kind=trace.SpanKind.CLIENT, attributes=attributes
+        )
+        self._current = None
+        # Without a tracer provider the span is invalid, and to make it current only takes time.
+        if self._span.get_span_context().is_valid:
+            self._current = trace.use_span(self._span, end_on_exit=True)
+            self._current.__enter__()
 
-        yield report
+    def end(self, outcome: Outcome, attempts: int) -> None:
+        if self._current is None:
+            return
+        status = _status(outcome)
+        if status is not None:
+            self._span.set_attribute("http.response.status_code", status)
+        if attempts > 1:
+            self._span.set_attribute("http.request.resend_count", attempts - 1)
+        if isinstance(outcome, BaseException):
+            self._span.set_attribute("error.type", str(status or type(outcome).__name__))
+            self._span.set_status(self._trace.StatusCode.ERROR)
+        self._current.__exit__(None, None, None)

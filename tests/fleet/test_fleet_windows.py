@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import shutil
@@ -233,6 +234,7 @@ def test_another_process_closes_nothing(
 ) -> None:
     """As in a forked child, here in this one."""
     process = os.getpid()
+    monkeypatch.setattr(atexit, "register", lambda _function: None)  # It stays open.
     with window(
         targets[:3], journal=journal, lease=60, guardian=False, connect=connect, **FAST
     ) as opened:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from taurusdb_starrocks._version import __version__
 
 if TYPE_CHECKING:
+    from taurusdb_starrocks._alerts import alert
     from taurusdb_starrocks._async_client import AsyncClient
     from taurusdb_starrocks._client import Client
     from taurusdb_starrocks._credentials import Credentials, TokenAuth
@@ -83,6 +84,7 @@ __all__ = [
     "Window",
     "WindowRecorder",
     "__version__",
+    "alert",
     "find_project_id",
     "regions",
     "spec",
@@ -129,6 +131,7 @@ _LATER = {
     "Waiting": "_decisions.polling",
     "Window": "_windows",
     "WindowRecorder": "_decisions.recording",
+    "alert": "_alerts",
     "find_project_id": "_projects",
     "regions": "_regions",
     "spec": "_spec",

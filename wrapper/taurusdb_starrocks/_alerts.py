@@ -14,16 +14,23 @@ import threading
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from taurusdb_starrocks._errors import NotResumedError
+from taurusdb_starrocks._errors import NotResumedError, ReplicationError
 
 logger = logging.getLogger("taurusdb_starrocks")
 
 
-def alert(what: str, error: NotResumedError) -> None:
-    """Log the tasks of an error. An ``Exception`` of a log handler is not raised.
+def alert(what: str, error: ReplicationError) -> None:
+    """Log an error about tasks that may still be paused, at level CRITICAL.
 
-    The tasks are written to stderr instead if the logger is disabled, as ``logging.config``
-    disables all loggers that exist, or if a log handler fails.
+    Windows call it. Call it yourself if nobody might retrieve the error, for example in a thread.
+
+    The line is written to stderr instead if the logger is disabled, as ``logging.config`` disables
+    all loggers that exist, or if a log handler fails. An ``Exception`` of a log handler is not
+    raised.
+
+    Args:
+        what: What happened, as the line begins.
+        error: The error. Its message names the tasks.
     """
     logged = False
     try:

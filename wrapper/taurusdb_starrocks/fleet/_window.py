@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import itertools
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, Unpack
 
-import attrs
-
-from taurusdb_starrocks import Poll, Rebuild, ReplicationError
-from taurusdb_starrocks.durable import Batch, Journal, JournalError, Watch, batched
+from taurusdb_starrocks import ReplicationError, alert
+from taurusdb_starrocks.durable import Batch, Journal, Watch, batched
 from taurusdb_starrocks.fleet._budget import Budget, most_errors
 from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
-    CONCURRENCY,
-    RATE,
+    LEFT,
     SETTLE,
+    STATES,
     TIMEOUT,
     Options,
     Result,
@@ -29,6 +28,7 @@ from taurusdb_starrocks.fleet._verbs import (
     checked,
     connect,
 )
+from taurusdb_starrocks.fleet._watched import WatchedFleet
 
 T = TypeVar("T")
 
@@ -38,6 +38,9 @@ NAMED = 10  # Tasks that an error names.
 
 class FleetError(ReplicationError):
     """Targets could not be paused, so the block did not start; or targets could not be resumed.
+
+    If targets may still be paused, the error is also logged at CRITICAL, in case the program loses
+    it.
 
     Attributes:
         result: The outcome of each target.
@@ -135,56 +138,6 @@ class AsyncFleetWindow(_Handle):
         await asyncio.to_thread(self._guard, process_group, grace)
 
 
-class _Watched:
-    """The window, for the watch that keeps its guardian running."""
-
-    guardian = "taurusdb_starrocks.fleet._guardian"
-    name = "fleet"
-
-    def __init__(self, batch: Batch, targets: Targets, options: Options) -> None:
-        self._batch = batch
-        self._targets = targets
-        self._options = {
-            "settle": options.get("settle", SETTLE),
-            "concurrency": options.get("concurrency", CONCURRENCY),
-            "rate": options.get("rate", RATE),
-            "poll": attrs.asdict(options.get("poll", Poll())),
-        }
-
-    def client(self) -> tuple[Any, bool]:
-        """How the clients are built again, one for each endpoint and project."""
-        documents, lasting = [], True
-        for (endpoint, project_id), client in self._targets.clients.items():
-            rebuild = client.rebuild()
-            lasting = lasting and rebuild.lasting
-            made = Rebuild("taurusdb_starrocks:AsyncClient", rebuild.arguments, rebuild.lasting)
-            documents.append((endpoint, project_id, made.to_document()))
-        return documents, lasting
-
-    def appoint(self, actor: str) -> dict[str, Any]:
-        """Write the guardian into the rows of the batch."""
-        self._batch.guarded_by(actor)
-        return {
-            "journal": str(self._batch.journal.path),
-            "batch": self._batch.id,
-            "left": self._batch.left,
-            "call_timeout": self._targets.call_timeout,
-            "options": self._options,
-        }
-
-    def closed(self) -> bool:
-        """Whether the journal has no task of the batch any more."""
-        return self._batch.closed()
-
-    def left(self) -> float:
-        """Seconds until the lease ends."""
-        return self._batch.left
-
-    def late(self) -> bool:
-        """Whether four fifths of the lease are over."""
-        return self._batch.late
-
-
 class _Window:
     """A window from its first pause to its last resume."""
 
@@ -215,14 +168,16 @@ class _Window:
             kind="window",
         )
         self._process = os.getpid()
+        self._pauses = False  # Whether it has begun to pause targets.
         try:
-            self.watch = Watch(_Watched(self.batch, self._targets, options), guarded=guardian)
+            self.watch = Watch(WatchedFleet(self.batch, self._targets, options), guarded=guardian)
         except BaseException:
             self.batch.close()
             raise
 
     async def open(self) -> Result:
         """Start the guardian and pause all, or say why not."""
+        atexit.register(self.name_open)
         starting = asyncio.ensure_future(asyncio.to_thread(self.watch.start, self._process))
         try:
             await asyncio.shield(starting)
@@ -231,6 +186,7 @@ class _Window:
             raise
         finally:
             self.watch.keep()
+        self._pauses = True
         budget = Budget(most_errors(self._max_errors, len(self._targets)))
         result = await self._carry_out(self.batch, self._targets, budget)
         if not result.complete:
@@ -262,6 +218,22 @@ class _Window:
         """
         if os.getpid() != self._process:
             return
+        atexit.unregister(self.name_open)
+        try:
+            await self._close()
+        except FleetError as error:
+            alert("tasks not resumed", error)
+            raise
+
+    def name_open(self) -> None:
+        """Log the tasks of a window that is still open when the process exits."""
+        if os.getpid() == self._process:
+            try:
+                self._cut_short(None)
+            except FleetError as error:
+                alert("window still open at exit", error)
+
+    async def _close(self) -> None:
         self.watch.end()
         resuming = asyncio.ensure_future(self._resume())
         held_back: asyncio.CancelledError | None = None
@@ -271,7 +243,7 @@ class _Window:
             except asyncio.CancelledError as interrupt:
                 held_back = interrupt
                 result, expired = await resuming
-        except (asyncio.CancelledError, JournalError) as error:
+        except BaseException as error:  # Also what `connect`, which is the program's own, raises.
             self._cut_short(error)
             raise
         finally:
@@ -287,12 +259,26 @@ class _Window:
                 "The lease ended before the block did, and the tasks were resumed."
             )
 
-    def _cut_short(self, cause: asyncio.CancelledError | JournalError) -> None:
-        """Raise a ``FleetError`` if ``close`` was stopped while tasks may still be paused."""
-        found = self._left()
+    def _cut_short(self, cause: BaseException | None) -> None:
+        """Raise a ``FleetError`` if tasks may still be paused.
+
+        Args:
+            cause: What stopped ``close``; None if it was never called.
+        """
+        why = "The window is still open."
+        if isinstance(cause, asyncio.CancelledError):
+            why = "The resume was interrupted."
+        elif cause is not None:
+            told = isinstance(cause, ReplicationError)
+            why = str(cause) if told else f"The resume was stopped by {type(cause).__name__}."
+        try:
+            found = self._left()
+        except Exception:  # noqa: BLE001  # Without the journal or a client, all are named.
+            if not self._pauses:
+                return
+            result = Result(self._targets, why, 0.0, 0)
+            raise self._not_resumed(result, why, {*STATES} - {"found"}) from cause
         if found is not None:
-            interrupted = isinstance(cause, asyncio.CancelledError)
-            why = "The resume was interrupted." if interrupted else str(cause)
             raise self._not_resumed(Result(found, why, 0.0, 0), why) from cause
 
     async def _resume(self) -> tuple[Result | None, bool]:
@@ -344,8 +330,8 @@ class _Window:
         finally:
             await targets.aclose()
 
-    def _not_resumed(self, result: Result, why: str) -> FleetError:
-        left = list(itertools.islice(result.outcomes(), NAMED + 1))
+    def _not_resumed(self, result: Result, why: str, states: Collection[str] = LEFT) -> FleetError:
+        left = list(itertools.islice(result.outcomes(*states), NAMED + 1))
         names = ", ".join(outcome.target.task_name for outcome in left[:NAMED])
         more = " and others" if len(left) > NAMED else ""
         return FleetError(

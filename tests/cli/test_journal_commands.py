@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from taurusdb_starrocks.durable import Journal
+from taurusdb_starrocks.durable import Journal, _locks
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
@@ -90,6 +90,27 @@ def test_recover(run: Run, emulator: Emulator) -> None:
     assert (ran.status, ran.out.count("resumed")) == (0, 2)
     assert run("recover", "--interval", "0.05s").err == "There is nothing to resume.\n"
     assert run("check").status == 0
+
+
+@pytest.mark.usefixtures("abandoned")
+@pytest.mark.parametrize(
+    ("trouble", "shown", "due"),
+    [("", "its guardian resumes it", 0), ("409", "its guardian tries again: 409", 2)],
+)
+def test_a_guardian_at_work(run: Run, tmp_path: Path, trouble: str, shown: str, due: int) -> None:
+    """The state says so. Only a guardian that has failed gets help from recover."""
+    with Journal(tmp_path / "state" / "taurusdb-starrocks" / "journal.sqlite") as journal:
+        set_guardian = "UPDATE window SET guardian = 'guardian', trouble = ?"
+        journal.write(lambda c: c.execute(set_guardian, (trouble,)))
+        lock = _locks.Lock(journal.lock_path("guardian"))
+        checked, listed = run("check"), run("check", "-o", "json")
+        assert checked.status == 6
+        assert checked.out.count(f"abandoned, {shown}") == 2
+        assert listed.out.count('"state": "abandoned", "guarded": true') == 2
+        assert run("recover", "--dry-run").out.count("abandoned") == due
+        lock.release()
+        assert "guardian" not in run("check").out
+        assert run("recover", "--dry-run").out.count("abandoned") == 2
 
 
 @pytest.mark.usefixtures("abandoned")

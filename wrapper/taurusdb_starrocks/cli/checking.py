@@ -70,6 +70,7 @@ def _paused(setup: Setup, instance: str) -> list[dict[str, Any]]:
                 "since": None,
                 "until": None,
                 "state": "not in the journal",
+                "guarded": False,
                 "trouble": "",
             }
             for task in client.tasks(instance)

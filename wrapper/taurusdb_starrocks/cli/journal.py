@@ -8,7 +8,7 @@ import click
 
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
-from taurusdb_starrocks.cli.output import Columns
+from taurusdb_starrocks.cli.output import Columns, Row
 from taurusdb_starrocks.cli.statuses import DONE, REFUSED
 from taurusdb_starrocks.cli.times import local
 
@@ -22,7 +22,7 @@ PAUSES: Columns = {
     "REASON": lambda row: row["reason"] or "",
     "SINCE": lambda row: row["since"] or "?",
     "UNTIL": lambda row: row["until"] or ("no limit" if row["owner"] else "?"),
-    "STATE": lambda row: row["state"] + (f": {row['trouble']}" if row["trouble"] else ""),
+    "STATE": lambda row: _state(row) + (f": {row['trouble']}" if row["trouble"] else ""),
 }
 RECOVERED: Columns = {
     "INSTANCE": lambda row: row["instance_id"],
@@ -30,6 +30,13 @@ RECOVERED: Columns = {
     "OUTCOME": lambda row: row["outcome"],
     "WHY": lambda row: row["why"],
 }
+
+
+def _state(row: Row) -> str:
+    """The state, and whether a guardian is at work."""
+    if row["guarded"] and row["state"] in {"expired", "abandoned"}:
+        return f"{row['state']}, its guardian {'tries again' if row['trouble'] else 'resumes it'}"
+    return str(row["state"])
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:
@@ -43,6 +50,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "since": local(entry.since),
         "until": None if entry.until is None else local(entry.until),
         "state": entry.state,
+        "guarded": entry.guarded,
         "trouble": entry.trouble,
     }
 
@@ -83,7 +91,7 @@ def recover(
         if forget is not None:
             return _forget(setup, record, entries, forget, instance, reason, dry=dry)
         if show or dry:
-            due = [e for e in entries if show or e.state in {"expired", "abandoned"}]
+            due = [e for e in entries if show or e.due]
             setup.output.rows(PAUSES, map(entry_row, due), none="There is nothing to resume.")
             return DONE
         with setup.output.progress("Resuming what was left paused"):

@@ -29,8 +29,8 @@ class Entry(NamedTuple):
         until: When the lease ends, in UTC; None if it has no limit.
         state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
             for a window of another machine before its lease ends, ``expired`` after the lease, and
-            ``abandoned`` if the program has exited. ``recover`` resumes the last two.
-        guarded: Whether a guardian process is running that will resume it.
+            ``abandoned`` if the program has exited. A guardian or ``recover`` resumes the last two.
+        guarded: Whether a guardian process is running that resumes it.
         trouble: Error of the last attempt to resume it; empty if there was no failure.
     """
 
@@ -47,6 +47,15 @@ class Entry(NamedTuple):
     state: State
     guarded: bool
     trouble: str
+
+    @property
+    def due(self) -> bool:
+        """Whether ``recover`` resumes it: neither its program nor its guardian will.
+
+        A guardian that has failed is helped.
+        """
+        over = self.state in {"expired", "abandoned"}
+        return over and (not self.guarded or bool(self.trouble))
 
 
 def overview(journal: Journal) -> list[Entry]:

@@ -110,15 +110,15 @@ def recover(
 
 def _left(entry: Entry) -> str:
     """Why a window must be left alone; empty if it is due."""
+    if entry.due:
+        return ""
     if entry.state == "live":
         return "its program is running"
     if entry.state == "held":
         return "it is on hold"
     if entry.state == "elsewhere":
         return "another machine paused it, and its lease has not ended"
-    if entry.guarded and not entry.trouble:
-        return "its guardian resumes it"
-    return ""
+    return "its guardian resumes it"
 
 
 def _connected(endpoint: str, project_id: str) -> Client:

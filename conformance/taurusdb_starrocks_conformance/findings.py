@@ -15,6 +15,11 @@ from .target import Target
 ELSEWHERE = "other paths and methods"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words: ``1 fault`` or ``2 faults``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 class Level(StrEnum):
     """The level of a finding: a fault breaks the contract, a warning is a habit of frameworks."""
 

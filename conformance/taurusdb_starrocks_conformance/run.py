@@ -14,7 +14,7 @@ from typing import Any
 from .carrying import carrying
 from .contract import operations, untested
 from .exchange import Exchange, Expectation, Request
-from .findings import Finding, Findings, Level
+from .findings import Finding, Findings, Level, counted
 from .fuzzing import Fuzzing, Pass, misfit_of
 from .interruption import interruptible
 from .judge import Judge
@@ -95,15 +95,14 @@ class Outcome:
         if self.ended is not None:
             return f"conformance: could not run: {self.ended}"
         faults, warnings = len(self.faults), len(self.warnings)
-        told = f"{faults or 'no'} fault{'s' if faults != 1 else ''}"
+        told = counted(faults, "fault") if faults else "no faults"
         if warnings:
-            told += f", {warnings} warning{'s' if warnings != 1 else ''}"
+            told += f", {counted(warnings, 'warning')}"
+        told += f" in {counted(self.cases, 'case')}"
         if self.interrupted is not None:
-            return (
-                f"conformance: interrupted by {self.interrupted.name}: {told} in {self.cases} cases"
-            )
+            return f"conformance: interrupted by {self.interrupted.name}: {told}"
         kind = "failed" if self.failed(strict=strict) else "passed"
-        return f"conformance: {kind}: {told} in {self.cases} cases"
+        return f"conformance: {kind}: {told}"
 
 
 class Run:
@@ -199,7 +198,7 @@ class Run:
                     yield
                 except StoppedError as error:
                     stopped = True
-                    outcome.ended = f"{error}, after {outcome.cases} cases"
+                    outcome.ended = f"{error}, after {counted(outcome.cases, 'case')}"
                 except CannotRunError as error:
                     outcome.ended = str(error)
                 except KeyboardInterrupt:
@@ -268,7 +267,7 @@ class Run:
             yield "pages", self._reader.pages
         for group in groups(self.wire, self.outcome.seed, taken=self.changes.names):
             yield group.name, lambda group=group: self._group(group)  # type: ignore[misc] # mypy does not infer a default
-        self._say(f"requests made by hand: {self.outcome.cases} cases so far")
+        self._say(f"requests made by hand: {counted(self.outcome.cases, 'case')} so far")
         yield "effects that last", self._overtime.lasting
         yield "the same request again", self._overtime.repeated
         yield "one connection", self._overtime.one_connection
@@ -325,7 +324,9 @@ class Run:
                     self.findings.add(misfit, exchange)
         if self.wire.stopped is not None:
             raise StoppedError(self.wire.stopped)
-        self._say(f"schemathesis, identifiers {which}: {self.outcome.cases} cases so far")
+        self._say(
+            f"schemathesis, identifiers {which}: {counted(self.outcome.cases, 'case')} so far"
+        )
 
     def _affordable(self) -> int:
         """The number of examples, reduced for a slow target."""

@@ -51,7 +51,7 @@ def main(action: str, path: str) -> int:
             write.writerow([instance_id, name])
             print(f"{instance_id} {name}: {error}", file=sys.stderr)
     total = sum(map(len, tasks.values()))
-    print(f"{action}: {total - len(failures)} of {total} tasks done")
+    print(f"{action}: {total - len(failures)} of {total} done")
     return 1 if failures else 0
 
 

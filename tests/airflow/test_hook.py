@@ -84,7 +84,7 @@ def test_modules_that_are_named_are_there() -> None:
 def test_connection_with_an_instance(emulator: Emulator, connected: Connect) -> None:
     """It lists its tasks."""
     connected(extra={"instance_id": INSTANCE})
-    assert said_by_test() == (True, "The instance has 4 synchronization tasks.")
+    assert said_by_test() == (True, "Synchronization tasks of the instance: 4.")
 
 
 def test_connection_without_an_instance(emulator: Emulator) -> None:

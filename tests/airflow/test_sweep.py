@@ -109,7 +109,7 @@ def test_most_at_once(
     held.hold(run_id="2")
     assert run(dags[SWEEP]).state == "success"
     assert len(held.keys()) == 1
-    assert "1 windows are left to the next sweep" in caplog.text
+    assert "windows left to the next sweep: 1" in caplog.text
 
 
 def test_opened_again_meanwhile(

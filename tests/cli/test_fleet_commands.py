@@ -88,7 +88,7 @@ def test_what_failed_is_written_as_targets(
     ran = run("fleet", "pause", targets, "--no-limit", "--yes", "--left", "left.csv")
     assert ran.status == 1
     assert f"billing_sync of {emulator.instance_id} is refused. 400" in ran.err
-    assert "1 targets are left, in left.csv." in ran.err
+    assert "Targets left: 1, in left.csv." in ran.err
     with (tmp_path / "left.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["task_name"], row["state"]) == ("billing_sync", "refused")
@@ -132,7 +132,7 @@ def test_an_interrupt_while_pausing(run: Run, emulator: Emulator, targets: str) 
     ran = run("fleet", "pause", targets, "--max", "2h", "--yes")
     assert ran.status == 130
     assert (
-        "Interrupted. Paused or being paused: 1 targets; unknown: 1; not changed: 0. Paused "
+        "Interrupted. Targets paused or being paused: 1; unknown: 1; not changed: 0. Paused "
         "targets stay paused until the time limit. To continue, run the same command again. To "
         "undo: taurusdb-starrocks fleet resume targets.csv" in ran.err
     )
@@ -145,7 +145,7 @@ def test_an_interrupt_while_resuming(run: Run, emulator: Emulator, targets: str)
     interrupt_at(emulator, "resume", 2)
     ran = run("fleet", "resume", targets, "--yes")
     assert ran.status == 130
-    assert "Running or being resumed: 1 targets. MAY STILL BE PAUSED: 1." in ran.err
+    assert "Targets running or being resumed: 1. MAY STILL BE PAUSED: 1." in ran.err
 
 
 def interrupt_at(emulator: Emulator, operation: str, count: int) -> None:
@@ -204,7 +204,7 @@ def test_a_target_that_is_paused_already(run: Run, emulator: Emulator, targets: 
     emulator.set_stage(emulator.instance_id, "orders_sync", "Paused")
     ran = run("fleet", "window", targets, "--max", "1m", "--", "true")
     assert ran.status == 0
-    assert "Already paused, and left paused afterwards: 1 targets." in ran.err
+    assert "Targets already paused, and left paused afterwards: 1." in ran.err
     assert stage(emulator, "orders_sync") == "Paused"
 
 
@@ -214,7 +214,7 @@ def test_a_target_that_is_paused_already(run: Run, emulator: Emulator, targets: 
         (("--max", "1m"), 121, "Give the command after --."),
         (("--", "true"), 121, "Give a time limit: --max 2h or --until 06:00."),
         (("--max", "1m", "--", "no-such-command"), 127, "no-such-command: not found."),
-        (("--max", "1m", "--dry-run", "--", "true"), 0, "2 targets would be paused, and resumed."),
+        (("--max", "1m", "--dry-run", "--", "true"), 0, "would be paused, and resumed: 2. Nothing"),
         (("--max", "1m", "--region", "nowhere", "--", "true"), 121, "Unknown region"),
     ],
 )
@@ -241,7 +241,7 @@ def test_a_target_that_cannot_be_paused(
     window = ("fleet", "window", targets, "--max", "1m", "--left", "left.csv")
     ran = run(*window, "--", "touch", str(tmp_path / "ran"))
     assert ran.status == 121
-    assert "targets could not be paused. The block did not begin, and all are resumed." in ran.err
+    assert "The block did not begin, and all are resumed." in ran.err
     assert (tmp_path / "left.csv").exists()
     assert not (tmp_path / "ran").exists()
     assert run_again(emulator)

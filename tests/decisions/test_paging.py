@@ -228,7 +228,7 @@ def test_a_total_that_is_never_reached() -> None:
     assert reading.names == names_of(4)
     assert reading.error is not None
     assert str(reading.error).startswith(
-        "The list of tasks could not be read completely: 4 of 5 tasks were seen. "
+        "The list of tasks could not be read completely: 4 of 5 were seen. "
     )
     assert reading.error.harmless
     # By records, by pages as long as the first, by records, by pages as long as may be, and again.
@@ -243,7 +243,7 @@ def test_an_unknown_total_is_said_to_be_unknown() -> None:
     """When the list shows the same whatever is requested."""
     reading = drive(lambda *_: (None, [entry("a"), entry("b")]))
     assert reading.names == ["a", "b"]
-    assert ": 2 of an unknown number of tasks were seen. " in str(reading.error)
+    assert ": 2 of an unknown number were seen. " in str(reading.error)
     by_records, by_pages = [(0, 50), (1, 50)], [(0, 50), (1, 2), (2, 2)]
     longer = [(0, 50), (1, 50), (2, 50)]
     assert reading.requests == [

@@ -104,7 +104,7 @@ def test_all_errors_at_once_with_their_lines(file: Path) -> None:
         "unknown region 'atlantis'",
         "both a region and an endpoint",
         "lacks task_name",
-        "has 2 fields, and the header 4",
+        "the number of fields is 2, and 4 in the header",
     ]
     for line, text in zip(found, expected, strict=True):
         assert text in line

@@ -105,7 +105,7 @@ def test_one_that_cannot_be_paused(
     """The block does not begin, and the others are resumed."""
     emulator.faults.add(Fault("error", operation="pause", at=(40,), applied=False, status=400))
     with pytest.raises(
-        FleetError, match=r"could not be paused\. The block did not begin"
+        FleetError, match=r"could not be paused: [0-9]+ of 60\. The block did not begin"
     ) as failed:
         with window(targets[:60], journal=journal, lease=60, connect=connect, **FAST):
             raise AssertionError("it began")

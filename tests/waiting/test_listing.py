@@ -202,7 +202,7 @@ def test_pages_of_every_kind(
         sent.append(len(many.journal()) - sum(sent))
         assert tuple(sent) == requests
         if hidden:
-            with pytest.raises(OutcomeUnknownError, match="119 of 120 tasks were seen"):
+            with pytest.raises(OutcomeUnknownError, match="119 of 120 were seen"):
                 client.task(INSTANCE, "task_70")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from taurusdb_starrocks_conformance.checks import CHECKS
-from taurusdb_starrocks_conformance.findings import Finding, Level
+from taurusdb_starrocks_conformance.findings import Finding, Level, counted
 from taurusdb_starrocks_conformance.run import Outcome
 
 
@@ -40,7 +40,7 @@ def junit(outcome: Outcome, commands: dict[int, list[str]], *, strict: bool = Fa
 def _told(found: list[tuple[int, Finding]], commands: dict[int, list[str]]) -> str:
     return printable(
         "\n\n".join(
-            f"{finding.level}: {finding.title}, seen {finding.times} times\n"
+            f"{finding.level}: {finding.title}, seen {counted(finding.times, 'time')}\n"
             + "\n".join(
                 f"{example.where}: {example.message}\n{command}"
                 for example, command in zip(finding.examples, commands[number], strict=True)

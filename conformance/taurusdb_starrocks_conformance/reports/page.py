@@ -9,7 +9,7 @@ from typing import Any
 import tracecov
 
 from taurusdb_starrocks_conformance.checks import CHECKS
-from taurusdb_starrocks_conformance.findings import Example, Finding, Level
+from taurusdb_starrocks_conformance.findings import Example, Finding, Level, counted
 from taurusdb_starrocks_conformance.run import Outcome
 
 from .coverage import DIMENSIONS
@@ -37,7 +37,7 @@ def page(
     verdict = html.escape(outcome.verdict(strict=strict))
     about = (
         f"{outcome.target.url}, seed {outcome.seed}, {outcome.seconds:.0f} s, "
-        f"{len(outcome.exchanges)} requests of which {outcome.cases} are cases."
+        f"{counted(len(outcome.exchanges), 'request')}, including {counted(outcome.cases, 'case')}."
     )
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>Conformance</title>",
@@ -78,14 +78,14 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> str:
         for example, command in zip(finding.examples, commands, strict=True)
     ]
     more = (
-        f"<details><summary>{len(examples) - 1} more kinds of request</summary>"
+        f"<details><summary>{counted(len(examples) - 1, 'more kind')} of request</summary>"
         f"{''.join(examples[1:])}</details>"
         if examples[1:]
         else ""
     )
     return (
         f"<section class={finding.level}><h3>{number + 1}. {html.escape(finding.title)}</h3>"
-        f"<p>{html.escape(check.demand)} Seen {finding.times} times: "
+        f"<p>{html.escape(check.demand)} Seen {counted(finding.times, 'time')}: "
         f"{html.escape(', '.join(finding.operations))}.</p>{examples[0]}{more}</section>"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from taurusdb_starrocks_conformance.checks import CHECKS
-from taurusdb_starrocks_conformance.findings import Finding, Level
+from taurusdb_starrocks_conformance.findings import Finding, Level, counted
 from taurusdb_starrocks_conformance.run import Outcome
 
 # Number of shown examples of a finding. The HTML page and the JSON have all.
@@ -36,15 +36,14 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:
     lines = [
         f"{number + 1}. {finding.title} ({mark})",
         f"   {check.demand}",
-        f"   Seen {finding.times} time{'s' if finding.times != 1 else ''}: "
-        + ", ".join(finding.operations),
+        f"   Seen {counted(finding.times, 'time')}: " + ", ".join(finding.operations),
     ]
     most = SHOWN if finding.level is Level.FAULT else 1
     for example, command in list(zip(finding.examples, commands, strict=True))[:most]:
         message = " ".join(example.message.split())[:LONGEST]
         lines += [f"   - {example.where}: {message}", f"     {command}"]
     if (more := len(finding.examples) - most) > 0:
-        lines.append(f"   - and {more} more kind{'s' if more != 1 else ''} of request")
+        lines.append(f"   - and {counted(more, 'more kind')} of request")
     return lines
 
 
@@ -64,5 +63,5 @@ def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
             if exchange.reply is not None:
                 lines.append(f"  -> {exchange.status} {exchange.reply.body[:LONGEST]!r}")
         if (more := len(finding.examples) - SHOWN) > 0:
-            lines.append(f"- and {more} more kind{'s' if more != 1 else ''} of request")
+            lines.append(f"- and {counted(more, 'more kind')} of request")
     return "\n".join(lines)

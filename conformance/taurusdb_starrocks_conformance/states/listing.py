@@ -109,10 +109,7 @@ class Reader:
                 continue
             # The order is not documented, so it may differ. The tasks may not.
             if sorted(map(str, parts.names)) != sorted(map(str, whole.names)):
-                text = (
-                    f"pages of {step} show {len(parts.rows)} tasks, one page shows "
-                    f"{len(whole.rows)}"
-                )
+                text = f"one page shows {len(whole.rows)}, pages of {step} show {len(parts.rows)}"
                 self._report("pages_fit", text, parts.exchange)
             else:
                 self._counts_all(parts, len(whole.rows))
@@ -135,7 +132,7 @@ class Reader:
         """Check that `total_count` is the number of all tasks on each page."""
         wrong = [total for total in listing.totals if total != rows]
         if wrong and listing.exchange is not None:
-            text = f"total_count is {wrong[0]}, there are {rows} tasks"
+            text = f"total_count is {wrong[0]}, the number of tasks is {rows}"
             self._report("pages_fit", text, listing.exchange)
 
 

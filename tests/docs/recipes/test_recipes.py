@@ -299,14 +299,14 @@ def test_two_hundred_tasks_from_a_file(tmp_path: Path, environ: dict[str, str]) 
         # One that is not there: the others of its instance are paused one by one.
         with tasks.open("a") as file:
             file.write(f"{rows[-1][0]},no_such_task\n")
-        assert run("pause", "tasks.csv") == (1, "pause: 200 of 201 tasks done\n")
+        assert run("pause", "tasks.csv") == (1, "pause: 200 of 201 done\n")
         assert (tmp_path / "failed.csv").read_text().splitlines() == [
             "instance_id,task_name",
             f"{rows[-1][0]},no_such_task",
         ]
         assert {emulator.task(*row).stage for row in rows} == {"Paused"}
         tasks.write_text(tasks.read_text().replace(f"{rows[-1][0]},no_such_task\n", ""))
-        assert run("resume", "tasks.csv") == (0, "resume: 200 of 200 tasks done\n")
+        assert run("resume", "tasks.csv") == (0, "resume: 200 of 200 done\n")
         assert {emulator.task(*row).stage for row in rows} == {"Incremental"}
 
 

@@ -199,10 +199,9 @@ def read(names: Collection[str] | None = None) -> Reading:
             raise OutcomeUnknownError(problem, harmless=True)
         if taken.whole and (reader.names is None or not taken.unreadable):
             return {name: task for name, task in found.items() if name in (reader.names or found)}
-    total = "an unknown number of" if taken.total is None else taken.total
+    total = "an unknown number" if taken.total is None else taken.total
     raise OutcomeUnknownError(
-        "The list of tasks could not be read completely: "
-        f"{len(reader.shown)} of {total} tasks were seen",
+        f"The list of tasks could not be read completely: {len(reader.shown)} of {total} were seen",
         harmless=True,
     )
 

@@ -77,7 +77,7 @@ class StarRocksReplicationHook(BaseHook):
             return False, f"{error} Add an instance to the connection to find out which."
         except ReplicationError as error:
             return False, str(error)
-        return True, f"The instance has {count} synchronization tasks."
+        return True, f"Synchronization tasks of the instance: {count}."
 
 
 def _extra(connection: Connection) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def find(every: timedelta) -> list[str]:
                 found.append(key)
     records.note_sweep(every)
     if len(found) > _MOST:
-        log.warning("%d windows are left to the next sweep", len(found) - _MOST)
+        log.warning("windows left to the next sweep: %d", len(found) - _MOST)
     return found[:_MOST]
 
 

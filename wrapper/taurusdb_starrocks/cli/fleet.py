@@ -158,7 +158,7 @@ def pause(
         except KeyboardInterrupt:
             counts = _recorded(setup, targets, record, "pause", given["allowed"])
             setup.output.warn(
-                f"Interrupted. Paused or being paused: {counts['done']} targets; unknown: "
+                f"Interrupted. Targets paused or being paused: {counts['done']}; unknown: "
                 f"{counts['unknown']}; not changed: {counts['other']}. Paused targets stay paused "
                 "until the time limit. To continue, run the same command again. To undo: "
                 f"{PROGRAM} fleet resume {targets}"
@@ -197,7 +197,7 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
         except KeyboardInterrupt:
             counts = _recorded(setup, targets, record, "resume", given["allowed"])
             setup.output.warn(
-                f"Interrupted. Running or being resumed: {counts['done']} targets. MAY STILL BE "
+                f"Interrupted. Targets running or being resumed: {counts['done']}. MAY STILL BE "
                 f"PAUSED: {counts['unknown'] + counts['other']}. To continue, run the same command "
                 f"again. To list what is still paused: {PROGRAM} check"
             )
@@ -247,7 +247,7 @@ def window(
 
         def opened(paused: FleetWindow) -> None:
             if found := paused.result.counts["found"]:
-                setup.output.warn(f"Already paused, and left paused afterwards: {found} targets.")
+                setup.output.warn(f"Targets already paused, and left paused afterwards: {found}.")
 
         with options.opened(journal) as record:
             how = _options(setup, shows, **given)
@@ -259,7 +259,8 @@ def window(
                     allow_endpoints=how["allow_endpoints"],
                 )
                 count = sum(1 for _ in rows)
-                setup.output.say(f"{count} targets would be paused, and resumed. Nothing was sent.")
+                would = f"Targets that would be paused, and resumed: {count}. Nothing was sent."
+                setup.output.say(would)
                 return DONE
             seconds = limit.seconds()
             assert seconds is not None
@@ -479,4 +480,4 @@ def _tell_left(output: Output, result: Result, left: str | None) -> None:
     if result.stopped:
         output.warn(f"Stopped before the last target: {result.stopped}")
     if left is not None:
-        output.say(f"{result.write_left(left)} targets are left, in {left}.")
+        output.say(f"Targets left: {result.write_left(left)}, in {left}.")

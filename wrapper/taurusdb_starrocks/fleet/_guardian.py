@@ -127,7 +127,7 @@ class Fleet:
             done = result.counts["confirmed"] + result.counts["found"]
             first = next(result.outcomes())
             raise ReplicationError(
-                f"{len(found) - done} of {len(found)} tasks, the first is {first.target.task_name} "
+                f"{len(found) - done} of {len(found)}, the first is {first.target.task_name} "
                 f"of {first.target.instance_id}: {first.error}"
             )
         return result

@@ -287,7 +287,8 @@ def _csv(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
             filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
             yield lines.line_num, {name: cell for name, cell in filled.items() if cell}
         elif any(cells):
-            yield lines.line_num, f"has {len(cells)} fields, and the header {len(header)}"
+            wrong = f"the number of fields is {len(cells)}, and {len(header)} in the header"
+            yield lines.line_num, wrong
 
 
 def _wrong_header(header: Sequence[str]) -> str:

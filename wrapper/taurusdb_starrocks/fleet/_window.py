@@ -193,8 +193,8 @@ class _Window:
             failed = next(result.outcomes())
             left = sum(result.counts.values()) - result.counts["confirmed"] - result.counts["found"]
             raise FleetError(
-                f"{left} of {len(self._targets)} targets could not be paused. The block did not "
-                f"begin, and all are resumed. The first: {failed.target.task_name} of "
+                f"Targets that could not be paused: {left} of {len(self._targets)}. The block did "
+                f"not begin, and all are resumed. The first: {failed.target.task_name} of "
                 f"{failed.target.instance_id} is {failed.state}. {failed.error}",
                 result,
                 may_be_paused=False,

@@ -7,32 +7,28 @@ from taurusdb_starrocks import (
     Client,
     ConfigurationError,
     NotResumedError,
-    NotSentError,
     OutcomeUnknownError,
-    PermissionDeniedError,
     ReplicationError,
     ServerError,
     TaskFailedError,
     WaitTimeoutError,
 )
 
-# The first class that matches decides.
-STATUSES: list[tuple[type[ReplicationError], int]] = [
-    (NotResumedError, 122),  # From a window or ensure_running: tasks may still be paused.
-    (ConfigurationError, 2),  # Nothing was sent: correct the arguments.
-    (AuthenticationError, 4),
-    (PermissionDeniedError, 4),
-    (WaitTimeoutError, 5),  # The pause may still take effect: check later.
-    (OutcomeUnknownError, 3),  # The task may have changed: check its stage.
-    (ServerError, 3),
-    (TaskFailedError, 3),  # It is abnormal or was cancelled.
-    (NotSentError, 1),  # Nothing changed: safe to retry.
-    (ReplicationError, 1),  # Rejected: nothing changed.
-]
-
 
 def status_of(error: ReplicationError) -> int:
-    return next(status for kind, status in STATUSES if isinstance(error, kind))
+    """The exit status for an error. The command taurusdb-starrocks has the same ones."""
+    match error:
+        case NotResumedError():  # From a window or ensure_running: tasks may still be paused.
+            return 122
+        case ConfigurationError():  # Nothing was sent: correct the arguments.
+            return 2
+        case AuthenticationError():
+            return 4
+        case WaitTimeoutError():  # The pause may still take effect: check later.
+            return 5
+        case OutcomeUnknownError(harmless=False) | ServerError(harmless=False) | TaskFailedError():
+            return 3  # The task may have changed, or is abnormal, or was cancelled: check it.
+    return 1  # The task did not change: the request was rejected, or did not reach the service.
 
 
 def main(instance_id: str, *task_names: str) -> int:

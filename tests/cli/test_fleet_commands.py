@@ -111,6 +111,13 @@ def test_the_budget_of_errors(run: Run, emulator: Emulator, tmp_path: Path) -> N
     assert run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "x").status == 2
 
 
+def test_resume_in_vain(run: Run, emulator: Emulator, targets: str) -> None:
+    """What may still be paused has a status of its own, whatever the error is."""
+    assert run("fleet", "pause", targets, "--no-limit", "--yes").status == 0
+    emulator.faults.add(Fault("error", operation="resume", applied=False, status=400))
+    assert run("fleet", "resume", targets, "--yes", "--timeout", "1s").status == 122
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

@@ -48,7 +48,7 @@ TASK = Task("orders_sync", Stage.PAUSED, "Paused", "No", None, None, None)
         (ServerError("no", status=500, harmless=False), 3, "taurusdb-starrocks status INSTANCE"),
         (ServerError("no", status=503, retry_after=1), 1, "503 no"),
         (WaitTimeoutError("late"), 5, "taurusdb-starrocks status INSTANCE"),
-        (TaskFailedError("abnormal", task=TASK), 1, "abnormal"),
+        (TaskFailedError("abnormal", task=TASK), 3, "abnormal"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -61,7 +61,7 @@ def test_every_error(error: ReplicationError, status: int, next_step: str) -> No
 def test_what_may_still_be_paused() -> None:
     """The line has the command that resumes it."""
     error = NotResumedError("…", instance_id="9ac", task_names=("orders_sync", "billing_sync"))
-    assert statuses.status_of(error) == 3
+    assert statuses.status_of(error) == 122
     assert "orders_sync billing_sync MAY STILL BE PAUSED" in statuses.line_of(error)
     assert statuses.line_of(error).endswith("resume 9ac orders_sync billing_sync")
     error.__cause__ = ConflictError("busy", status=409)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -16,6 +17,26 @@ from threading import Thread
 
 import pytest
 import yaml
+from taurusdb_starrocks import (
+    AlreadyPausedError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    NotResumedError,
+    NotSentError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    Stage,
+    Task,
+    TaskFailedError,
+    UnsupportedOperationError,
+    WaitTimeoutError,
+)
+from taurusdb_starrocks.cli import statuses
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from docs import http_reference
@@ -350,6 +371,38 @@ def test_exit_statuses(
     done = run("exit_status.py", ORDERS, task)
     assert done.returncode == status, done.stderr
     assert bool(done.stderr) == bool(status)
+
+
+def test_exit_statuses_are_those_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script and the command line say the same about an error."""
+    monkeypatch.syspath_prepend(str(RECIPES))
+    recipe = importlib.import_module("exit_status")
+    task = Task("orders_sync", Stage.PAUSED, "Paused", "No", None, None, None)
+    errors = [
+        ConfigurationError("no"),
+        NotSentError("no"),
+        *(
+            kind("no", status=400)
+            for kind in (
+                AuthenticationError,
+                BadRequestError,
+                ConflictError,
+                NotFoundError,
+                PermissionDeniedError,
+                RateLimitError,
+                UnsupportedOperationError,
+            )
+        ),
+        *(OutcomeUnknownError("no", harmless=harmless) for harmless in (True, False)),
+        *(ServerError("no", status=500, harmless=harmless) for harmless in (True, False)),
+        WaitTimeoutError("no", task=task),
+        TaskFailedError("no", task=task),
+        AlreadyPausedError(ORDERS, ["orders_sync"]),
+        NotResumedError("no", instance_id=ORDERS, task_names=("orders_sync",)),
+    ]
+    assert [recipe.status_of(error) for error in errors] == [
+        statuses.status_of(error) for error in errors
+    ]
 
 
 def test_check_tells_what_is_paused(run: Run, emulator: Emulator) -> None:

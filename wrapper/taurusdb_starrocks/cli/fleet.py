@@ -16,7 +16,7 @@ from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.changing import lease
 from taurusdb_starrocks.cli.options import Function, Setup, common, example
 from taurusdb_starrocks.cli.output import Columns, Output, console
-from taurusdb_starrocks.cli.statuses import DONE, REFUSED, TIMED_OUT, UNKNOWN
+from taurusdb_starrocks.cli.statuses import DONE, MAY_BE_PAUSED, REFUSED, TIMED_OUT, UNKNOWN
 from taurusdb_starrocks.cli.times import duration, local
 from taurusdb_starrocks.cli.window import Execution, WithCommand
 
@@ -48,8 +48,9 @@ def fleet() -> None:
     optionally region or endpoint, and project_id. All targets are checked before anything is sent.
     If a command was stopped or killed, run it again: it continues where it left off.
 
-    Exit status: 0 done; 1 some targets failed; 2 wrong usage or targets, nothing was sent; 3 an
-    outcome is unknown; 5 timed out. For window, see fleet window --help.
+    Exit status: 0 done; 1 some targets were not paused; 2 wrong usage or targets, nothing was
+    sent; 3 an outcome is unknown; 5 timed out; 122 some targets may still be paused (resume). For
+    window, see fleet window --help.
     """
 
 
@@ -164,7 +165,12 @@ def pause(
                 f"{PROGRAM} fleet resume {targets}"
             )
             raise
-    return _told(setup.output, result, given["left"])
+    _tell(setup.output, result, given["left"])
+    if result.complete:
+        return DONE
+    if result.counts["unknown"]:
+        return UNKNOWN
+    return TIMED_OUT if result.counts["accepted"] else REFUSED
 
 
 @fleet.command(epilog=example("fleet resume targets.csv --yes"))
@@ -202,7 +208,8 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
                 f"again. To list what is still paused: {PROGRAM} check"
             )
             raise
-    return _told(setup.output, result, given["left"])
+    _tell(setup.output, result, given["left"])
+    return DONE if result.complete else MAY_BE_PAUSED
 
 
 @fleet.command(cls=WithCommand, epilog=example("fleet window targets.csv --max 2h -- ./migrate.sh"))
@@ -455,19 +462,14 @@ def _nothing(_event: Event) -> None:
     """Show nothing."""
 
 
-def _told(output: Output, result: Result, left: str | None) -> int:
-    """Show the outcome of all targets; return the exit status."""
+def _tell(output: Output, result: Result, left: str | None) -> None:
+    """Show the outcome of all targets."""
     if output.form != "json":
         counts = [
             {"state": state, "targets": count} for state, count in result.counts.items() if count
         ]
         output.rows(COUNTS, counts)
     _tell_left(output, result, left)
-    if result.complete:
-        return DONE
-    if result.counts["unknown"]:
-        return UNKNOWN
-    return TIMED_OUT if result.counts["accepted"] else REFUSED
 
 
 def _tell_left(output: Output, result: Result, left: str | None) -> None:

@@ -9,7 +9,7 @@ import click
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.output import Columns, Row
-from taurusdb_starrocks.cli.statuses import DONE, REFUSED
+from taurusdb_starrocks.cli.statuses import DONE, MAY_BE_PAUSED
 from taurusdb_starrocks.cli.times import local
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def recover(
         if not (setup.output.quiet and each.outcome == "left")
     ]
     setup.output.rows(RECOVERED, rows, none="There is nothing to resume.")
-    return REFUSED if any(each.outcome == "failed" for each in recovered) else DONE
+    return MAY_BE_PAUSED if any(each.outcome == "failed" for each in recovered) else DONE
 
 
 def _forget(

@@ -12,6 +12,7 @@ from taurusdb_starrocks import (
     PermissionDeniedError,
     ReplicationError,
     ServerError,
+    TaskFailedError,
     WaitTimeoutError,
 )
 from taurusdb_starrocks.cli import PROGRAM
@@ -23,10 +24,10 @@ UNKNOWN = 3
 AUTHENTICATION = 4
 TIMED_OUT = 5
 PAUSED = 6
-INTERRUPTED = 130
-# Exit statuses of window, in addition to the command's own.
-NEVER_RAN = 121
 MAY_BE_PAUSED = 122
+INTERRUPTED = 130
+# More exit statuses of window, in addition to the command's own.
+NEVER_RAN = 121
 MAX_REACHED = 124
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -34,6 +35,8 @@ NOT_FOUND = 127
 
 def status_of(error: ReplicationError) -> int:
     """The exit status of a command that ended with an error."""
+    if may_be_paused(error):
+        return MAY_BE_PAUSED
     match error:
         case ConfigurationError():
             return WRONG_USE
@@ -41,9 +44,7 @@ def status_of(error: ReplicationError) -> int:
             return AUTHENTICATION
         case WaitTimeoutError():
             return TIMED_OUT
-        case NotResumedError():
-            return UNKNOWN
-        case OutcomeUnknownError(harmless=False) | ServerError(harmless=False):
+        case OutcomeUnknownError(harmless=False) | ServerError(harmless=False) | TaskFailedError():
             return UNKNOWN
     return REFUSED
 

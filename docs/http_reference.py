@@ -34,7 +34,7 @@ COMMANDS = {
     "resumeStarRocksDataReplication": "resume $INSTANCE_ID orders_sync",
     "listStarRocksDataReplications": "tasks $INSTANCE_ID",
     "listStarRocksDataReplicationConfig": "status $INSTANCE_ID orders_sync",
-    "listHtapInstanceInfo": "instances $INSTANCE_ID",
+    "listHtapInstanceInfo": "instances $SOURCE_INSTANCE_ID",
 }
 
 
@@ -127,13 +127,18 @@ def example_of(contract: Contract, content: dict[str, Any]) -> tuple[str, Any] |
 def curl(
     path: str, method: str, parameters: list[dict[str, Any]], body: dict[str, Any] | None
 ) -> str:
-    """The call as a curl command, with variables for the values of the user."""
+    """The call as a curl command, with variables for the values of the user.
+
+    An example of an ID that ends in ``in07`` is a TaurusDB instance, which has its own variable.
+    """
     query = {
         one["name"]: one["example"]
         for one in parameters
         if one["in"] == "query" and (one["required"] or one["name"] == "limit")
     }
-    where = re.sub(r"\{(\w+)\}", lambda name: f"${name[1].upper()}", path)
+    taurus = any(str(one.get("example")).endswith("in07") for one in parameters)
+    names = {"instance_id": "SOURCE_INSTANCE_ID"} if taurus else {}
+    where = re.sub(r"\{(\w+)\}", lambda name: f"${names.get(name[1], name[1].upper())}", path)
     lines = [f'curl "$ENDPOINT{where}' + (f"?{urlencode(query)}" if query else "") + '"']
     lines.append('    -H "X-Auth-Token: $TOKEN"')
     if body is not None:

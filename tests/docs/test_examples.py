@@ -158,7 +158,6 @@ CURL = re.findall(
 def test_curl_gets_a_response(command: str, emulator: Emulator) -> None:
     """A reader who copies a sample of curl, with his own values, gets what the page shows."""
     emulator.reset()
-    taurus = "htap" in command.partition("\n")[0]
     done = subprocess.run(
         ["bash", "-c", command.replace("curl ", "curl --silent --fail-with-body ", 1)],
         env={
@@ -166,7 +165,8 @@ def test_curl_gets_a_response(command: str, emulator: Emulator) -> None:
             "ENDPOINT": emulator.url,
             "TOKEN": emulator.token,
             "PROJECT_ID": emulator.project_id,
-            "INSTANCE_ID": emulator.source_instance_id if taurus else emulator.instance_id,
+            "INSTANCE_ID": emulator.instance_id,
+            "SOURCE_INSTANCE_ID": emulator.source_instance_id,
         },
         capture_output=True,
         text=True,
@@ -174,6 +174,14 @@ def test_curl_gets_a_response(command: str, emulator: Emulator) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout).keys() & {"job_id", "replications", "database_info", "instances"}
+
+
+def test_samples_use_the_variables_of_the_page() -> None:
+    """A reader who has set the variables at the top of the page can copy every sample."""
+    page = text_of(ROOT / "docs/reference/http.md")
+    samples = re.findall(r"^\$ (?!export )(?:.*\\\n)*.*$", page, re.MULTILINE)
+    used = set(re.findall(r"\$([A-Z_]+)", " ".join(samples)))
+    assert used == set(re.findall(r"^\$ export (\w+)=", page, re.MULTILINE))
 
 
 def test_every_call_has_a_sample_of_curl() -> None:

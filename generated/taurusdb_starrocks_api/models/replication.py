@@ -27,9 +27,10 @@ class Replication:
         percentage (float | None | str | Unset): Progress of the stage, in percent.
         catchup_stage (float | None | str | Unset): Stage of the catch-up.
         catchup_percentage (float | None | str | Unset): Progress of the catch-up, in percent.
-        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. Documented only in newer revisions.
-        is_main_task (bool | None | str | Unset): Whether the task is a main task; a repair task is not. Documented only
-            in newer revisions.
+        is_need_repair (bool | None | str | Unset): Whether the task needs a repair. Documented since 2026-01; can be
+            missing.
+        is_main_task (bool | None | str | Unset): Whether the task is a main task; a repair task is not. Documented
+            since 2026-01; can be missing.
     """
 
     source_database: None | str | Unset = UNSET

@@ -626,13 +626,15 @@ def test_commands_of_the_http_reference(environ: dict[str, str], tmp_path: Path)
     environ.pop("XDG_STATE_HOME", None)
     shown = {}
     with Emulator(token="a-token") as emulator:
-        environ["TAURUSDB_STARROCKS_ENDPOINT"] = emulator.url
+        environ |= {
+            "TAURUSDB_STARROCKS_ENDPOINT": emulator.url,
+            "INSTANCE_ID": emulator.instance_id,
+            "SOURCE_INSTANCE_ID": emulator.source_instance_id,
+        }
         for command in re.findall(r"^\$ (taurusdb-starrocks .*)$", page, re.MULTILINE):
-            taurus = " instances " in command
-            instance = emulator.source_instance_id if taurus else emulator.instance_id
             done = subprocess.run(
                 ["bash", "-c", command],
-                env=environ | {"INSTANCE_ID": instance},
+                env=environ,
                 capture_output=True,
                 text=True,
                 check=False,

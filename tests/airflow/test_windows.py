@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.models.variable import Variable
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import DAG
 from taurusdb_starrocks.airflow import paused, records
 from taurusdb_starrocks_emulator import Emulator, Fault
@@ -56,6 +57,30 @@ def test_window_of_one_task(emulator: Emulator, dags: Dags) -> None:
     """The other one runs on."""
     ran = run(dags["window_of_one"])
     assert (ran.state, ran.returned["work"]) == ("success", ["paused", "incremental"])
+
+
+def test_everything_in_the_block_runs_while_paused(emulator: Emulator, dags: Dags) -> None:
+    """Also mapped tasks, and several that have an input from outside, which Airflow forgets."""
+    dag = dags["window_of_many"]
+    inside = {"first_with_input", "second_with_input", "mapped", "mapped_over_input"}
+    inside |= {"see_in_group.see"}
+    after_setup = dag.get_task("pause_replication").get_flat_relative_ids(upstream=False)
+    before_teardown = dag.get_task("resume_replication").get_flat_relative_ids(upstream=True)
+    assert inside == (after_setup & before_teardown)
+    ran = run(dag)
+    assert ran.state == "success"
+    seen = {key: stage for key, stage in ran.returned.items() if isinstance(stage, str)}
+    assert seen == {
+        "first_with_input": "paused",
+        "second_with_input": "paused",
+        ("mapped", 0): "paused",
+        ("mapped", 1): "paused",
+        ("mapped_over_input", 0): "paused",
+        ("mapped_over_input", 1): "paused",
+        ("see_in_group.see", 0): "paused",
+        ("see_in_group.see", 1): "paused",
+        "after": "incremental",
+    }
 
 
 def test_work_that_fails(emulator: Emulator, dags: Dags) -> None:
@@ -421,7 +446,7 @@ def test_no_such_task(emulator: Emulator, dags: Dags) -> None:
     assert held.keys() == []
 
 
-@pytest.mark.parametrize("dag_id", ["window", "window_deferred"])
+@pytest.mark.parametrize("dag_id", ["window", "window_deferred", "window_of_any_rule"])
 def test_teardown_that_fails(emulator: Emulator, dags: Dags, dag_id: str) -> None:
     """The run fails with it, the record stays, and the next sweep resumes."""
     emulator.faults.add(Fault("error", status=500, operation="resume"))
@@ -443,6 +468,21 @@ def test_arguments_that_cannot_be() -> None:
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1), already_paused="no")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="lease must be"):
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(0))
+
+
+def test_short_circuit() -> None:
+    """One that would hide a failed teardown is refused when the DAG is read."""
+
+    def add(**circuit: bool) -> None:
+        with (
+            DAG("short", schedule=None),
+            paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1)),
+        ):
+            ShortCircuitOperator(task_id="any_news", python_callable=bool, **circuit)
+
+    with pytest.raises(ValueError, match="The task any_news also skips"):
+        add()
+    add(ignore_downstream_trigger_rules=False)
 
 
 def test_a_record_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

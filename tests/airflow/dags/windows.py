@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
-from airflow.sdk import DAG, Variable, get_current_context, task
+from airflow.sdk import DAG, Variable, get_current_context, task, task_group
 from taurusdb_starrocks.airflow import StarRocksReplicationHook, paused, records, sweep_dag
 from taurusdb_starrocks.airflow.sweep import find, resume
 
@@ -94,3 +94,42 @@ window_refused = window_dag("window_refused", task_name=SOME_PAUSED, already_pau
 window_retried = window_dag("window_retried", retries=1, retry_delay=timedelta(0))
 window_silent = window_dag("window_silent", do_xcom_push=False)
 sweep = sweep_dag("quick_sweep", poll_interval=0.1, settle=0.5)
+
+
+@task
+def numbers() -> list[int]:
+    return [1, 2]
+
+
+@task
+def see(_number: object) -> str:
+    """Say in which stage the task is."""
+    with StarRocksReplicationHook().get_conn() as client:
+        return client.task(INSTANCE, "orders_sync").stage.value
+
+
+@task_group
+def see_in_group(number: object) -> None:
+    see.override(task_id="see")(number)
+
+
+with DAG("window_of_many", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as many:
+    outside = numbers()
+    with paused(
+        instance_id=INSTANCE, task_name="orders_sync", lease=timedelta(hours=1), **QUICK
+    ) as replication_paused:
+        see.override(task_id="first_with_input")(outside)
+        see.override(task_id="second_with_input")(outside)
+        see.override(task_id="mapped").expand(_number=[1, 2])
+        see.override(task_id="mapped_over_input").expand(_number=outside)
+        see_in_group.expand(number=[1, 2])
+    replication_paused >> see.override(task_id="after")(outside)
+
+with DAG(
+    "window_of_any_rule",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    default_args={"trigger_rule": "all_done"},
+):
+    with paused(instance_id=INSTANCE, task_name=BOTH, lease=timedelta(hours=1), **QUICK):
+        work.override(trigger_rule="all_success")()

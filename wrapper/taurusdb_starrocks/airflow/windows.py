@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import attrs
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
@@ -55,7 +56,8 @@ def paused(
         **operator: Arguments of both operators: ``pool``, ``deferrable``, ``timeout``, …
 
     Returns:
-        The teardown, for a ``with`` statement.
+        The teardown, for a ``with`` statement. The statement raises ``ValueError`` if a task in the
+        block could hide that the teardown failed.
     """
     if already_paused not in get_args(AlreadyPaused):
         raise ValueError(f"already_paused must be one of {get_args(AlreadyPaused)}")
@@ -78,7 +80,7 @@ def paused(
     closing.as_teardown(setups=opening)
     # A run succeeds although a teardown failed. With on_failure_fail_dagrun, it would succeed
     # although the work failed, because the teardown would be its last task. So another task is.
-    closing >> EmptyOperator(task_id=f"resumed_{name}")
+    closing >> EmptyOperator(task_id=f"resumed_{name}", trigger_rule="all_success")
     return closing
 
 
@@ -234,6 +236,33 @@ class CloseWindowOperator(ResumeReplicationOperator):
     def __init__(self, *, opened_by: str, **operator: Any) -> None:
         super().__init__(**operator)
         self.opened_by = opened_by
+        self._outside: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Begin the block: all tasks that are created in it belong to the window."""
+        super().__enter__()  # type: ignore[no-untyped-call]  # Airflow's is not typed.
+        self._outside = set(self.dag.task_ids)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Run the tasks of the block after the setup, and the teardown after them.
+
+        Airflow itself forgets mapped tasks, and tasks with an input from outside the block.
+        """
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]  # As above.
+        opening = self.dag.get_task(self.opened_by)
+        inside = set(self.dag.task_ids) - self._outside
+        for task in map(self.dag.get_task, sorted(inside)):
+            if isinstance(task, ShortCircuitOperator) and task.ignore_downstream_trigger_rules:
+                raise ValueError(
+                    f"The task {task.task_id} also skips the tasks after this window. The run can "
+                    "then succeed although replication was not resumed. Set "
+                    "ignore_downstream_trigger_rules=False for it."
+                )
+            if task.upstream_task_ids.isdisjoint({*inside, opening.task_id}):
+                opening >> task
+            if task.downstream_task_ids.isdisjoint({*inside, self.task_id}):
+                task >> self
 
     def execute(self, context: Context) -> Any:
         """Resume the tasks, wait until they are running, and delete the record."""

@@ -285,7 +285,7 @@ class Batch:
             "UPDATE task SET window = ?, epoch = epoch + 1, base = ? WHERE id = ?",
             (window, base, task["id"]),
         )
-        if former is not None and not _records.owned(c, former["id"]):
+        if former is not None and not _records.owns_tasks(c, former["id"]):
             _records.close(c, former["id"], now, f"taken over by {window}")
         if self._known(c, task["id"], now).state == "planned":
             c.execute("DELETE FROM request WHERE task = ? AND state = 'planned'", (task["id"],))
@@ -469,7 +469,7 @@ def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> N
     """Release tasks, and close the holds that have none left."""
     for window in {window for window, _ in tasks}:
         _records.release(c, window, [task for own, task in tasks if own == window])
-        if not _records.owned(c, window):
+        if not _records.owns_tasks(c, window):
             _records.close(c, window, now, "closed")
 
 

@@ -56,6 +56,7 @@ CREATE TABLE window (
     closed_wall REAL,
     outcome TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX window_batch ON window (batch);
 CREATE TABLE task (
     id INTEGER PRIMARY KEY,
     endpoint TEXT NOT NULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from sqlite3 import Connection, Row
 from typing import Any, Literal, NamedTuple
 
@@ -77,15 +78,17 @@ def of_window(journal: Journal, window: str) -> list[Entry]:
 
 
 def _alive(journal: Journal) -> Callable[[str], bool]:
-    return lambda actor: bool(actor) and _locks.alive(journal.lock_path(actor))
+    """Whether a process holds the lock of an actor, tested once for each."""
+    return cache(lambda actor: bool(actor) and _locks.alive(journal.lock_path(actor)))
 
 
 def entries(c: Connection, alive: Callable[[str], bool], window: str | None = None) -> list[Entry]:
     """The tasks that are paused, or those of one window; inside a transaction."""
+    which = "IS NOT NULL" if window is None else "= ?"
     rows = c.execute(
-        "SELECT window.*, task.name AS task_name FROM task JOIN window ON window.id = task.window "
-        "WHERE window.id = coalesce(?, window.id) ORDER BY window.began_wall, task.id",
-        (window,),
+        "SELECT window.*, task.name AS task_name FROM task JOIN window ON window.id = task.window "  # noqa: S608  # Texts of ours.
+        f"WHERE task.window {which} ORDER BY window.began_wall, task.id",
+        () if window is None else (window,),
     )
     now = _clock.now()
     return [entry(row, row["task_name"], now, alive) for row in rows]
@@ -151,7 +154,7 @@ def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> l
             _records.release(c, one.window, tasks)
             c.execute("UPDATE task SET epoch = epoch + 1 WHERE id = ?", (tasks[0].id,))
             _records.note(c, one.window, "forgotten", f"{task_name}: {reason}", now)
-            if not _records.owned(c, one.window):
+            if not _records.owns_tasks(c, one.window):
                 _records.close(c, one.window, now, "forgotten")
         return found
 

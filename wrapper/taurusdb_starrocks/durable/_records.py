@@ -98,6 +98,12 @@ def owned(c: sqlite3.Connection, window: str) -> list[Owned]:
     return [Owned(*row) for row in rows]
 
 
+def owns_tasks(c: sqlite3.Connection, window: str) -> bool:
+    """Whether a window owns any task."""
+    row = c.execute("SELECT 1 FROM task WHERE window = ? LIMIT 1", (window,)).fetchone()
+    return row is not None
+
+
 def lock(window: sqlite3.Row) -> str:
     """The lock that the program of a window holds: the window's own, or that of its batch."""
     return str(window["batch"] or window["id"])
@@ -165,7 +171,7 @@ def claim(
             (window["id"], base, task["id"]),
         )
     for former in {row["id"]: row for row in taken.values()}.values():
-        if not owned(c, former["id"]):
+        if not owns_tasks(c, former["id"]):
             close(c, former["id"], now, f"taken over by {window['id']}")
     return taken
 

@@ -172,7 +172,7 @@ class Rescue:
 
         def write(c: Any) -> None:
             _records.release(c, self.window, tasks)
-            if not _records.owned(c, self.window):
+            if not _records.owns_tasks(c, self.window):
                 _records.close(c, self.window, now, f"resumed by {self.actor}")
 
         self.recorded = self._sender.try_writing(write)

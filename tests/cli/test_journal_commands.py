@@ -181,6 +181,14 @@ def test_journal_that_does_not_exist(
     assert list(tmp_path.rglob("*.sqlite")) == []
 
 
+@pytest.mark.parametrize("given", [(), ("--journal", "mine.sqlite")])
+def test_journal_for_a_cron_job(run: Run, given: tuple[str, ...]) -> None:
+    """It is created once, by hand. From then on, recover is silent until there is work."""
+    for _ in range(2):
+        assert run("recover", "--create", *given) == (0, "", "There is nothing to resume.\n")
+    assert run("recover", "--quiet", *given) == (0, "", "")
+
+
 def test_check_of_an_instance_needs_no_journal(run: Run, emulator: Emulator) -> None:
     """Unless one is given."""
     ran = run("check", emulator.instance_id)

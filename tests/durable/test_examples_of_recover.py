@@ -26,7 +26,7 @@ def recover(around: Surroundings, token: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_script(around: Surroundings) -> None:
-    """It exits with 1 if a task cannot be resumed, and tries again in the next run."""
+    """It exits with 122 if a task cannot be resumed, and tries again in the next run."""
     program = around.program(
         """
         with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False):
@@ -38,12 +38,29 @@ def test_the_script(around: Surroundings) -> None:
     assert program.hear() == ["in"]
     program.kill()
     done = recover(around, "wrong")
-    assert done.returncode == 1
+    assert done.returncode == 122
     assert "orders_sync: failed AuthenticationError: 401" in done.stderr
     done = recover(around, around.emulator.token)
     assert done.returncode == 0, done.stderr
     assert "orders_sync: resumed" in done.stderr
     assert around.running([ORDERS])
+
+
+def test_the_script_is_silent_about_what_it_leaves(around: Surroundings) -> None:
+    """cron would send a mail every five minutes while a window is open."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60):
+            say("in")
+            listen()
+        """,
+        names=[ORDERS],
+    )
+    assert program.hear() == ["in"]
+    done = recover(around, around.emulator.token)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    program.say("go")
+    assert program.wait() == 0
 
 
 def test_the_units_and_the_crontab_run_it() -> None:

@@ -59,6 +59,9 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 @click.option("--list", "show", is_flag=True, help="Show what is paused; do nothing.")
 @click.option("--forget", metavar="TASK", help="Leave a task paused, and record that.")
 @click.option("--instance", metavar="ID", help="Instance of that task, if several have one.")
+@click.option(
+    "--create", is_flag=True, help="Create the journal if there is none, before cron uses it."
+)
 @options.reason
 @options.timeout
 @options.interval
@@ -70,6 +73,7 @@ def recover(
     show: bool,
     forget: str | None,
     instance: str | None,
+    create: bool,
     reason: str,
     timeout: float | None,
     interval: float | None,
@@ -81,10 +85,11 @@ def recover(
     Their time limit has passed, or the program that paused them has ended.
 
     You can run it at any time, including from cron. It does not prompt, and resumes only tasks
-    that are due according to the journal. It does not create a journal. With --quiet, it does not
-    list the tasks that it leaves alone.
+    that are due according to the journal. If there is no journal, it fails, because the path or
+    the user may be wrong; run it once with --create before you use it from cron. With --quiet, it
+    does not list the tasks that it leaves alone.
     """
-    with options.opened(journal, create=False) as record:
+    with options.opened(journal, create=create) as record:
         from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
 
         entries = durable.overview(record)

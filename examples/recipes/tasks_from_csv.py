@@ -19,7 +19,10 @@ Failures = list[tuple[str, str, ReplicationError]]
 def main(action: str, path: str) -> int:
     tasks: defaultdict[str, list[str]] = defaultdict(list)
     with Path(path).open(newline="", encoding="utf-8-sig") as file:  # Excel writes a BOM.
-        for row in csv.DictReader(file):
+        rows = csv.DictReader(file)
+        if sorted(rows.fieldnames or ()) != ["instance_id", "task_name"]:
+            sys.exit(f"{path}: the first line must be instance_id,task_name")
+        for row in rows:
             tasks[row["instance_id"]].append(row["task_name"])
 
     with Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:

@@ -26,6 +26,10 @@ def test_by_instance(tmp_path: Path) -> None:
         ("", "no column instance_id, task_name in the first line"),
         ("instance_id,name\n1,2\n", "no column task_name in the first line"),
         (
+            "instance_id,task_name,region,project_id\none,a,here,p\n",
+            "remove the columns project_id, region: the connection sets them",
+        ),
+        (
             "instance_id,task_name\none,a\none,\none\none,a\n",
             "line 3 lacks a value; line 4 lacks a value; line 5 repeats a of one",
         ),

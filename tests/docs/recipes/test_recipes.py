@@ -329,6 +329,9 @@ def test_two_hundred_tasks_from_a_file(tmp_path: Path, environ: dict[str, str]) 
         tasks.write_text(tasks.read_text().replace(f"{rows[-1][0]},no_such_task\n", ""))
         assert run("resume", "tasks.csv") == (0, "resume: 200 of 200 done\n")
         assert {emulator.task(*row).stage for row in rows} == {"Incremental"}
+        # A file for fleets, whose region would be ignored.
+        tasks.write_text("instance_id,task_name,region\n")
+        assert run("pause", "tasks.csv") == (1, "")
 
 
 def test_service_stops_on_sigterm(environ: dict[str, str], emulator: Emulator) -> None:

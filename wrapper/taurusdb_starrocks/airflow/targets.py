@@ -6,6 +6,9 @@ import csv
 from os import PathLike
 from typing import TypedDict
 
+# Columns that a file for fleets may have.
+OF_THE_CONNECTION = frozenset({"region", "endpoint", "project_id"})
+
 
 class InstanceTargets(TypedDict):
     """The tasks of one instance, with the argument names of ``paused`` and the operators."""
@@ -17,12 +20,15 @@ class InstanceTargets(TypedDict):
 def read_targets(path: str | PathLike[str]) -> list[InstanceTargets]:
     """Read a CSV file with the columns ``instance_id`` and ``task_name``.
 
+    More columns are ignored, but ``region``, ``endpoint``, and ``project_id`` are errors, because
+    the connection has these values.
+
     Returns:
         The targets of each instance, in the order of their first lines, for ``expand_kwargs``.
 
     Raises:
-        ValueError: A column is missing, a line lacks a value, or a target is repeated. The message
-            lists all faulty lines.
+        ValueError: A column is missing or not allowed, a line lacks a value, or a target is
+            repeated. The message lists all faulty lines.
         OSError: The file cannot be read.
     """
     found: dict[str, list[str]] = {}
@@ -32,6 +38,10 @@ def read_targets(path: str | PathLike[str]) -> list[InstanceTargets]:
         missing = {"instance_id", "task_name"} - set(rows.fieldnames or ())
         if missing:
             raise ValueError(f"{path}: no column {', '.join(sorted(missing))} in the first line")
+        wrong = OF_THE_CONNECTION & set(rows.fieldnames or ())
+        if wrong:
+            names = ", ".join(sorted(wrong))
+            raise ValueError(f"{path}: remove the columns {names}: the connection sets them")
         for row in rows:
             instance_id = (row["instance_id"] or "").strip()
             name = (row["task_name"] or "").strip()

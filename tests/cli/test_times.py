@@ -17,11 +17,17 @@ def test_duration(text: str, seconds: float) -> None:
     assert duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "2", "2 h", "h", "0s", "-2h", "2h x", "12d", "1.h", "٢h"])
+@pytest.mark.parametrize("text", ["", "2", "2 h", "h", "0s", "-2h", "2h x", "1.h", "٢h"])
 def test_what_is_no_duration(text: str) -> None:
     """What could mean several things, or nothing, is refused."""
     with pytest.raises(click.BadParameter, match="is not a duration like 2h, 1h30m or 45s"):
         duration(text)
+
+
+def test_duration_that_is_too_long() -> None:
+    """The limit is named."""
+    with pytest.raises(click.BadParameter, match="'12d' is longer than the maximum, 11 d 13 h"):
+        duration("12d")
 
 
 @pytest.mark.parametrize(("text", "day"), [("22:01", 25), ("22:00", 26), ("06:00", 26)])

@@ -22,8 +22,8 @@ from taurusdb_starrocks.cli.statuses import DONE, PAUSED, line_of, status_of
 def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
     """Show which tasks are paused, by whom, and until when.
 
-    The journal lists the tasks that were paused on this machine. For each INSTANCE, the service is
-    queried too; it does not know who paused a task. If an instance cannot be checked, it is named
+    The journal lists the tasks that were paused with it. For each INSTANCE, the service is queried
+    too; it does not know who paused a task. If an instance cannot be checked, it is named
     on stderr, and the others are still checked.
 
     Exit status: 6 if any task is paused. Otherwise 0, or the status of an instance that could not

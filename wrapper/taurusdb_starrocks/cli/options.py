@@ -116,10 +116,15 @@ names = click.argument("names", metavar="TASK...", nargs=-1, required=True)
 tasks = click.argument("names", metavar="[TASK...]", nargs=-1)
 every = click.option("--all", "every", is_flag=True, help="All tasks except cancelled ones.")
 longest = click.option(
-    "--max", "longest", type=duration, help="Maximum time to keep the tasks paused, for example 2h."
+    "--max",
+    "longest",
+    type=duration,
+    help="Maximum time to keep the tasks paused, for example 45s, 2h, 1h30m, or 1d.",
 )
 until = click.option(
-    "--until", type=time, help="Latest time to resume the tasks, for example 06:00."
+    "--until",
+    type=time,
+    help="Latest time to resume the tasks: the next 06:00, or 2026-11-25T06:00, in local time.",
 )
 reason = click.option(
     "--reason", default="", metavar="TEXT", help="Reason, recorded in the journal."

@@ -43,7 +43,7 @@ def program() -> None:
     credentials come from options, a profile, or the environment.
 
     Exit status: 0 done, 1 rejected, 2 wrong usage or configuration, 3 outcome unknown,
-    4 authentication failed, 5 timed out, 6 tasks are paused (check), 122 tasks may still be paused,
+    4 credentials rejected, 5 timed out, 6 tasks are paused (check), 122 tasks may still be paused,
     130 interrupted. For window, it is the exit status of your command: see window --help.
     """
 

@@ -15,8 +15,10 @@ def duration(value: str) -> float:
     """The seconds of a duration like ``2h``, ``1h30m`` or ``45s``."""
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)([dhms])", value)
     seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
-    if "".join(map("".join, parts)) != value or not 0 < seconds <= LONGEST:
+    if "".join(map("".join, parts)) != value or seconds <= 0:
         raise click.BadParameter(f"{value!r} is not a duration like 2h, 1h30m or 45s.")
+    if seconds > LONGEST:
+        raise click.BadParameter(f"{value!r} is longer than the maximum, {spoken(LONGEST)}.")
     return seconds
 
 

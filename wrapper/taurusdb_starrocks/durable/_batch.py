@@ -173,13 +173,11 @@ class Batch:
 
         def write(c: Connection) -> None:
             now = _clock.now()  # The journal may have been busy until after the end of the lease.
-            for row in self._windows(c):
+            windows = self._windows(c)
+            for row in windows:
                 if row["actor"] != self.id or _records.left(row, now) <= 0:
                     raise self.expired("The lease is over: its guardian has the tasks.")
-            c.execute(
-                "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE batch = ?",
-                (end.clock, end.wall, self.id),
-            )
+            _records.set_end(c, windows, end)
 
         self.journal.write(write)
         self.end, self._lease = end, seconds
@@ -203,12 +201,8 @@ class Batch:
         """
         self.check()
         born = _recovery.identified(process_group)
-        self.journal.write(
-            lambda c: c.execute(
-                "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE batch = ?",
-                (process_group, born, grace, self.id),
-            )
-        )
+        group = (process_group, born, grace)
+        self.journal.write(lambda c: _records.set_group(c, self._windows(c), *group))
 
     def closed(self) -> bool:
         """Whether the journal once listed tasks of this batch but no longer does.

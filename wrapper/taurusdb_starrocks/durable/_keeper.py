@@ -364,10 +364,7 @@ class Keeper(Sender):
             # Read here again: the journal may have been busy until after the end of the lease.
             if row["actor"] != self.actor or _records.left(row, _clock.now()) <= 0:
                 raise self.term.expired("The lease has ended: the guardian has the tasks.")
-            c.execute(
-                "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE id = ?",
-                (end.clock, end.wall, self.window),
-            )
+            _records.set_end(c, [row], end)
 
         self.journal.write(write)
         self.term.end = end
@@ -387,9 +384,8 @@ class Keeper(Sender):
         self._check_open()
         born = _recovery.identified(process_group)
         self.journal.write(
-            lambda c: c.execute(
-                "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE id = ?",
-                (process_group, born, grace, self.window),
+            lambda c: _records.set_group(
+                c, [_records.find(c, self.window)], process_group, born, grace
             )
         )
         self._watch.tell(look=True)

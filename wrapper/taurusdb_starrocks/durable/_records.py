@@ -364,6 +364,24 @@ def release(c: sqlite3.Connection, window: str, tasks: Sequence[Owned]) -> None:
     )
 
 
+def set_end(c: sqlite3.Connection, windows: Sequence[sqlite3.Row], end: Moment) -> None:
+    """Set when the leases of windows end."""
+    c.executemany(
+        "UPDATE window SET ends_clock = ?, ends_wall = ? WHERE id = ?",
+        [(end.clock, end.wall, window["id"]) for window in windows],
+    )
+
+
+def set_group(
+    c: sqlite3.Connection, windows: Sequence[sqlite3.Row], group: int, born: str, grace: float
+) -> None:
+    """Set the child processes that must be gone before the tasks of windows are resumed."""
+    c.executemany(
+        "UPDATE window SET process_group = ?, group_born = ?, grace = ? WHERE id = ?",
+        [(group, born, grace, window["id"]) for window in windows],
+    )
+
+
 def close(c: sqlite3.Connection, window: str, now: Moment, outcome: str) -> None:
     """Record that a window is closed."""
     c.execute(

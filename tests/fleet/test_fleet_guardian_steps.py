@@ -13,18 +13,18 @@ from typing import Any
 
 import attrs
 import pytest
-from taurusdb_starrocks import AsyncClient, Poll, Rebuild, TokenAuth
-from taurusdb_starrocks.durable import Batch, Journal, SupersededError, overview
+from taurusdb_starrocks import AsyncClient, Poll, Rebuild, ReplicationError, TokenAuth
+from taurusdb_starrocks.durable import Batch, Journal, SupersededError, forget, overview
 from taurusdb_starrocks.durable import _guardian as durable_guardian
 from taurusdb_starrocks.durable._guardian import Guardian
-from taurusdb_starrocks.fleet import _guardian
+from taurusdb_starrocks.fleet import _guardian, _run, pause
 from taurusdb_starrocks.fleet._budget import Budget
 from taurusdb_starrocks.fleet._targets import Targets
 from taurusdb_starrocks.fleet._verbs import carry_out
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
-from tests.fleet.fleets import PROJECT
+from tests.fleet.fleets import PROJECT, instance
 from tests.fleet.test_fleet_runs import FAST, Target
 from tests.fleet.windows_running import until
 
@@ -246,11 +246,10 @@ def test_a_program_that_is_stopped_while_it_resumes(
     closing.close()
 
 
-def test_a_pause_that_a_stopped_program_may_still_send(
-    emulator: Emulator, journal: Journal, connect: Connect, given: dict[str, Any], pipes: Pipes
-) -> None:
-    """It was written down and not answered: when the program is gone, the task is resumed again."""
-    place = (emulator.url, PROJECT, "0" * 31 + "9in17")
+@pytest.fixture
+def stopped(emulator: Emulator, journal: Journal, given: dict[str, Any]) -> Iterator[Batch]:
+    """A program that was stopped after it recorded a pause; its lease is over."""
+    place = (emulator.url, PROJECT, instance(9))
 
     async def half() -> Batch:
         stopped = Batch(journal, "pause", call_timeout=0.1, settle=0.1, lease=1, kind="window")
@@ -261,11 +260,69 @@ def test_a_pause_that_a_stopped_program_may_still_send(
     stopped = asyncio.run(half())
     given |= {"batch": stopped.id, "left": 0.0, "call_timeout": 0.1}
     given["options"]["settle"] = 0.1
+    yield stopped
+    stopped.close()
+
+
+def released(journal: Journal, given: dict[str, Any], pipes: Pipes) -> threading.Thread:
+    """A guardian that has released the task of the stopped program."""
     thread = run(given, pipes)
-    while any(entry.instance_id == place[2] for entry in overview(journal)):
-        time.sleep(0.02)
-    emulator.set_stage(place[2], "task_0", "Paused")  # As if it was sent now.
+    until(lambda: all(entry.instance_id != instance(9) for entry in overview(journal)))
+    return thread
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_pause_that_a_stopped_program_may_still_send(
+    emulator: Emulator,
+    journal: Journal,
+    given: dict[str, Any],
+    pipes: Pipes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When the program is gone, it is waited for, although the list shows the task running."""
+    thread = released(journal, given, pipes)
+    look = _run._Visit._look
+
+    async def pausing(visit: Any, step: Any) -> Any:
+        found = await look(visit, step)
+        monkeypatch.undo()
+        emulator.set_stage(instance(9), "task_0", "Paused")  # As if the pause was sent now.
+        return found
+
+    monkeypatch.setattr(_run._Visit, "_look", pausing)
     pipes.tell(over=True)
     thread.join(20)
-    assert emulator.task(place[2], "task_0").stage == "Incremental"
-    stopped.close()
+    assert emulator.task(instance(9), "task_0").stage == "Incremental"
+    assert all(entry.instance_id != instance(9) for entry in overview(journal))
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_hold_that_came_after_a_stopped_program(
+    emulator: Emulator, journal: Journal, connect: Connect, given: dict[str, Any], pipes: Pipes
+) -> None:
+    """The task stays paused: it belongs to the hold, and later to nobody, by `forget`."""
+    thread = released(journal, given, pipes)
+    targets = [Target(instance(9), name) for name in ("task_0", "task_1")]
+    pause(targets, journal=journal, lease=None, connect=connect, **FAST)
+    fleet = _guardian.Fleet({**given, "actor": "another"})
+    fleet._released = True
+    assert not fleet.take(expired=False)
+    forget(journal, instance(9), "task_0", "rebuilt")
+    assert not fleet.take(expired=False)
+    assert fleet.resume(release=True) == "resumed nothing"
+    fleet.close()
+    pipes.tell(over=True)
+    thread.join(20)
+    assert emulator.task(instance(9), "task_0").stage == "Paused"
+
+
+def test_a_heir_takes_the_tasks_of_its_batch_alone(
+    emulator: Emulator, journal: Journal, connect: Connect, given: dict[str, Any]
+) -> None:
+    """Another process may have them since the heir read its list."""
+    pause([Target(instance(9), "task_0")], journal=journal, lease=None, connect=connect, **FAST)
+    fleet = _guardian.Fleet(given)
+    with pytest.raises(ReplicationError, match=r"1 of 1, .* is on hold by"):
+        asyncio.run(fleet._bring([Target(instance(9), "task_0", None, emulator.url, PROJECT)]))
+    fleet.close()
+    assert emulator.task(instance(9), "task_0").stage == "Paused"

@@ -14,12 +14,16 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from taurusdb_starrocks import (
     AsyncClient,
+    Client,
     ConfigurationError,
     Credentials,
+    Job,
+    Poll,
     Request,
     TokenAuth,
 )
@@ -28,11 +32,13 @@ from taurusdb_starrocks.durable import (
     Journal,
     JournalError,
     LeaseExpiredError,
+    Recovered,
     _term,
     _watch,
     overview,
+    recover,
 )
-from taurusdb_starrocks.fleet import Event, FleetError, Target, _window, awindow, window
+from taurusdb_starrocks.fleet import Event, FleetError, Target, _in_thread, _window, awindow, window
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.fleet.conftest import Connect, stages
@@ -40,6 +46,7 @@ from tests.fleet.fleets import PROJECT, instance
 from tests.fleet.test_fleet_runs import FAST
 from tests.fleet.windows_running import all_run, end_lease, guardians, until
 
+WAITING: dict[str, Any] = {"poll": Poll(first=0.02, interval=0.05), "settle": 0.2}
 # Thirty resumes are accepted, and all others refused.
 HALF = Fault("error", operation="resume", at=tuple(range(31, 999)), applied=False, status=400)
 
@@ -169,6 +176,39 @@ def test_the_lease_ends_in_the_block(
                 opened.check()
             with pytest.raises(LeaseExpiredError):
                 opened.extend(60)
+    assert overview(journal) == []
+
+
+def test_a_pause_that_is_sent_after_the_lease(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """The program was stopped just before; `recover` has resumed and released the task."""
+
+    class Late(AsyncClient):
+        async def pause(self, instance_id: str, task_name: str) -> Job:
+            found: list[Recovered] = []
+            while not found or found[0].outcome == "left":
+                found = await asyncio.to_thread(recover, journal, connect=again, **WAITING)
+            assert [one.outcome for one in found] == ["resumed"]
+            return await super().pause(instance_id, task_name)
+
+    def again(endpoint: str, project_id: str) -> Client:
+        return Client(endpoint=endpoint, project_id=project_id, auth=TokenAuth(emulator.token))
+
+    def late(endpoint: str | None, project_id: str | None) -> AsyncClient:
+        client = connect(endpoint, project_id)
+        return Late(
+            endpoint=client.endpoint,
+            project_id=client.project_id,
+            auth=TokenAuth(emulator.token),
+            timeout=0.2,
+        )
+
+    with pytest.raises(LeaseExpiredError, match="tasks were resumed"):
+        with window(targets[:1], journal=journal, lease=0.3, guardian=False, connect=late, **FAST):
+            raise AssertionError("it began")
+    assert any(call.operation == "pause" for call in emulator.journal())
+    assert all_run(emulator)
     assert overview(journal) == []
 
 
@@ -485,7 +525,7 @@ def test_a_handler_that_raises_when_all_is_done(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(time, "sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        _window._run(work())
+        _in_thread.in_thread(work())
 
 
 def test_without_another_thread(

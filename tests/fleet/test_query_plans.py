@@ -34,7 +34,9 @@ def test_no_statement_scans_a_table(
     ) as opened:
         opened.extend(600)
         opened.guard(process_group)
-        Former(journal, opened.id, "guardian", 60).read()
+        former = Former(journal, opened.id, "guardian", 60)
+        former.read()
+        former.reclaim()
         durable.overview(journal)
         assert len(list(fleet.report(few, journal=journal, connect=connect))) == 4
     auth = TokenAuth(emulator.token)

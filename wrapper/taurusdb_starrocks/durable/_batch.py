@@ -79,9 +79,9 @@ class Batch:
         reason: Why they are paused, shown to people who read the journal.
         kind: ``hold`` if they stay paused until they are resumed or the lease ends, as by
             ``pause``; ``window`` if they must be resumed when this process exits.
-        heir_of: ID of an earlier batch whose tasks this batch takes over. Tasks that the same
-            program holds (in a batch whose ID begins with it) are taken over even while it is
-            running; tasks that another process holds, only after that process has exited.
+        heir_of: ID of an earlier batch whose tasks this batch takes over, and no others. Tasks that
+            the same program holds (in a batch whose ID begins with it) are taken over even while it
+            is running; tasks that another process holds, only after that process has exited.
         number: ID of this batch; None for a new one.
 
     Attributes:
@@ -293,9 +293,10 @@ class Batch:
 
     def _busy(self, former: Row, now: Moment) -> bool:
         """Whether this batch must leave a task to the window that has it."""
-        if self._heir_of and self._heir_of in {former["batch"], former["actor"]}:
+        if self._heir_of:
+            ours = self._heir_of in {former["batch"], former["actor"]}
             theirs = str(former["actor"]).startswith(self._heir_of)
-            return not theirs and self._alive(former["actor"])
+            return not ours or (not theirs and self._alive(former["actor"]))
         if former["kind"] != "hold":
             return _records.busy(former, now, self._alive)
         single = self.verb == "pause" and not former["batch"]

@@ -7,11 +7,11 @@ from sqlite3 import Connection, Row
 from taurusdb_starrocks.durable import _clock, _locks, _records
 from taurusdb_starrocks.durable._guardian import Standing
 from taurusdb_starrocks.durable._journal import Journal
-from taurusdb_starrocks.durable._records import SupersededError
+from taurusdb_starrocks.durable._records import Owned, SupersededError
 
 
 class Former:
-    """A batch of kind ``window``, for the process that resumes its tasks: its guardian.
+    """A batch of kind ``window``, for a process that resumes its tasks.
 
     Args:
         journal: The journal.
@@ -74,6 +74,49 @@ class Former:
             if row["actor"] != self._actor and not self._elsewhere(row["actor"]):
                 _records.take(c, row["id"], self._actor, row["actor"])
         return bool(rows)
+
+    def reclaim(self) -> None:
+        """Take back tasks that were released while the program could still send their pause.
+
+        A program that is stopped just before it sends a pause sends it when it continues, however
+        late that is. Call this when it sends no more: the pauses then count as sent now. A task
+        that somebody else has paused since, with the same journal, is left to them.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
+        self._journal.write(self._reclaim)
+
+    def _reclaim(self, c: Connection) -> None:
+        pauses = c.execute(
+            "SELECT task.id, window.id, task.epoch FROM window "
+            "JOIN task USING (endpoint, project_id, instance_id) "
+            "JOIN request ON request.task = task.id AND request.window = window.id "
+            "WHERE window.batch = ? AND task.window IS NULL AND request.actor = window.batch "
+            "AND request.verb = 'pause' AND request.state IN ('sent', 'accepted', 'unknown') "
+            "GROUP BY task.id",
+            (self._batch,),
+        ).fetchall()
+        for task, window, epoch in pauses:
+            last = c.execute(
+                "SELECT verb, actor FROM request WHERE task = ? AND state IN "
+                "('sent', 'accepted', 'unknown', 'confirmed') ORDER BY id DESC LIMIT 1",
+                (task,),
+            ).fetchone()
+            if last["verb"] == "pause" and last["actor"] != self._batch:
+                continue
+            _records.reclaim(c, window, self._actor, [Owned(task, "", epoch)])
+            c.execute(
+                "UPDATE request SET actor = ? WHERE task = ? AND actor = ?",
+                (self._actor, task, self._batch),
+            )
+            c.execute("UPDATE task SET base = ? WHERE id = ?", (_records.last_request(c), task))
+            c.execute(
+                "INSERT INTO request "
+                "(task, window, epoch, actor, verb, state, sent_clock, sent_wall, boot) "
+                "VALUES (?, ?, ?, ?, 'pause', 'sent', ?, ?, ?)",
+                (task, window, epoch + 1, self._actor, *_clock.now()),
+            )
 
     def _elsewhere(self, actor: str) -> bool:
         """Whether a process other than the program of the batch is resuming tasks."""

@@ -14,7 +14,6 @@ from taurusdb_starrocks.durable import (
     Standing,
     batched,
     guard,
-    recorded,
 )
 from taurusdb_starrocks.fleet._budget import Budget
 from taurusdb_starrocks.fleet._targets import Target, Targets
@@ -61,7 +60,7 @@ class Fleet:
         )
         for endpoint, project_id in self._clients:
             self._connect(endpoint, project_id)  # Wrong settings are reported early.
-        self._late: set[Target] = set()  # A program that was stopped may still send their pause.
+        self._released = False  # Whether tasks were released while the program was alive.
 
     def _connect(self, endpoint: str | None, project_id: str | None) -> AsyncClient:
         document = self._clients.get((endpoint or "", project_id or ""))
@@ -83,44 +82,38 @@ class Fleet:
         self._clients = {(endpoint, project): document for endpoint, project, document in client}
 
     def take(self, *, expired: bool) -> bool:
-        """Take over what the batch has."""
-        return self._former.take(expired=expired) or bool(self._late)
+        """Take over what the batch has, and, once the program sends no more, what it had."""
+        if self._released and not expired:
+            self._former.reclaim()
+        return self._former.take(expired=expired)
 
     def resume(self, *, release: bool) -> str:
-        """Resume what the batch has.
+        """Resume what the batch has, and release it.
 
         Args:
-            release: Whether to also resume the tasks whose pause a stopped program may have sent
-                since they were resumed.
+            release: Whether the window is over. If not, its program may have been stopped just
+                before it sends a pause: ``take`` then takes the task back at the end.
 
         Raises:
             ReplicationError: Tasks may still be paused.
         """
-        if release and self._late:
-            asyncio.run(self._bring(list(self._late), everything=True))
-            self._late.clear()
+        self._released = self._released or not release
         found = list(self._targets())
         if not found:
             return "resumed nothing"
-        result = asyncio.run(self._bring(found, everything=False))
+        result = asyncio.run(self._bring(found))
         return f"resumed {result.counts['confirmed']}"
 
     def _targets(self) -> Iterator[Target]:
         for place, names in batched(self._journal, self._batch_id):
-            rows = recorded(self._journal, place, names)
             for name in names:
-                target = Target(place[2], name, None, place[0], place[1])
-                if name in rows and (rows[name].verb, rows[name].state) == ("pause", "sent"):
-                    self._late.add(target)
-                yield target
+                yield Target(place[2], name, None, place[0], place[1])
 
-    async def _bring(self, found: list[Target], *, everything: bool) -> Result:
+    async def _bring(self, found: list[Target]) -> Result:
         targets = Targets(found, self._connect)
         try:
             budget = Budget(None, endless=True)
-            result = await carry_out(
-                self._batch, targets, budget, self._options, everything=everything
-            )
+            result = await carry_out(self._batch, targets, budget, self._options)
         finally:
             await targets.aclose()
         if not result.complete:

@@ -6,16 +6,16 @@ import asyncio
 import atexit
 import itertools
 import os
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, Unpack
+from typing import Unpack
 
 from taurusdb_starrocks import ReplicationError, alert
-from taurusdb_starrocks.durable import Batch, Journal, Watch, batched
+from taurusdb_starrocks.durable import Batch, Former, Journal, Watch, batched
 from taurusdb_starrocks.fleet._budget import Budget, most_errors
+from taurusdb_starrocks.fleet._in_thread import in_thread
 from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
     LEFT,
@@ -29,8 +29,6 @@ from taurusdb_starrocks.fleet._verbs import (
     connect,
 )
 from taurusdb_starrocks.fleet._watched import WatchedFleet
-
-T = TypeVar("T")
 
 TICK = 0.05  # Seconds between checks that the guardian is done.
 NAMED = 10  # Tasks that an error names.
@@ -169,6 +167,7 @@ class _Window:
         )
         self._process = os.getpid()
         self._pauses = False  # Whether it has begun to pause targets.
+        self._opened = False  # Whether all were seen paused before the lease ended.
         try:
             self.watch = Watch(WatchedFleet(self.batch, self._targets, options), guarded=guardian)
         except BaseException:
@@ -205,6 +204,7 @@ class _Window:
                 f"{self._lease:g} s are left, less than a half. The block did not begin, and the "
                 "tasks are resumed."
             )
+        self._opened = True
         self.watch.tell(look=True)
         return result
 
@@ -290,9 +290,16 @@ class _Window:
                 limit = time.monotonic() + self._options.get("timeout", TIMEOUT)
                 while not self.watch.ended() and time.monotonic() < limit:  # noqa: ASYNC110  # A process sets no event.
                     await asyncio.sleep(TICK)
+                if not self._opened:
+                    Former(self.batch.journal, self.batch.id, self._heir, 0.0).reclaim()
             result = await self._resume_left()
             if expired or result is None or result.complete or self.batch.left > 0:
                 return result, expired
+
+    @property
+    def _heir(self) -> str:
+        """ID of the batch that resumes the tasks at the end."""
+        return f"{self.batch.id}-closing"
 
     async def _resume_left(self) -> Result | None:
         """Resume what the batch has; None if that is nothing."""
@@ -305,7 +312,7 @@ class _Window:
             call_timeout=found.call_timeout,
             settle=self._options.get("settle", SETTLE),
             heir_of=self.batch.id,
-            number=f"{self.batch.id}-closing",
+            number=self._heir,
         )
         try:
             return await self._carry_out(heir, found, Budget(None, endless=True))
@@ -394,55 +401,10 @@ def window(
     """
     made = _Window(targets, journal, lease, guardian, max_errors, reason, options)
     try:
-        result = _run(made.open())
+        result = in_thread(made.open())
         yield FleetWindow(made.batch, made.watch, result)
     finally:
-        _run(made.close())
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in sync code. Each exception that a signal handler raises cancels it once.
-
-    The event loop runs in another thread. Handlers run in the main thread. There, an exception in
-    the middle of the event loop would stop it, and nobody would learn that tasks are still paused.
-    """
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(coroutine)
-
-    def run() -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(asyncio.wait([task]))
-
-    interrupt: BaseException | None = None
-    started = False
-    while not loop.is_closed():
-        try:
-            if started:
-                time.sleep(TICK)
-            else:
-                started = True
-                _start(run)
-        except BaseException as error:  # noqa: BLE001  # It is raised when the task has ended.
-            interrupt = error
-            with suppress(RuntimeError):  # The loop is closed.
-                loop.call_soon_threadsafe(task.cancel)
-    try:
-        result = task.result()
-    except asyncio.CancelledError:
-        assert interrupt is not None
-        raise interrupt from None
-    if interrupt is not None:  # It came when there was nothing left to cancel.
-        raise interrupt
-    return result
-
-
-def _start(run: Callable[[], None]) -> None:
-    """Run a function in a thread, or here if no thread can be started."""
-    thread = threading.Thread(target=run, name="taurusdb-starrocks-fleet")
-    try:
-        thread.start()
-    except RuntimeError:
-        run()
+        in_thread(made.close())
 
 
 @asynccontextmanager

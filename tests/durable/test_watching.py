@@ -693,7 +693,9 @@ def test_a_guardian_that_is_stopped_after_it_took_over(
         ):
             journal.write(lambda c: c.execute("UPDATE window SET actor = 'stopped'"))
             until(lambda: overview(journal)[0].state == "expired")
-    assert "this program resumes them: orders_sync, billing_sync" in caplog.text
+    waiting, resuming = caplog.messages[-2:]
+    assert "until it has resumed them: orders_sync, billing_sync" in waiting
+    assert "this program resumes them: orders_sync, billing_sync" in resuming
     assert around.running()
     assert overview(journal) == []
     stopped.release()

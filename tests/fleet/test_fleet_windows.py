@@ -369,9 +369,16 @@ def test_an_extension_that_comes_too_late(
 
 
 def test_a_guardian_that_does_not_come_to_an_end(
-    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """After the lease it is waited for until the timeout, and not longer; the error names tasks."""
+    """After the lease it is waited for until the timeout, and not longer; the error names tasks.
+
+    The log says so while it is waited for.
+    """
     options = {**FAST, "timeout": 2.0}
     with pytest.raises(
         FleetError, match=r"May still be paused: task_0\. .* guardian goes on"
@@ -383,6 +390,7 @@ def test_a_guardian_that_does_not_come_to_an_end(
             journal.write(lambda c: c.execute(rows))
             opened._batch.end = opened._batch.end._replace(clock=0.0)  # type: ignore[union-attr]  # It has an end.
     assert no.value.may_be_paused
+    assert caplog.text.count("waiting for at most 2 s until its guardian has resumed the") == 1
     assert stages(emulator)["Paused"] == 1
     os.kill(guardian, signal.SIGCONT)
     until(lambda: all_run(emulator))

@@ -148,8 +148,7 @@ class Batch:
 
     def expired(self, message: str) -> LeaseExpiredError:
         """The error for a lease that has expired or is too short."""
-        end = self.end or _clock.now()
-        return LeaseExpiredError(message, expired=end.date)
+        return LeaseExpiredError(message, expired=(self.end or _clock.now()).date)
 
     def check(self) -> None:
         """Raise ``LeaseExpiredError`` if the lease has expired."""

@@ -240,7 +240,7 @@ class Keeper(Sender):
             seconds: Longest time to wait. The other process may be stopped.
             takes_back: Whether to take the tasks back after that time, too.
         """
-        limit = time.monotonic() + seconds
+        limit, waits = time.monotonic() + seconds, False
         try:
             while True:
                 row = self.journal.read(lambda c: _records.find(c, self.window))
@@ -265,6 +265,15 @@ class Keeper(Sender):
                 if late or row["trouble"] or not self._alive(row["actor"]):
                     self._take_back(row["actor"])
                     return names
+                if not waits:
+                    waits = True
+                    logger.warning(
+                        "window on instance=%s: another process has taken over its tasks; waiting "
+                        "for at most %g s until it has resumed them: %s",
+                        self._instance_id,
+                        seconds,
+                        ", ".join(names),
+                    )
                 self._watch.tell(over=True)
                 time.sleep(0.05)
         except (JournalError, SupersededError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import itertools
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -30,7 +31,10 @@ from taurusdb_starrocks.fleet._verbs import (
 )
 from taurusdb_starrocks.fleet._watched import WatchedFleet
 
+logger = logging.getLogger("taurusdb_starrocks.durable")
+
 TICK = 0.05  # Seconds between checks that the guardian is done.
+QUIET = 1.0  # Seconds of waiting for the guardian until that is logged.
 NAMED = 10  # Tasks that an error names.
 
 
@@ -287,9 +291,7 @@ class _Window:
             expired = self.batch.left <= 0
             if expired:
                 self.watch.tell(over=True)
-                limit = time.monotonic() + self._options.get("timeout", TIMEOUT)
-                while not self.watch.ended() and time.monotonic() < limit:  # noqa: ASYNC110  # A process sets no event.
-                    await asyncio.sleep(TICK)
+                await self._guardian_ends()
                 if not self._opened:
                     Former(self.batch.journal, self.batch.id, self._heir, 0.0).reclaim()
             result = await self._resume_left()
@@ -300,6 +302,20 @@ class _Window:
     def _heir(self) -> str:
         """ID of the batch that resumes the tasks at the end."""
         return f"{self.batch.id}-closing"
+
+    async def _guardian_ends(self) -> None:
+        """Wait until the guardian has resumed what it can, for at most ``timeout`` seconds."""
+        began, timeout = time.monotonic(), self._options.get("timeout", TIMEOUT)
+        waits = False
+        while not self.watch.ended() and (waited := time.monotonic() - began) < timeout:
+            if waited > QUIET and not waits:
+                waits = True
+                logger.warning(
+                    "fleet: the lease has ended; waiting for at most %g s until its guardian has "
+                    "resumed the tasks",
+                    timeout,
+                )
+            await asyncio.sleep(TICK)
 
     async def _resume_left(self) -> Result | None:
         """Resume what the batch has; None if that is nothing."""

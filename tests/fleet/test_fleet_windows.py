@@ -117,6 +117,8 @@ def test_one_that_cannot_be_paused(
         with window(targets[:60], journal=journal, lease=60, connect=connect, **FAST):
             raise AssertionError("it began")
     assert failed.value.result.counts["refused"] == 1
+    assert failed.value.result.counts["planned"]  # The message names the one with a reason.
+    assert " is refused. 400 " in str(failed.value)
     assert all_run(emulator)
     assert overview(journal) == []
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import itertools
 import logging
 import os
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Unpack
 
 from taurusdb_starrocks import ReplicationError, alert
@@ -35,6 +35,7 @@ logger = logging.getLogger("taurusdb_starrocks.durable")
 
 TICK = 0.05  # Seconds between checks that the guardian is done.
 QUIET = 1.0  # Seconds of waiting for the guardian until that is logged.
+TELLING = ("refused", "unreachable", "unknown", "accepted", "planned")  # The best reason first.
 NAMED = 10  # Tasks that an error names.
 
 
@@ -193,12 +194,12 @@ class _Window:
         budget = Budget(most_errors(self._max_errors, len(self._targets)))
         result = await self._carry_out(self.batch, self._targets, budget)
         if not result.complete:
-            failed = next(result.outcomes())
+            failed = next(chain.from_iterable(map(result.outcomes, TELLING)))
             left = sum(result.counts.values()) - result.counts["confirmed"] - result.counts["found"]
             raise FleetError(
                 f"Targets that could not be paused: {left} of {len(self._targets)}. The block did "
                 f"not begin, and all are resumed. The first: {failed.target.task_name} of "
-                f"{failed.target.instance_id} is {failed.state}. {failed.error}",
+                f"{failed.target.instance_id} is {failed.state}. {failed.error or result.stopped}",
                 result,
                 may_be_paused=False,
             )
@@ -222,12 +223,13 @@ class _Window:
         """
         if os.getpid() != self._process:
             return
-        atexit.unregister(self.name_open)
         try:
             await self._close()
         except FleetError as error:
             alert("tasks not resumed", error)
             raise
+        finally:
+            atexit.unregister(self.name_open)
 
     def name_open(self) -> None:
         """Log the tasks of a window that is still open when the process exits."""
@@ -345,7 +347,7 @@ class _Window:
         first = next(left, None)
         if first is None:
             return None
-        return Targets(itertools.chain([first], left), self._options.get("connect", connect))
+        return Targets(chain([first], left), self._options.get("connect", connect))
 
     async def _carry_out(self, batch: Batch, targets: Targets, budget: Budget) -> Result:
         try:
@@ -354,7 +356,7 @@ class _Window:
             await targets.aclose()
 
     def _not_resumed(self, result: Result, why: str, states: Collection[str] = LEFT) -> FleetError:
-        left = list(itertools.islice(result.outcomes(*states), NAMED + 1))
+        left = list(islice(result.outcomes(*states), NAMED + 1))
         names = ", ".join(outcome.target.task_name for outcome in left[:NAMED])
         more = " and others" if len(left) > NAMED else ""
         return FleetError(

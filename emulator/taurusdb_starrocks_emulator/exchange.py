@@ -51,8 +51,8 @@ class Exchange:
         return self.body
 
     def named_task(self) -> str | None:
-        """The task name in the body or the query, if they can be parsed."""
-        if not self.body:
+        """The task name: from the query of a GET, otherwise from the body. None if unreadable."""
+        if self.method == "GET":
             return parse_qs(self.query).get("task_name", [None])[0] if self.query else None
         try:
             name = self.document.get("task_name") if isinstance(self.document, dict) else None

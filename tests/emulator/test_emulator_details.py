@@ -105,6 +105,17 @@ def test_a_configuration_may_lack_the_retention(emulator: Emulator, client: http
     assert check["value"] == 0
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"task_name":"billing_sync"}', b"[]", b"no JSON"])
+def test_the_body_of_a_get_names_no_task(
+    emulator: Emulator, client: httpx.Client, body: bytes
+) -> None:
+    """The name is read from the query. Some clients send an empty object with every request."""
+    path = path_of(emulator, "configuration") + "?task_name=orders_sync"
+    response = client.request("GET", path, content=body)
+    assert response.raise_for_status().json()["target_database_name"] == "orders"
+    assert emulator.journal()[-1].task_name == "orders_sync"
+
+
 def test_a_configuration_of_no_task_is_not_found(emulator: Emulator, client: httpx.Client) -> None:
     """As a pause of no task."""
     refused = configuration_of(emulator, client, "no_such_task")

@@ -9,9 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from .yaml_loader import parse_yaml
+from .yaml_loader import parse_yaml, read_yaml
 
 __all__ = ["AccessKey", "Instance", "Project", "Seed", "SeedError", "Task", "User", "read_seed"]
 
@@ -128,27 +126,25 @@ def read_seed(source: str | Path | Mapping[str, Any] | None = None) -> Seed:
     """Read a seed from a YAML file or a mapping with the same structure, or the default seed.
 
     Raises:
-        SeedError: It is not YAML, or something in it is unknown, missing, duplicate or of the
-            wrong type.
+        SeedError: It is not YAML in UTF-8, or something in it is unknown, missing, duplicate or
+            of the wrong type.
         OSError: The file cannot be read.
     """
     if isinstance(source, Mapping):
         return _checked(_build(Seed, source, "seed"))
-    return _default() if source is None else _parsed(Path(source).read_text(encoding="utf-8"))
+    if source is None:
+        return _default()
+    try:
+        data = read_yaml(source)
+    except ValueError as error:
+        raise SeedError(f"seed: {error}") from error
+    return _checked(_build(Seed, data, "seed"))
 
 
 @cache
 def _default() -> Seed:
     text = resources.files(__package__).joinpath("seed.yaml").read_text(encoding="utf-8")
-    return _parsed(text)
-
-
-def _parsed(text: str) -> Seed:
-    try:
-        data = parse_yaml(text)
-    except yaml.YAMLError as error:
-        raise SeedError(f"seed: not YAML: {error}") from error
-    return _checked(_build(Seed, data, "seed"))
+    return _checked(_build(Seed, parse_yaml(text), "seed"))
 
 
 def _build(kind: type[T], data: Any, place: str) -> T:

@@ -606,11 +606,13 @@ def test_faults_come_from_a_file(tmp_path: Path) -> None:
         ("- {}", r"faults\[0\]"),
         ("- {kind: close, wehn: 1}", "'wehn'"),
         ("- {kind: close, _: 1}", "'_'"),
+        ("- {kind: close, times: 1, times: 2}", "'times' twice"),
+        ("- {kind: error, code: \u00e9}", "faults: not in UTF-8"),
     ],
 )
 def test_a_file_that_holds_no_faults_is_refused(tmp_path: Path, text: Any, named: Any) -> None:
     """A ValueError that says where."""
     path = Path(tmp_path) / "faults.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=named):
         Emulator(faults=path)

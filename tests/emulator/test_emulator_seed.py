@@ -124,12 +124,20 @@ def test_a_seed_that_cannot_be_is_refused(seed: Any, named: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("[", "not YAML"), ("- a", "a mapping"), ("", "a mapping"), ("x", "mapping")],
+    [
+        ("[", "seed: not YAML"),
+        ("- a", "a mapping"),
+        ("", "a mapping"),
+        ("x", "mapping"),
+        ("users: [{name: \u00e9}]", "seed: not in UTF-8"),
+        ("projects: []\nusers: []\nprojects: []", "'projects' twice(?s:.*) line 3"),
+        ("projects: [{id: a, name: b, id: c}]", "'id' twice"),
+    ],
 )
 def test_a_file_that_holds_no_seed_is_refused(tmp_path: Path, text: Any, named: Any) -> None:
     """The same for what stands in a file."""
     path = Path(tmp_path) / "seed.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(SeedError, match=named):
         Emulator(seed=path)
 

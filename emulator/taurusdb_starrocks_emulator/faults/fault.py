@@ -9,9 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
-
-from taurusdb_starrocks_emulator.yaml_loader import parse_yaml
+from taurusdb_starrocks_emulator.yaml_loader import read_yaml
 
 from .kinds import KINDS, Kind
 
@@ -162,14 +160,14 @@ def read_faults(source: str | Path | Iterable[Fault | Mapping[str, Any]]) -> tup
     """Read faults from a YAML file with a list, or from a list.
 
     Raises:
-        ValueError: It is not YAML, or a fault is invalid. The message says where.
+        ValueError: It is not YAML in UTF-8, or a fault is invalid. The message says where.
         OSError: The file cannot be read.
     """
     if isinstance(source, str | Path):
         try:
-            source = parse_yaml(Path(source).read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"faults: not YAML: {error}") from error
+            source = read_yaml(source)
+        except ValueError as error:
+            raise ValueError(f"faults: {error}") from error
         if not isinstance(source, list):
             raise ValueError("faults must be a list")  # noqa: TRY004 - one kind of error
     return tuple(_read_fault(item, f"faults[{place}]") for place, item in enumerate(source))

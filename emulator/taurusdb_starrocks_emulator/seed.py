@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,9 +28,9 @@ class Task:
     """The initial state of a synchronization task.
 
     Stages are `Incremental`, `Full`, `Paused`, `Wait` and `Cancelled`, or any other string.
-    The fields after it have the type that the response should have: string, number or null, and
-    also boolean for names that start with `is_`. If `binlog_expire_logs_seconds` is null, the
-    configuration does not contain it.
+    Progress values have the type that the response should have: string, number or null. Fields
+    whose names start with `is_` have a boolean, a string or null. If `binlog_expire_logs_seconds`
+    is null, the configuration does not contain it.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Task:
     is_need_repair: Flag = "false"
     is_main_task: Flag = "true"
     is_tables_change: Flag = False
-    last_error_of_alter_table: Scalar = ""
+    last_error_of_alter_table: str | None = ""
     binlog_expire_logs_seconds: Scalar = "86400"
 
 
@@ -111,15 +112,14 @@ _NESTED: Mapping[tuple[type, str], type] = {
     (Instance, "tasks"): Task,
 }
 _LISTS_OF_TEXT: set[tuple[type, str]] = {(User, "projects"), (AccessKey, "projects")}
-_LOOSE = {
-    "percentage",
-    "catchup_stage",
-    "catchup_percentage",
-    "last_error_of_alter_table",
-    "binlog_expire_logs_seconds",
-}
+_LOOSE = {"percentage", "catchup_stage", "catchup_percentage", "binlog_expire_logs_seconds"}
 _FLAGS = {"is_need_repair", "is_main_task", "is_tables_change"}
-_MAY_BE_NULL = {"target_database", "security_token", "source_instance_id"}
+_MAY_BE_NULL = {
+    "target_database",
+    "security_token",
+    "source_instance_id",
+    "last_error_of_alter_table",
+}
 
 
 def read_seed(source: str | Path | Mapping[str, Any] | None = None) -> Seed:
@@ -183,6 +183,8 @@ def _value(kind: type, key: str, value: Any, place: str) -> Any:
             raise SeedError(
                 f"{place}: text, a number or null is needed, not {type(value).__name__}"
             )
+        if isinstance(value, float) and not isfinite(value):
+            raise SeedError(f"{place}: {value} is not a number in JSON")
         return value
     return None if value is None and key in _MAY_BE_NULL else _text(value, place)
 

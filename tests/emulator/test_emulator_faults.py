@@ -469,6 +469,26 @@ def test_the_first_fault_wins_and_all_of_them_count(
     assert [ask(emulator, client).status_code for _ in range(4)] == [200, 429, 409, 200]
 
 
+def test_only_calls_that_a_fault_affects_count_as_times(
+    emulator: Emulator, client: httpx.Client
+) -> None:
+    """A fault that waits behind another one is not used up."""
+    emulator.faults.add(Fault("throttle", times=2), Fault("conflict", times=1))
+    assert [ask(emulator, client).status_code for _ in range(4)] == [429, 429, 409, 200]
+    emulator.faults.add(Fault("no-effect", times=1), Fault("late-pause", times=1, seconds=0))
+    assert [ask(emulator, client).status_code for _ in range(2)] == [200, 200]
+    assert [call.fault for call in emulator.journal()[-2:]] == ["no-effect", "late-pause"]
+
+
+def test_each_of_two_refusals_counts_its_own_connections(emulator: Emulator) -> None:
+    """The same for connections."""
+    emulator.faults.add(Fault("refuse", times=1), Fault("refuse", times=1))
+    for _ in range(2):
+        with pytest.raises(ConnectionResetError):
+            raw(emulator, call_bytes(emulator))
+    assert raw(emulator, call_bytes(emulator)).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_login_that_fails_issues_no_token(emulator: Emulator) -> None:
     """A fault that is not applied takes the token back too."""
     emulator.faults.add(Fault("wrong-content-type", operation="login"))
@@ -557,6 +577,10 @@ def test_every_kind_needs_nothing_but_its_name(kind: Any) -> None:
         ({"kind": "close", "times": True}, "'times'"),
         ({"kind": "close", "probability": 1.1}, "'probability'"),
         ({"kind": "close", "probability": "often"}, "'probability'"),
+        ({"kind": "close", "probability": None}, "'probability'"),
+        ({"kind": "close", "at": None}, "'at'"),
+        ({"kind": "close", "seed": None}, "'seed'"),
+        ({"kind": ["close"]}, "close"),
         ({"kind": "close", "seed": "x"}, "'seed'"),
         ({"kind": "close", "applied": "yes"}, "'applied'"),
         ({"kind": "close", "size": 5}, "'size'"),

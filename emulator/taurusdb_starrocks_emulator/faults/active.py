@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from taurusdb_starrocks_emulator.connection import Connection
 
@@ -29,24 +29,22 @@ class Met:
 
 @dataclass
 class _Armed:
-    """A fault, and its number of matching calls."""
+    """A fault, how many matching calls it has seen, and how many of them it has affected."""
 
     fault: Fault
     chance: random.Random
     seen: int = 0
-    fired: int = 0
+    affected: int = 0
 
-    def fires(self) -> bool:
-        """Count one more matching call; return whether the fault affects it."""
+    def is_due(self) -> bool:
+        """Count one more matching call; return whether the fault may affect it."""
         fault = self.fault
         self.seen += 1
-        fires = (
+        return (
             (not fault.at or self.seen in fault.at)
-            and (fault.times is None or self.fired < fault.times)
+            and (fault.times is None or self.affected < fault.times)
             and (fault.probability >= 1 or self.chance.random() < fault.probability)
         )
-        self.fired += fires
-        return fires
 
 
 class Faults:
@@ -84,27 +82,36 @@ class Faults:
             self._armed.clear()
 
     def meet(self, operation: str, *, reused: bool) -> Met:
-        """The first faults that affect a call. All matching faults count the call."""
+        """The faults that affect a call. All matching faults see the call."""
         with self._lock:
-            met = [
+            due = [
                 armed
                 for armed in self._armed
                 if armed.fault.is_for(operation)
                 and (reused or not armed.fault.behavior.reused_only)
-                and armed.fires()
+                and armed.is_due()
             ]
-        effects = [armed.fault for armed in met if isinstance(armed.fault.behavior, OnTask)]
-        others = [armed for armed in met if not isinstance(armed.fault.behavior, OnTask)]
-        effect = effects[0] if effects else None
-        return Met(effect, others[0].fault, others[0].chance) if others else Met(effect)
+            effect = _claim(armed for armed in due if isinstance(armed.fault.behavior, OnTask))
+            other = _claim(armed for armed in due if not isinstance(armed.fault.behavior, OnTask))
+        met = Met() if effect is None else Met(effect.fault)
+        return met if other is None else replace(met, fault=other.fault, chance=other.chance)
 
     def connect(self, connection: Connection) -> None:
         """Apply the connection faults to a new connection."""
         with self._lock:
-            met = [
-                behavior
+            due = [
+                armed
                 for armed in self._armed
-                if isinstance(behavior := armed.fault.behavior, OnConnect) and armed.fires()
+                if isinstance(armed.fault.behavior, OnConnect) and armed.is_due()
             ]
-        for behavior in met[:1]:
-            behavior.act(connection)
+            first = _claim(due)
+        if first is not None:
+            first.fault.behavior.act(connection)
+
+
+def _claim(due: Iterable[_Armed]) -> _Armed | None:
+    """The first of these faults, if any. It is the only one of them that affects the call."""
+    first = next(iter(due), None)
+    if first is not None:
+        first.affected += 1
+    return first

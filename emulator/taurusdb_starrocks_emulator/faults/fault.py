@@ -105,7 +105,7 @@ class Fault:
     first: Literal[0, 1] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; known faults: {', '.join(KINDS)}")
         if isinstance(self.at, list):
             self._set("at", tuple(self.at))
@@ -147,7 +147,7 @@ class Fault:
             raise ValueError(f"{self.kind}: 'operation' cannot be {self.operation!r}")
         for name, rule in _RULES.items():
             value = getattr(self, name)
-            if value is None:
+            if value is None and getattr(Fault, name) is None:  # The default, so it was omitted.
                 continue
             if name not in _SHARED and name not in self.behavior.parameters:
                 raise ValueError(f"a {self.kind!r} fault has no {name!r}")

@@ -22,7 +22,9 @@ __all__ = ["Mode", "Operations"]
 
 Mode = Literal["lenient", "strict"]
 
-_RUNNING = ("Incremental", "Full", "Wait")
+# In lowercase: Huawei Cloud writes stages in both ways, and so may a seed.
+_RUNNING = ("incremental", "full", "wait")
+_PAUSED = (PAUSED.lower(),)
 
 
 class Operations:
@@ -72,13 +74,13 @@ class Operations:
         if task.holds_at(now) == "refused":
             message = "The task is about to be paused, which does not allow it."
             raise Refused(service_error(400, "DBS.200086", message))
-        return self._change(exchange, task, now, possible=(PAUSED,), target=task.resumes_to)
+        return self._change(exchange, task, now, possible=_PAUSED, target=task.resumes_to)
 
     def _change(
         self, exchange: Exchange, task: Row, now: float, *, possible: Collection[str], target: str
     ) -> Response:
         """Change the stage of a task. Strict mode allows this only from certain stages."""
-        if self._mode == "strict" and task.target not in possible:
+        if self._mode == "strict" and task.target.lower() not in possible:
             message = f"The stage of the task ({task.target}) does not allow it."
             raise Refused(service_error(400, "DBS.200086", message))
         change = Change(target=None if task.holds_at(now) else target, delay=self._delay())

@@ -164,6 +164,8 @@ def test_a_list_contradicts_itself(emulator: Emulator, client: httpx.Client) -> 
     assert seen() == (5, ["Incremental", "Paused"])
     ask(emulator, client, "pause")
     assert seen() == (5, ["Paused", "Incremental"])
+    emulator.set_stage(emulator.instance_id, "orders_sync", "paused")
+    assert seen() == (5, ["paused", "Incremental"])
 
 
 def many(count: int) -> Any:

@@ -61,6 +61,16 @@ def test_strict_refuses_what_is_so_already(verb: str, task: str) -> None:
         assert ask(emulator, client, other, task).status_code == 200
 
 
+@pytest.mark.parametrize(("stage", "verb"), [("incremental", "pause"), ("paused", "resume")])
+def test_strict_reads_a_stage_in_any_case(stage: str, verb: Any) -> None:
+    """Lowercase, as in the vendor's table of fields."""
+    with Emulator(mode="strict") as emulator, open_client(emulator) as client:
+        emulator.set_stage(emulator.instance_id, "orders_sync", stage)
+        assert ask(emulator, client, verb).status_code == 200
+        refused = ask(emulator, client, verb)
+        assert (refused.status_code, refused.json()["error_code"]) == (400, "DBS.200086")
+
+
 def test_strict_looks_at_the_stage_that_is_to_come(clock: Clock) -> None:
     """A task that is on its way to `Paused` counts as paused."""
     with Emulator(mode="strict", delay=60, clock=clock) as emulator:

@@ -71,7 +71,7 @@ def contradicts(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     for row, shown in listing.tasks:
         tasks.append((row, shown))
         if _means(fault, row):
-            opposite = row.resumes_to if shown["stage"] == PAUSED else PAUSED
+            opposite = row.resumes_to if shown["stage"].lower() == PAUSED.lower() else PAUSED
             tasks.append((row, {**shown, "stage": opposite}))
     listing.tasks = tasks
 

@@ -121,8 +121,12 @@ class Emulator:
         if port not in range(65536):
             raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
         self.token = secrets.token_urlsafe(24) if token is None else token
-        if not self.token or not self.token.isascii() or not self.token.isprintable():
+        if not self.token.isascii() or not self.token.isprintable():
             raise ValueError("token must be printable ASCII")
+        if not self.token or self.token != self.token.strip():  # A header value has no such spaces.
+            raise ValueError("token must not be empty, or start or end with a space")
+        if not host:
+            raise ValueError("host must not be empty; 0.0.0.0 listens on all interfaces")
         check_certificate(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults), tls=ssl_certfile is not None)
         held = read_seed(seed)

@@ -206,6 +206,9 @@ def test_what_is_not_there_is_a_lookup_error(emulator: Emulator) -> None:
         {"port": 65536},
         {"token": ""},
         {"token": "a\nb"},
+        {"token": " "},
+        {"token": "a-token "},
+        {"host": ""},
         {"token": "é"},
     ],
 )

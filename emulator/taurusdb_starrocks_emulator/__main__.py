@@ -31,19 +31,18 @@ def main(
     """Serve until SIGINT or SIGTERM. Returns the exit status: 0, or 2 if it could not start."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    try:
-        # The command exists even if the extra is not installed.
-        from . import Emulator  # noqa: PLC0415
-        from .request_log import log_to_stderr  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    if options.log:
-        log_to_stderr()
     variables = os.environ if environment is None else environment
     given = options.token if options.token is not None else variables.get(TOKEN) or None
     try:
+        # Before the imports, which take a moment.
         for number in _SIGNALS:
             signal.signal(number, _interrupt)
+        # The command exists even if the extra is not installed.
+        from . import Emulator  # noqa: PLC0415
+        from .request_log import log_to_stderr  # noqa: PLC0415
+
+        if options.log:
+            log_to_stderr()
         emulator = Emulator(
             seed=options.seed,
             db=options.db,
@@ -67,7 +66,7 @@ def main(
             threading.Event().wait()
     except KeyboardInterrupt:
         return 0
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (ModuleNotFoundError, OSError, ValueError, sqlite3.Error) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     return 0
 

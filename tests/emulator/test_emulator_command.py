@@ -69,6 +69,29 @@ def test_it_serves_until_it_is_interrupted(number: Any) -> None:
         assert command.end(number) == (0, "", "")
 
 
+# The signal comes while the command is still importing.
+EARLY = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "taurusdb_starrocks_emulator.emulator":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+sys.meta_path.insert(0, Finder())
+from taurusdb_starrocks_emulator.__main__ import main
+sys.exit(main([]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_interrupted_while_it_starts(number: Any) -> None:
+    """The same as later: status 0 and no traceback."""
+    command = [sys.executable, "-c", EARLY, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_it_stops_while_calls_hang(tmp_path: Path) -> None:
     """A call that would hang for an hour does not keep it."""
     faults = tmp_path / "faults.yaml"

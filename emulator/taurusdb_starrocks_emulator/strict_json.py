@@ -8,7 +8,8 @@ from typing import Any
 
 __all__ = ["Malformed", "check_content_type", "strict_json"]
 
-_JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
+# The documentation of IAM has `charset=utf8`.
+_JSON = re.compile(r'application/json(?:\s*;\s*charset=(?:utf-?8|"utf-?8"))?', re.IGNORECASE)
 
 
 class Malformed(Exception):  # noqa: N818 - an error of the caller, not of the program

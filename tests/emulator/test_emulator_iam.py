@@ -101,6 +101,13 @@ def test_a_token_ends(clock: Clock) -> None:
         assert httpx.get(emulator.url + path_of(emulator), headers=headers).status_code == 200
 
 
+def test_a_login_has_the_content_type_of_the_vendors_page(emulator: Emulator) -> None:
+    """`utf8` without a hyphen, as in the documentation of IAM."""
+    headers = {"Content-Type": "application/json;charset=utf8"}
+    body = login(emulator).request.content
+    assert httpx.post(emulator.url + TOKENS, content=body, headers=headers).status_code == 201
+
+
 def iam_error(answer: httpx.Response, status: int) -> Any:
     """Whether it is an error in Keystone's shape."""
     error = answer.json()["error"]

@@ -115,6 +115,7 @@ def test_the_ends_of_the_rule_for_names_are_accepted(
         "application/json;charset=UTF-8",
         "application/json; charset=utf-8",
         'application/json; charset="utf-8"',
+        "application/json;charset=utf8",
     ],
 )
 def test_json_in_utf_8_is_accepted(

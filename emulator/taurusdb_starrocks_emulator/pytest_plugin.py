@@ -32,28 +32,47 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def starrocks_emulator_settings() -> dict[str, Any]:
-    """Arguments for the `Emulator` of the test run. Override it to change them."""
+    """Arguments for the `Emulator` of the test run. Override it in the top-level `conftest.py`."""
     return {}
 
 
 @pytest.fixture(scope="session")
-def starrocks_emulator_server(starrocks_emulator_settings: dict[str, Any]) -> Iterator[Emulator]:
+def _starrocks_settings_at_start(starrocks_emulator_settings: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that the emulator was started with, also where a module overrides them."""
+    return starrocks_emulator_settings
+
+
+@pytest.fixture(scope="session")
+def starrocks_emulator_server(_starrocks_settings_at_start: dict[str, Any]) -> Iterator[Emulator]:
     """One emulator for the whole test run. Its state is kept between tests."""
     try:
         from . import Emulator  # noqa: PLC0415 - imported only if a test needs it
     except ModuleNotFoundError as error:
         pytest.fail(str(error), pytrace=False)
-    with Emulator(**starrocks_emulator_settings) as emulator:
+    with Emulator(**_starrocks_settings_at_start) as emulator:
         yield emulator
     emulator.close()
 
 
 @pytest.fixture
-def starrocks_emulator(starrocks_emulator_server: Emulator) -> Emulator:
+def starrocks_emulator(
+    starrocks_emulator_server: Emulator,
+    _starrocks_settings_at_start: dict[str, Any],
+    starrocks_emulator_settings: dict[str, Any],
+) -> Emulator:
     """The emulator, reset to the seed for each test: no recorded calls, no jobs, no faults.
 
-    Faults from `starrocks_emulator_settings` are also removed. Add them in the test.
+    Faults from `starrocks_emulator_settings` are also removed. Add them in the test. The test fails
+    if its module has other settings than the emulator of the test run.
     """
+    if starrocks_emulator_settings != _starrocks_settings_at_start:
+        pytest.fail(
+            "The emulator of this test run was started with the settings "
+            f"{_starrocks_settings_at_start!r}, but here starrocks_emulator_settings is "
+            f"{starrocks_emulator_settings!r}. Override it only in the top-level conftest.py. For "
+            "a test with other settings, use `with Emulator(...)`.",
+            pytrace=False,
+        )
     starrocks_emulator_server.reset()
     return starrocks_emulator_server
 

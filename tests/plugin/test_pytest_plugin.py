@@ -132,6 +132,30 @@ def test_the_clients_take_settings(tmp_path: Path) -> None:
     assert "3 passed" in done.stdout
 
 
+STRICT = """
+import pytest
+
+
+@pytest.fixture(scope="session")
+def starrocks_emulator_settings():
+    return {"mode": "strict"}
+
+
+def test_in_this_mode(starrocks_emulator):
+    pass
+"""
+
+
+def test_settings_of_one_module_do_not_apply_to_another(tmp_path: Path) -> None:
+    """The test run has one emulator: a test that would get other settings than its own fails."""
+    (tmp_path / "test_1.py").write_text(STRICT)
+    (tmp_path / "test_2.py").write_text("def test_default(starrocks_emulator): pass\n")
+    (tmp_path / "test_3.py").write_text(STRICT)
+    done = run(tmp_path, "-p", PLUGIN)
+    assert "2 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "started with the settings {'mode': 'strict'}, but" in done.stdout
+
+
 def test_who_does_not_ask_pays_nothing(tmp_path: Path) -> None:
     """The plugin imports neither the service nor the client, and starts no thread."""
     (tmp_path / "test_none.py").write_text(

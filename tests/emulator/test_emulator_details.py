@@ -6,7 +6,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from emulator_calls import ask, open_client, path_of
-from taurusdb_starrocks_emulator import Emulator
+from taurusdb_starrocks_emulator import Emulator, Fault
 
 REFUSALS = [400, 401, 404, 405]
 
@@ -103,6 +103,25 @@ def test_a_configuration_may_lack_the_retention(emulator: Emulator, client: http
     events = configuration_of(emulator, client, "events_sync").json()
     (check,) = events["database_info"]["db_config_check_results"]
     assert check["value"] == 0
+
+
+def test_a_configuration_may_have_the_other_spelling(
+    emulator: Emulator, client: httpx.Client
+) -> None:
+    """That of the Terraform provider, with the same values; the rest stays as it is."""
+    usual = configuration_of(emulator, client, "orders_sync").json()
+    emulator.faults.add(Fault("camel-case"))
+    response = configuration_of(emulator, client, "orders_sync")
+    assert response.headers["X-Request-Id"] == emulator.journal()[-1].request_id
+    database = usual.pop("database_info")
+    assert response.json() == {
+        **usual,
+        "database_info": {
+            "databaseName": database["database_name"],
+            "dbCfgCheckResults": database["db_config_check_results"],
+        },
+    }
+    assert client.get(path_of(emulator)).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"task_name":"billing_sync"}', b"[]", b"no JSON"])

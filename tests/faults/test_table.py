@@ -232,6 +232,16 @@ def test_a_pause_without_effect(client: Any, emulator: Emulator) -> None:
         client.wait_until_paused(emulator.instance_id, "orders_sync", poll=POLL, timeout=0.3)
 
 
+def test_a_configuration_in_the_other_spelling(client: Any, emulator: Emulator) -> None:
+    """The retention is read from either; an error passes unchanged."""
+    usual = client.configuration(emulator.instance_id, "orders_sync")
+    assert usual.binlog_retention_seconds == 86400
+    emulator.faults.add(Fault("camel-case"))
+    assert client.configuration(emulator.instance_id, "orders_sync") == usual
+    with pytest.raises(NotFoundError):
+        client.configuration(emulator.instance_id, "no_such_task")
+
+
 # Faults of one connection, which the tests of connections have.
 OF_CONNECTIONS = {
     "refuse",
@@ -246,7 +256,7 @@ OF_CONNECTIONS = {
 def test_every_fault_is_in_the_tables() -> None:
     """A fault added to the emulator has to be thought about here."""
     tried = {row.fault.kind for row in TABLE} | OF_CONNECTIONS | set(LISTS)
-    assert tried | {"late-pause", "no-effect"} == set(FAULT_KINDS)
+    assert tried | {"late-pause", "no-effect", "camel-case"} == set(FAULT_KINDS)
 
 
 def test_a_redirect_takes_nothing_along(client: Any, emulator: Emulator) -> None:

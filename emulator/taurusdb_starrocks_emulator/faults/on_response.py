@@ -9,7 +9,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import lru_cache
 
-from taurusdb_starrocks_emulator.response import Response, gateway_error, service_error
+from taurusdb_starrocks_emulator.response import (
+    Response,
+    gateway_error,
+    json_response,
+    service_error,
+)
 
 from .fault import Fault
 from .kinds import OnResponse
@@ -172,6 +177,22 @@ def expired_token(fault: Fault, _response: Response, request_id: str) -> Respons
 def error_in_200(fault: Fault, _response: Response, request_id: str) -> Response:
     """The body of an error with the status of a success."""
     return _with_id(service_error(200, fault.code or "", fault.message or ""), request_id)
+
+
+@OnResponse.declare(
+    "camel-case",
+    "a configuration with `databaseName` and `dbCfgCheckResults`, the spelling that Huawei Cloud's "
+    "Terraform provider reads",
+    operations=("configuration",),
+)
+def camel_case(_fault: Fault, response: Response, request_id: str) -> Response:
+    """The same document with other names. An error has none of them."""
+    if response.status != 200:
+        return response
+    names = {"database_name": "databaseName", "db_config_check_results": "dbCfgCheckResults"}
+    database = {names[name]: value for name, value in response.document["database_info"].items()}
+    document = {**response.document, "database_info": database}
+    return _with_id(json_response(document), request_id)
 
 
 @OnResponse.declare("empty", "200 without a body", {"applied": False})

@@ -59,6 +59,21 @@ FAILURES: list[tuple[str, dict[str, Any], int]] = [
         2,
     ),
     ("the pause is lost and does not", {"kind": "close", "operation": "pause"}, 0),
+    (
+        "a firewall replaces the response to a pause",
+        {"kind": "blocked", "operation": "pause", "applied": True},
+        2,
+    ),
+    (
+        "a gateway gives up on a pause that takes effect",
+        {"kind": "error", "operation": "pause", "applied": True, "status": 408},
+        2,
+    ),
+    (
+        "a pause is redirected after it takes effect",
+        {"kind": "redirect", "operation": "pause", "applied": True},
+        2,
+    ),
     ("the pause is never seen", {"kind": "never-settles", "times": 4}, 2),
     (
         "the resume is lost and takes effect",

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import attrs
 import taurusdb_starrocks
 import yaml
 from docutils import nodes
@@ -154,16 +155,36 @@ def settings_table() -> list[str]:
 
 
 def spell_out(  # The signature that Sphinx requires.
-    _app: Sphinx, what: str, name: str, _thing: Any, _options: Any, signature: str, result: str
+    _app: Sphinx, what: str, name: str, thing: Any, _options: Any, signature: str, result: str
 ) -> tuple[str, str] | None:
     """Replace private names, and do not repeat the settings."""
+    if what == "function" and hasattr(thing, "__wrapped__") and result:
+        # A generator function that contextlib has turned into a context manager.
+        manager = r"~contextlib.Abstract\1ContextManager"
+        return signature, re.sub(r"^~collections\.abc\.(\w*)Iterator", manager, result)
     if what != "class" or not signature:
         return None
     if name in {CLIENT, "taurusdb_starrocks.AsyncClient"}:
         return "(*, ...)", result  # They are in a table.
     if name in {"taurusdb_starrocks.Window", "taurusdb_starrocks.AsyncWindow"}:
         return "", result  # Only clients create them.
+    if attrs.has(thing):
+        # Otherwise the signature has the names of variables in the generated constructor.
+        fields = attrs.fields_dict(thing)
+        signature = ATTRS_DEFAULT.sub(
+            lambda found: f"{found[1]}: {found[2]} = {default_of(fields[found[1]])!r}", signature
+        )
     return signature, result
+
+
+# A parameter whose default is a variable in a constructor that attrs has generated.
+ATTRS_DEFAULT = re.compile(r"(\w+): ([^:=]+) = (?:attr_dict\['\w+'\]\.default|NOTHING)")
+
+
+def default_of(field: Any) -> object:
+    """The default of a field of an attrs class."""
+    factory = getattr(field.default, "factory", None)
+    return factory() if factory else field.default
 
 
 def complete_page(

@@ -38,7 +38,7 @@ def _now() -> float:
 
 
 class Emulator:
-    """A local server that behaves like the real service.
+    """A local server that imitates the service, as far as its behavior is documented.
 
     `with Emulator() as emulator:` starts a server that is ready immediately. The end of the block
     stops the server, even if calls hang. You can enter it again; it keeps its state. `app` works
@@ -47,8 +47,8 @@ class Emulator:
     Args:
         seed: Initial data: a YAML file, or a mapping with the same structure. The default is the
             seed of this package.
-        db: SQLite file for the state. An existing file is continued and not seeded again. Without
-            a file, the state is lost with the object.
+        db: SQLite file for the state. If the file exists, the emulator continues with the state in
+            it and ignores the initial data. Without a file, the state is lost with the object.
         token: A token for all projects. The default is a random one.
         mode: `lenient` accepts a pause of a paused task and a resume of a running one, as new
             jobs; `strict` rejects them. Huawei Cloud does not document which of the two its service

@@ -51,6 +51,8 @@ class TaskState:
     """The real state of a task, independent of responses and faults.
 
     Attributes:
+        instance_id: Instance of the task.
+        name: Name of the task.
         stage: Current stage.
         target: Stage that the task is changing to; equal to `stage` when it has reached it.
         changes: How many times the task was paused or resumed.

@@ -171,9 +171,10 @@ class AsyncClient(Verbs):
         If the block is cancelled, the tasks are still resumed, but for at most ``settle`` seconds.
         Another ``cancel()`` of the asyncio task stops this with a ``NotResumedError``.
 
-        In the main thread, Ctrl-C acts as a cancellation while the window opens, closes or waits.
-        This requires ``asyncio.run`` or Python's default handler for SIGINT. At the end,
-        ``KeyboardInterrupt`` or ``NotResumedError`` is raised; ``NotResumedError`` is also logged.
+        In the main thread, Ctrl-C acts as a cancellation while the window opens or closes, and
+        while its block awaits something. This requires ``asyncio.run`` or Python's default handler
+        for SIGINT. At the end, ``KeyboardInterrupt`` or ``NotResumedError`` is raised;
+        ``NotResumedError`` is also logged.
         """
         make = self._pausing(instance_id, task_name, already_paused, options)
         return AsyncWindow(make, self._perform, single=isinstance(task_name, str))

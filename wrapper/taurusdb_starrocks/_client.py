@@ -131,11 +131,11 @@ class Client(Verbs):
     ) -> Any:
         """Resume tasks and wait until all are running; return them as shown by the last poll.
 
-        It is idempotent. It always sends a request, because a running task may have a pending
-        pause. For each task, it waits until either the request was accepted and one poll shows the
-        task running, or the request was rejected and two consecutive polls show it running. It
-        cannot detect a pending pause that was requested earlier or by someone else: such a task can
-        still become paused later.
+        It is idempotent. It always sends a request, even if the task is running, because the resume
+        may cancel a pending pause. For each task, it waits until either the request was accepted
+        and one poll shows the task running, or the request was rejected and two consecutive polls
+        show it running. It cannot detect a pause that was requested earlier or by someone else:
+        such a pause can still take effect after this method has returned.
 
         Args:
             instance_id: StarRocks instance.
@@ -150,8 +150,9 @@ class Client(Verbs):
 
         Raises:
             ReplicationError: As for ``ensure_paused``. The task may still be paused.
-            NotResumedError: With several tasks or ``earlier``, instead of these errors. It has all
-                tasks that may still be paused; its ``__cause__`` is the error of the first one.
+            NotResumedError: With several tasks, or with ``earlier``: tasks may still be paused, and
+                the error lists them. It replaces the errors above. Its ``__cause__`` is the error
+                of the first task.
         """
         if earlier is None:
             steps = self._ensuring(ensuring.ensure_running, instance_id, task_name, options)
@@ -215,8 +216,9 @@ class Client(Verbs):
         """Return the configuration of a synchronization task, with its last schema error.
 
         Before a long pause, check ``binlog_retention_seconds``: do not pause a task for longer.
-        After you change tables of the source, check ``last_error_of_alter_table``: it is empty if
-        the change could be replicated. See also ``Task.needs_repair``.
+        After you change tables of the source, check ``last_error_of_alter_table``: a new message
+        means that a change could not be replicated. An empty text proves nothing, because the
+        service may not report the error. See also ``Task.needs_repair``.
 
         Args:
             instance_id: StarRocks instance (36 characters, ends in ``in17``).

@@ -41,6 +41,7 @@ class ReplicationError(Exception):
     """Base class of all errors that this package raises.
 
     Attributes:
+        message: The message without the details that ``str`` adds, such as the task and request ID.
         operation: The call that failed, for example ``pause`` or ``list``; None before any call.
         host: Host of the call, or None.
         instance_id: Instance of the call, or None.
@@ -248,7 +249,7 @@ class ServiceError(ReplicationError):
 
 
 class BadRequestError(ServiceError):
-    """400: the request is invalid, or the state of the task does not allow it."""
+    """400: the request is invalid, or the state of the instance or task does not allow it."""
 
 
 class NotFoundError(BadRequestError):
@@ -262,7 +263,7 @@ class AuthenticationError(ServiceError):
 class PermissionDeniedError(ServiceError):
     """403: the user lacks the permission, or the instance does not exist.
 
-    The service does not distinguish the two. The permission is
+    A 403 does not show which of the two it is. The permission is
     ``gaussdbformysql:htapInstance:modifyDataSync`` to pause and resume, and
     ``gaussdbformysql:htapInstance:getReplication`` to list tasks.
     """

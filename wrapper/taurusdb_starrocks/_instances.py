@@ -58,12 +58,14 @@ class Configuration:
         target_database: Target database, in the StarRocks instance, if given.
         binlog_retention_seconds: Retention period of the binary log (binlog) of the source, in
             seconds. A task that stays paused longer cannot catch up. None if the service does not
-            report it, or reports 0, which means that the expiration is unknown. Do not assume a
-            default.
+            report it, or reports 0. MySQL does not purge the binlog automatically if the value is
+            0; whether TaurusDB does the same is not documented. Do not assume a default. The value
+            may be outdated: the service lists it among the parameters that it checked when the task
+            was created.
         tables_changed: True if the tables of the task have changed. None if the service does not
             report it.
         last_error_of_alter_table: Why the last ``ALTER TABLE`` of the source could not be
-            replicated; empty if there was no such error.
+            replicated; empty if the service reports no such error.
     """
 
     source_instance_id: str | None

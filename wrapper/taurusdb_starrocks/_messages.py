@@ -10,7 +10,13 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Origin(NamedTuple):
-    """Scheme (``https`` or ``http``), host (IPv6 without brackets), and port of a URL."""
+    """The first part of a URL: where the server is.
+
+    Attributes:
+        scheme: ``https`` or ``http``.
+        host: Host name or IP address; an IPv6 address has no brackets.
+        port: The port, even if it is the default port of the scheme.
+    """
 
     scheme: str
     host: str

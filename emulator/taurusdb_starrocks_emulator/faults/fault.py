@@ -59,7 +59,7 @@ class Fault:
     Omitted parameters have the default of the kind. Only the first matching fault affects a call. A
     task fault (`late-pause`, `no-effect`) can be added to it.
 
-    Args:
+    Attributes:
         kind: One of `FAULT_KINDS`.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects` or
             `any`. Faults of the list are always for `list`.
@@ -75,7 +75,7 @@ class Fault:
         code: The response's `error_code`.
         message: The response's `error_msg`.
         retry_after: The response's `Retry-After`: a number, a datetime for an HTTP date, or text.
-        task: Name of the affected task in the list.
+        task: Name of the affected task in the list; None for all tasks.
         meanwhile: What happens to a resume until a late pause takes effect.
         limit: Maximum number of tasks in a page.
         first: Number of the first page.

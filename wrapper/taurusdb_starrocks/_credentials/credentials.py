@@ -20,9 +20,8 @@ class Credentials(ABC):
     A subclass returns the ``headers`` of each attempt when it is sent. They are never shown: no
     message, log line or pickle of this package contains the values of ``X-Auth-Token``,
     ``X-Security-Token``, ``Authorization`` or ``Cookie``. Credentials cannot be pickled or copied:
-    create them in each process. If ``headers`` raises, the call ends
-    before anything is sent: a ``ReplicationError`` is raised unchanged, any other exception as a
-    ``NotSentError``.
+    create them in each process. If ``headers`` raises, the call ends before anything is sent: a
+    ``ReplicationError`` is raised unchanged, any other exception as a ``NotSentError``.
 
     Attributes:
         renewable: True if new headers can succeed after a 401. If so, ``headers`` is called once
@@ -45,7 +44,8 @@ class Credentials(ABC):
     def headers(self, request: Request, /) -> Mapping[str, str]:
         """The headers that authenticate one attempt.
 
-        It must be fast and thread-safe: coroutines and threads share the object.
+        It runs in the thread of the call, which with an ``AsyncClient`` is the thread of the event
+        loop. So it must be fast and thread-safe, and it cannot be a coroutine function.
 
         Args:
             request: The request, complete except for these headers, ``Host`` and
@@ -55,8 +55,11 @@ class Credentials(ABC):
     def rebuild(self) -> Rebuild | None:
         """Instructions to create these credentials in another process, or None if impossible.
 
-        The guardian process of a durable window needs them. They are sent only through a pipe. A
-        subclass whose headers change over time can return different instructions each time.
+        The guardian process of a durable window needs them. They are sent only through a pipe. For
+        a class ``VaultAuth`` in the module ``my_package.auth``, return for example
+        ``Rebuild("my_package.auth:VaultAuth", {"role": self.role})``. The other process must be
+        able to import the class, and the arguments must be JSON values. Add ``lasting=False`` if
+        they contain a token that expires. The method can return other instructions each time.
         """
         return None
 

@@ -16,8 +16,10 @@ class TokenAuth(Credentials):
 
     Args:
         token: The token, or a function that returns the current token. The function is called for
-            each attempt, and once more after a 401. It must be fast and thread-safe. If it raises,
-            the call raises ``NotSentError`` with the original exception as its ``__cause__``.
+            each attempt, and once more after a 401. It runs in the thread of the call, which with
+            an ``AsyncClient`` is the thread of the event loop. So it must be fast and thread-safe,
+            and it cannot be a coroutine function. If it raises, the call raises ``NotSentError``
+            with the original exception as its ``__cause__``.
 
     Raises:
         ConfigurationError: The token is empty, not ASCII, or contains a line break. The error

@@ -31,7 +31,7 @@ class Poll:
             at the same time.
         longest: Maximum time between polls, in seconds. While the service throttles, or rejects the
             credentials, the time between polls doubles up to this limit. A longer ``Retry-After``
-            is cut to it.
+            is capped at this value.
     """
 
     first: float = 5.0

@@ -36,7 +36,10 @@ class Recorder(Protocol):
         """
 
     def reached(self, verb: Verb, task_names: Sequence[str], /) -> None:
-        """Called once for each task that a poll shows at its goal. Must not raise."""
+        """Called after a poll with the tasks that it shows paused, or running, as requested.
+
+        Each task is reported once. Must not raise.
+        """
 
 
 @runtime_checkable
@@ -51,7 +54,9 @@ class WindowRecorder(Recorder, Protocol):
         """
 
     def found(self, tasks: Sequence[Task], found_paused: Sequence[str], /) -> Collection[str]:
-        """Called before the first pause with the tasks, and with those that will stay as they are.
+        """Called before the first pause with all tasks and the names of those already paused.
+
+        Tasks that ``opening`` has returned do not count as already paused.
 
         Returns:
             The tasks whose configuration the window should read before the first pause.
@@ -80,7 +85,8 @@ class WindowRecorder(Recorder, Protocol):
             seen: The other tasks, as shown by the last poll.
 
         Returns:
-            The tasks of ``left`` that no other process has seen running either.
+            The tasks of ``left`` that may really still be paused: leave out those that another
+            process, such as a guardian, has seen running.
 
         Raises:
             ReplicationError: All tasks are running, but the caller must know about a problem.
@@ -94,13 +100,16 @@ class Earlier:
     Times are in seconds from now.
 
     Attributes:
-        pauses: Tasks whose pause was requested but not seen, and how long the request may still
-            arrive. A poll that shows such a task running proves nothing until ``settle`` seconds
-            after that.
-        paused: Tasks that were seen paused after such a request.
-        accepted: Tasks whose resume was accepted. It is not sent again; the client only waits.
-        unknown: Tasks whose resume has an unknown outcome, and how long to send no other.
-        late: Tasks that were paused twice, and how long the second pause may still take effect.
+        pauses: Each task whose pause was requested but never shown by a poll, with the number of
+            seconds for which the request may still reach the service. For ``settle`` seconds after
+            that time, a poll that shows the task running proves nothing.
+        paused: Tasks that a poll showed paused after such a request.
+        accepted: Tasks whose resume was accepted. It is sent again only if the task is still paused
+            after ``settle`` seconds, or is paused again after a poll showed it running.
+        unknown: Each task whose resume has an unknown outcome, with the number of seconds for which
+            no other resume is sent.
+        late: Each task that was paused twice, with the number of seconds for which the second pause
+            may still take effect.
     """
 
     pauses: Mapping[str, float] = attrs.field(factory=dict)

@@ -27,7 +27,8 @@ class Known(NamedTuple):
 
     Attributes:
         state: ``planned``: no request was sent that may have an effect. ``unknown``: the outcome of
-            the last request is unknown. ``accepted``, ``confirmed``: that of the last request.
+            the last request is unknown. ``accepted``: the last request was accepted. ``confirmed``:
+            a poll has shown its effect.
         quiet: How long to wait before sending another request, because the last one may still take
             effect.
         late: How long an unconfirmed pause may still take effect.
@@ -47,12 +48,14 @@ class Recorded(NamedTuple):
 
     Attributes:
         verb: ``pause`` or ``resume``.
-        state: ``planned``, ``sent``, ``accepted``, ``refused``, ``unsent``, ``unknown``,
-            ``confirmed``, or ``found`` for a task that needed no request.
-        job_id: The job, if it was accepted.
+        state: ``planned``; ``sent``: there is no response yet; ``accepted``; ``refused``: rejected
+            with a 400 or a 404; ``unsent``: it failed for another reason, and nothing changed;
+            ``unknown``: it failed, and the task may have changed; ``confirmed``: a poll has shown
+            its effect; ``found``: the task needed no request.
+        job_id: ID of the job, if the request was accepted.
         request_id: ID that the service gave the request, if the response had one.
-        error: The error; empty if it did not fail.
-        sent: When it was sent, or planned; in UTC.
+        error: The error; empty if the request did not fail.
+        sent: When the request was sent, or planned; in UTC.
     """
 
     verb: Verb
@@ -71,7 +74,7 @@ class Batch:
     tasks. When that process has exited, the next batch takes them over.
 
     Args:
-        journal: Journal that records it.
+        journal: Journal in which the tasks and their requests are recorded.
         verb: ``pause`` or ``resume``.
         call_timeout: Maximum duration of a request, in seconds.
         settle: How long a request with an unknown outcome may still take effect, in seconds.
@@ -79,13 +82,16 @@ class Batch:
         reason: Why they are paused, shown to people who read the journal.
         kind: ``hold`` if they stay paused until they are resumed or the lease ends, as by
             ``pause``; ``window`` if they must be resumed when this process exits.
-        heir_of: ID of an earlier batch whose tasks this batch takes over, and no others. Tasks that
-            the same program holds (in a batch whose ID begins with it) are taken over even while it
-            is running; tasks that another process holds, only after that process has exited.
+        heir_of: ID of an earlier batch. This batch takes over the tasks of that batch, and no
+            others. If the program of that batch has a task (in a batch whose ID begins with
+            ``heir_of``), the task is taken over even while that program is running. If another
+            process has the task, it is taken over only after that process has exited.
         number: ID of this batch; None for a new one.
 
     Attributes:
         id: ID of the batch.
+        journal: The journal.
+        verb: ``pause`` or ``resume``.
 
     Raises:
         JournalError: The journal cannot be written.
@@ -225,11 +231,11 @@ class Batch:
         Args:
             place: Endpoint, project and instance.
             names: The tasks.
-            everything: Whether to also resume tasks that the journal does not show as paused.
+            everything: Whether to also resume tasks that are not paused according to the journal.
 
         Returns:
-            The tasks that are not claimed: with a ``TaskBusyError``, or None if there is nothing
-            to resume.
+            The tasks that were not claimed, by name. The value is a ``TaskBusyError`` if another
+            process has the task, or None if there is nothing to resume.
 
         Raises:
             JournalError: The journal cannot be written.
@@ -383,8 +389,8 @@ class Members:
     async def sending(self, name: str) -> None:
         """Record a request for a task, just before it is sent.
 
-        If the journal cannot be written, a resume may still be sent: if the journal can be read and
-        shows that the task still belongs to this batch, or if it cannot be read either.
+        If the journal cannot be written, a resume is still sent, unless the journal can be read and
+        shows that another process has the task.
 
         Raises:
             JournalError: A pause could not be recorded. It must not be sent.

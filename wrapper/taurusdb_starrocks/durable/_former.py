@@ -11,7 +11,7 @@ from taurusdb_starrocks.durable._records import Owned, SupersededError
 
 
 class Former:
-    """A batch of kind ``window``, for a process that resumes its tasks.
+    """A batch of kind ``window``, as seen by a process that resumes its tasks.
 
     Args:
         journal: The journal.
@@ -32,7 +32,9 @@ class Former:
         ).fetchall()
 
     def read(self) -> Standing:
-        """What the journal says about the batch. It is never closed: its program may open more.
+        """What the journal says about the batch.
+
+        ``closed`` is always false, because the program may still add tasks to the batch.
 
         Raises:
             JournalError: The journal cannot be read.

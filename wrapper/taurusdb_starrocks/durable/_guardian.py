@@ -65,7 +65,7 @@ class Guarded(Protocol):
     """The tasks that a guardian resumes.
 
     Attributes:
-        name: The window, as the system log names it.
+        name: Name of the window in the system log.
     """
 
     name: str
@@ -81,14 +81,14 @@ class Guarded(Protocol):
         """Whether the program still holds its lock."""
 
     def use(self, client: Any) -> None:
-        """Resume with other credentials from now on. ``client`` came through the pipe."""
+        """Use other credentials from now on: ``client`` is what ``Watched.client`` returned."""
 
     def take(self, *, expired: bool) -> bool:
         """Become the one process that may send requests about the tasks.
 
         Args:
-            expired: Whether the end of the lease is the reason. Then the lease is checked again
-                in the same transaction, because the program may have extended it.
+            expired: Whether the reason is that the lease has ended. If so, the lease is checked
+                again in the same transaction, because the program may have extended it.
 
         Returns:
             Whether there are tasks to resume.
@@ -133,9 +133,9 @@ def guard(
     Args:
         given: What the program sent. ``parent`` is the program's process ID; None if the guardian
             outlives its program, as that of a hold does.
-        guarded: Makes the tasks to watch over from what the program sent.
-        hears: Descriptor on which the program's messages arrive.
-        says: Descriptor on which it reports that it is ready.
+        guarded: Function that creates the ``Guarded`` object from what the program sent.
+        hears: File descriptor from which the guardian reads the program's messages.
+        says: File descriptor to which the guardian writes that it is ready.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

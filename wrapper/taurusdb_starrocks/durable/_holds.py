@@ -93,11 +93,14 @@ def pause(
     If it was killed, ``recover`` resumes them. ``resume`` ends a hold earlier. If a task cannot be
     paused, the others are resumed.
 
+    In an asyncio program, call it in a thread, for example with ``asyncio.to_thread``. A
+    cancellation does not stop the thread. The same applies to ``resume`` and ``recover``.
+
     Args:
-        client: Sends the requests.
+        client: Client that sends the requests; not an ``AsyncClient``.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Journal that records it.
+        journal: Journal in which the hold and its requests are recorded.
         lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
             first pause request. None means no limit: only ``resume`` resumes them.
         guardian: Whether a guardian resumes the tasks when the lease expires. Without one, only
@@ -142,10 +145,10 @@ def resume(
     resumed too.
 
     Args:
-        client: Sends the requests.
+        client: Client that sends the requests; not an ``AsyncClient``.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Journal that records it.
+        journal: Journal in which the requests are recorded.
         **waiting: How to wait, see ``Waiting``.
 
     Returns:

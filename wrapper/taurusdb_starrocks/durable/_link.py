@@ -27,7 +27,7 @@ PATIENCE = 60.0  # Seconds in which a guardian must report that it is ready.
 
 
 class GuardianError(ReplicationError):
-    """The guardian could not be started, or it exited."""
+    """The guardian could not be started, or exited before it was ready. Nothing was sent."""
 
 
 class Link:

@@ -31,7 +31,7 @@ class Entry(NamedTuple):
         state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
             for a window of another machine before its lease ends, ``expired`` after the lease, and
             ``abandoned`` if the program has exited. A guardian or ``recover`` resumes the last two.
-        guarded: Whether a guardian process is running that resumes it.
+        guarded: Whether a guardian process is running that resumes the task.
         trouble: Error of the last attempt to resume it; empty if there was no failure.
     """
 
@@ -51,9 +51,9 @@ class Entry(NamedTuple):
 
     @property
     def due(self) -> bool:
-        """Whether ``recover`` resumes it: neither its program nor its guardian will.
+        """Whether ``recover`` resumes the task: neither its program nor a guardian will.
 
-        A guardian that has failed is helped.
+        A guardian that has failed does not count.
         """
         over = self.state in {"expired", "abandoned"}
         return over and (not self.guarded or bool(self.trouble))
@@ -114,7 +114,9 @@ def entry(window: Row, task_name: str, now: Any, alive: Callable[[str], bool]) -
 
 
 def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> list[Entry]:
-    """Leave a task paused: neither a guardian nor ``recover`` resumes it after this.
+    """Leave a task paused: neither a guardian nor ``recover`` resumes it afterwards.
+
+    You can still resume it with ``resume`` or ``Client.ensure_running``.
 
     Args:
         journal: The journal.

@@ -44,13 +44,16 @@ class Recovered(NamedTuple):
 def recover(
     journal: Journal, *, connect: Connect | None = None, **waiting: Unpack[Waiting]
 ) -> list[Recovered]:
-    """Resume the tasks of every window that has expired or has no living owner.
+    """Resume the tasks that neither their program nor a guardian will resume.
 
     Use it after events that kill both the program and the guardian: a reboot, a power failure, the
-    removal of a container. You can run it at any time, even several instances at once: from cron, a
-    systemd timer, or a startup script. It does not touch a window whose program is running, or
-    whose guardian is running and has not failed; a hold before its limit; or a window of another
-    machine before its lease ends.
+    removal of a container. You can run it at any time, for example from cron, a systemd timer, or a
+    startup script. Several processes can run it at the same time. It leaves alone
+
+    - a window whose guardian is running and has not failed,
+    - before the end of the lease: a window whose program is running, a window whose child processes
+      (see ``guard``) are running, and a window of another machine,
+    - a hold before its limit.
 
     A task that cannot be resumed, for example because the credentials are rejected, stays in the
     journal, and the next call tries again. ``recover`` takes over from a failed guardian only after
@@ -59,7 +62,7 @@ def recover(
 
     Args:
         journal: The journal. Open it with ``create=False``: a wrong path is then an error.
-        connect: Makes the client for an endpoint and a project, which is closed afterwards. It is
+        connect: Creates the client for an endpoint and a project, which is closed afterwards. It is
             called in a thread, but never concurrently. The default takes the credentials from the
             environment, as ``Client`` does.
         **waiting: How to wait for each window, see ``Waiting``.

@@ -22,10 +22,10 @@ LAST_RETRY = 60.0  # Seconds between two starts of a guardian, at most.
 
 
 class Watched(Protocol):
-    """The window that a program has a guardian for.
+    """A window that has a guardian, as seen by its program.
 
     Attributes:
-        name: The window, as a warning names it.
+        name: Name of the window in warnings.
         guardian: Module whose ``main`` the guardian runs.
     """
 
@@ -33,7 +33,9 @@ class Watched(Protocol):
     guardian: str
 
     def client(self) -> tuple[Any, bool]:
-        """How the guardian builds its clients, as JSON, and whether that works until the end.
+        """Instructions, as JSON, for the guardian to create its clients.
+
+        The second value is false if the credentials in them are a token that expires.
 
         Raises:
             ConfigurationError: The credentials cannot be used in another process.
@@ -47,13 +49,13 @@ class Watched(Protocol):
         """
 
     def closed(self) -> bool:
-        """Whether the journal has the window as closed, so that it needs no guardian."""
+        """Whether the window is closed according to the journal, so that it needs no guardian."""
 
     def left(self) -> float:
         """Seconds until the lease ends; 0 when it has ended."""
 
     def late(self) -> bool:
-        """Whether most of the lease is over."""
+        """Whether most of the lease has passed, so that the program is warned."""
 
 
 class Watch:
@@ -94,13 +96,14 @@ class Watch:
         return client
 
     def start(self, parent: int | None) -> None:
-        """Start the guardian, if there is to be one, and wait until it is ready.
+        """Start the guardian, unless ``guarded`` is false, and wait until it is ready.
 
         Args:
-            parent: The process whose end it waits for; None if it outlives this program.
+            parent: ID of the process whose end the guardian waits for; None if the guardian
+                outlives this program.
 
         Raises:
-            GuardianError: It does not start.
+            GuardianError: The guardian could not be started, or exited before it was ready.
             JournalError: The journal cannot be written.
         """
         if self._sent is None:
@@ -114,7 +117,10 @@ class Watch:
         )
 
     def keep(self) -> None:
-        """Warn before the lease ends, and keep the guardian running, in a thread until the end."""
+        """Start a thread that warns before the lease ends and replaces a guardian that has exited.
+
+        ``end`` stops the thread.
+        """
         threading.Thread(target=self._keep, name="taurusdb-starrocks-watch", daemon=True).start()
 
     def _keep(self) -> None:
@@ -184,21 +190,21 @@ class Watch:
             )
 
     def tell(self, **what: Any) -> None:
-        """Tell the guardian something, if there is one."""
+        """Send a message to the guardian, if there is one."""
         if self._link is not None:
             self._link.tell(what)
 
     def ended(self) -> bool:
-        """Whether there is no guardian any more."""
+        """Whether the guardian has exited, or there is none."""
         return self._link is None or self._link.ended()
 
     def part(self) -> None:
-        """Leave a guardian that outlives this program."""
+        """Close the connection to a guardian that outlives this program. It keeps running."""
         if self._link is not None:
             self._link.close()
 
     def end(self) -> None:
-        """Start no other guardian any more."""
+        """Stop replacing the guardian if it exits."""
         self._over.set()
         with self._changing:  # One that is being started is told what comes next.
             pass

@@ -160,7 +160,7 @@ def window(
         client: A ``Client`` for ``with``, or an ``AsyncClient`` for ``async with``.
         instance_id: StarRocks instance.
         task_names: One name or several.
-        journal: Journal that records it.
+        journal: Journal in which the window and its requests are recorded.
         lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
             first pause request. The block does not start if less than half of it is left.
         guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
@@ -169,8 +169,11 @@ def window(
         **waiting: How to wait, see ``Waiting``.
 
     Raises:
-        TaskBusyError: A task belongs to another open window, or is on hold. Nothing was sent.
-        JournalError: The journal cannot be written. No pause was sent after that.
+        TaskBusyError: A task belongs to another open window of this journal, or is on hold. Nothing
+            was sent.
+        GuardianError: The guardian could not be started. Nothing was sent.
+        JournalError: The journal cannot be written. After it failed, no pause was sent, and the
+            tasks that were already paused were resumed.
         LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
             start the block. The tasks were resumed.
         NotResumedError: As for ``client.paused``. The guardian keeps trying.

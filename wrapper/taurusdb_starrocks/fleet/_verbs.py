@@ -31,8 +31,8 @@ class Options(TypedDict, total=False):
     """How to pause or resume; all are optional.
 
     Attributes:
-        connect: Makes the client for an endpoint and a project; None means the default. By default
-            everything else comes from the environment.
+        connect: Creates the client for an endpoint and a project; None means that of the
+            environment. The default is ``taurusdb_starrocks.fleet.connect``.
         allow_endpoints: Endpoints that a targets file may contain although they belong to no known
             region.
         concurrency: Maximum number of requests in flight, 16 by default, up to 100.
@@ -95,7 +95,7 @@ class Result:
 
 
 class _Unthrottled(RetryPolicy):
-    """Does not wait when a request is throttled: the fleet as a whole slows down instead."""
+    """Does not retry a throttled request: the fleet as a whole slows down instead."""
 
     def delay(self, error: ReplicationError, attempt: int, chance: float) -> float | None:
         """None for a request that was throttled."""
@@ -103,7 +103,9 @@ class _Unthrottled(RetryPolicy):
 
 
 def connect(endpoint: str | None, project_id: str | None, **settings: Any) -> AsyncClient:
-    """A client for a fleet. When it is throttled, the fleet slows down, not the client.
+    """Create a client for a fleet. It does not retry throttled requests.
+
+    Instead, the fleet sends fewer requests per second to the project, and tries again.
 
     Args:
         endpoint: Base URL of the service; None for that of the environment.
@@ -159,16 +161,18 @@ def pause(
     accepted, and does not send them again. A request with an unknown outcome is sent again only if
     it had no effect within ``settle`` seconds.
 
-    Pausing stops when more than ``max_errors`` targets have failed, or when the first ten all
-    failed in the same way. At most ``concurrency - 1`` more requests are then in flight, and the
-    call waits for those that are accepted.
+    Pausing stops when more than ``max_errors`` targets have failed, when the first ten all failed
+    in the same way, or when the journal can no longer be written. At most ``concurrency - 1`` more
+    requests are then in flight, and the call waits for those that are accepted. ``stopped`` of the
+    result has the reason. Tasks that were paused before that stay paused until you resume them or
+    the lease ends.
 
     The tasks are on hold, as by ``durable.pause``. Tasks that were already paused are not on hold,
     and stay paused. There is no guardian: after the lease, ``durable.recover`` resumes the tasks.
 
     Args:
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
-        journal: Records the requests, and knows where to continue.
+        journal: Journal in which the requests are recorded, and which shows where to continue.
         lease: Seconds from now after which ``recover`` resumes them. None means no limit.
         max_errors: How many targets may fail: a number, or a percentage such as ``2%``. Rejected,
             unreachable, and unknown targets all count. None means no limit except that of the first
@@ -179,7 +183,8 @@ def pause(
     Raises:
         ConfigurationError: An argument or targets are invalid; the error lists all of them. Nothing
             was sent.
-        JournalError: The journal cannot be read or written. Nothing was sent.
+        JournalError: The journal could not be written at the start, and nothing was sent. Or it
+            could no longer be read; tasks that were paused before that stay paused.
     """
     return asyncio.run(
         apause(
@@ -205,7 +210,9 @@ def resume(
 
     Raises:
         ConfigurationError: As for ``pause``.
-        JournalError: As for ``pause``.
+        JournalError: The journal could not be written at the start, or could no longer be read.
+            Tasks are still paused. If the journal can no longer be written after the start, tasks
+            are still resumed.
     """
     return asyncio.run(aresume(targets, journal=journal, everything=everything, **options))
 
@@ -286,7 +293,12 @@ def _positive(name: str, value: float) -> None:
 
 
 class Row(NamedTuple):
-    """A target and the last request about it in the journal, or None if there is none."""
+    """A target and the last request about it.
+
+    Attributes:
+        target: The target, with its endpoint and project.
+        recorded: The last request in the journal; None if there is none.
+    """
 
     target: Target
     recorded: Recorded | None

@@ -58,13 +58,7 @@ class FleetError(ReplicationError):
 
 
 class _Handle:
-    """What the sync and the async window have in common.
-
-    Attributes:
-        id: ID of the window in the journal.
-        result: The outcome of each target when it was paused. Targets that were already paused
-            (``found``) stay paused.
-    """
+    """What the sync and the async window have in common."""
 
     def __init__(self, batch: Batch, watch: Watch, result: Result) -> None:
         self.id = batch.id
@@ -83,7 +77,7 @@ class _Handle:
         return datetime.now(UTC) + timedelta(seconds=self._batch.left)
 
     def check(self) -> None:
-        """Make sure that the lease has not ended.
+        """Raise an error if the lease has ended.
 
         Raises:
             LeaseExpiredError: It has. The tasks are running or being resumed.
@@ -100,7 +94,13 @@ class _Handle:
 
 
 class FleetWindow(_Handle):
-    """An open window, as ``window`` gives it to its block."""
+    """An open window, which ``window`` passes to its block.
+
+    Attributes:
+        id: ID of the window in the journal.
+        result: The outcome of each target when it was paused. Targets that were already paused
+            (``found``) stay paused.
+    """
 
     def extend(self, seconds: float) -> None:
         """Extend the lease to this many seconds from now. A lease is never shortened.
@@ -123,14 +123,20 @@ class FleetWindow(_Handle):
             grace: Seconds between the two signals.
 
         Raises:
+            ConfigurationError: The first process of the group has exited. Nothing was recorded.
             LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
-            JournalError: The journal cannot be written.
+            JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._guard(process_group, grace)
 
 
 class AsyncFleetWindow(_Handle):
-    """The same for coroutines, as ``awindow`` gives it to its block."""
+    """An open window, which ``awindow`` passes to its block.
+
+    Attributes:
+        id: ID of the window in the journal.
+        result: As ``FleetWindow.result``.
+    """
 
     async def extend(self, seconds: float) -> None:
         """As ``FleetWindow.extend``."""
@@ -385,7 +391,7 @@ def window(
     reason: str = "",
     **options: Unpack[Options],
 ) -> Iterator[FleetWindow]:
-    """Pause all targets while a block runs, and resume them no matter how the block exits.
+    """Pause all targets while a ``with`` block runs, and resume them no matter how it exits.
 
     It is ``durable.window`` for a fleet: one guardian resumes all tasks if the program exits
     without closing the window, or when the lease expires; if the guardian was killed too,
@@ -393,7 +399,7 @@ def window(
 
     Args:
         targets: As for ``pause``.
-        journal: Journal that records it.
+        journal: Journal in which the window and its requests are recorded.
         lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
             first pause request. The block does not start if less than half of it is left.
         guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
@@ -404,18 +410,19 @@ def window(
         **options: See ``Options``.
 
     Yields:
-        The window.
+        The window, for ``as``.
 
     Raises:
-        FleetError: A target could not be paused: the block did not start, and all were resumed. Or
-            a target could not be resumed within ``timeout``, or a second interrupt (or exception of
-            a signal handler) stopped the resume: then ``may_be_paused`` is true, and the guardian
-            keeps trying.
+        FleetError: If ``may_be_paused`` is false, a target could not be paused: the block did not
+            start, and all were resumed. If it is true, targets could not be resumed within
+            ``timeout``, or the resume was interrupted twice: the guardian keeps trying. The first
+            interrupt during the resume (Ctrl-C, or an exception of a signal handler) is deferred.
         LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
             start the block. The tasks were resumed.
         GuardianError: The guardian could not be started. Nothing was sent.
         ConfigurationError: Targets or arguments are invalid. Nothing was sent.
-        JournalError: The journal cannot be written. Nothing was sent.
+        JournalError: The journal cannot be read or written. The block did not start, and no task
+            stays paused.
     """
     made = _Window(targets, journal, lease, guardian, max_errors, reason, options)
     try:
@@ -436,11 +443,12 @@ async def awindow(
     reason: str = "",
     **options: Unpack[Options],
 ) -> AsyncIterator[AsyncFleetWindow]:
-    """``window`` for coroutines.
+    """``window`` for coroutines, with ``async with``.
 
-    If the block is cancelled, the tasks are resumed before the cancellation propagates. One more
-    cancellation during that time is deferred; a further one stops the resume and is replaced by a
-    ``FleetError``, and the guardian resumes the rest.
+    If the block is cancelled, the tasks are resumed before the cancellation propagates. The first
+    cancellation during the resume is deferred. The second one stops the resume and is replaced by a
+    ``FleetError``, and the guardian resumes the rest. A window of ``AsyncClient.paused`` whose
+    block was cancelled is already stopped by the first one.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

@@ -1,5 +1,6 @@
-"""Report paused tasks: ``check_paused.py INSTANCE…``. The exit status is 6 if there is one.
+"""Report paused tasks: ``check_paused.py INSTANCE…``.
 
+The exit status is 6 if any task is paused, else 1 if an instance could not be checked.
 Run it from cron on a different machine from your jobs. cron sends its output by mail.
 """
 

@@ -6,7 +6,7 @@ import sys
 
 from taurusdb_starrocks import AsyncClient, NotResumedError, Stage
 
-AT_ONCE = 20  # Instances that are paused at the same time.
+AT_ONCE = 20  # Instances whose tasks are paused at the same time.
 
 
 async def work(instance_id: str) -> None:
@@ -38,13 +38,13 @@ async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semapho
 
 async def main(instance_ids: list[str]) -> int:
     limit = asyncio.Semaphore(AT_ONCE)
-    # The group waits for all windows, also if it is cancelled. Only then the client is closed.
+    # The group waits for all windows, even if it is cancelled. Only then is the client closed.
     async with AsyncClient() as client, asyncio.TaskGroup() as group:
         tasks = [group.create_task(maintain(client, one, limit)) for one in instance_ids]
     return 0 if all(task.result() for task in tasks) else 1
 
 
 if __name__ == "__main__":
-    # Service managers send SIGTERM. Handle it like Ctrl-C: it cancels the windows, which resume.
+    # Service managers send SIGTERM. Like Ctrl-C, it then cancels the windows, which resume tasks.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(asyncio.run(main(sys.argv[1:])))

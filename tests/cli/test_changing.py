@@ -38,7 +38,7 @@ def test_pause_and_resume(run: Run, emulator: Emulator) -> None:
     ran = run("pause", instance, "orders_sync", *PAUSE, "--reason", "load", "-o", "json")
     assert ran.status == 0, ran
     assert [(row["task_name"], row["stage"]) for row in ran.rows] == [("orders_sync", "Paused")]
-    assert ran.err == "The tasks will be resumed in 1 h.\n"
+    assert ran.err == "Pausing orders_sync.\nThe tasks will be resumed in 1 h.\n"
     (row,) = run("check", "-o", "json").rows
     assert row["task_name"] == "orders_sync"
     assert row["reason"] == "load"

@@ -45,7 +45,7 @@ def test_pause_report_and_resume(
     ran = run("fleet", "report", targets)
     assert (ran.status, ran.out.count("not in the journal")) == (0, 2)
     ran = run("fleet", "pause", targets, "--max", "2h", "--yes", "--reason", "a move")
-    assert (ran.status, ran.err) == (0, "")
+    assert (ran.status, ran.err) == (0, "Pausing the targets of targets.csv.\n")
     assert ran.out.splitlines()[1].split() == ["confirmed", "2"]
     assert {stage(emulator, name) for name in BOTH} == {"Paused"}
     rows = run("fleet", "report", targets, "-o", "json").rows
@@ -55,7 +55,7 @@ def test_pause_report_and_resume(
     assert all(row["job_id"] and row["request_id"] and row["when"] for row in rows)
     assert "a move" in run("check").out
     ran = run("fleet", "resume", targets, "--yes", "-o", "json")
-    assert ran.status == 0
+    assert (ran.status, ran.err) == (0, "Resuming the targets of targets.csv.\n")
     assert {(row["task_name"], row["state"]) for row in ran.rows} == {
         (name, "confirmed") for name in BOTH
     }
@@ -199,9 +199,10 @@ def test_a_command_in_a_window(run: Run, emulator: Emulator, targets: str) -> No
     """All are paused, the command runs and has the standard output, all run again."""
     ran = run("fleet", "window", targets, "--max", "1m", "-o", "json", "--", "sh", "-c", "exit 7")
     assert (ran.status, ran.out) == (7, "")
-    first, second = ran.err.splitlines()
-    assert first.startswith("Paused: the targets of targets.csv. Resumes when sh exits, or at ")
-    assert second == "Resumed: the targets of targets.csv."
+    pausing, paused, *resumed = ran.err.splitlines()
+    assert pausing == "Pausing the targets of targets.csv."
+    assert paused.startswith("Paused: the targets of targets.csv. Resumes when sh exits, or at ")
+    assert resumed == [f"{what} the targets of targets.csv." for what in ("Resuming", "Resumed:")]
     assert changes(emulator) == ["pause"] * 2 + ["resume"] * 2
     assert run("check").status == 0
 

@@ -88,6 +88,7 @@ def test_recover(run: Run, emulator: Emulator) -> None:
         assert run("recover", option).out.count("abandoned") == 2
     ran = run("recover", "--interval", "0.05s")
     assert (ran.status, ran.out.count("resumed")) == (0, 2)
+    assert ran.err == "Resuming what was left paused.\n"
     assert run("recover", "--interval", "0.05s").err == "There is nothing to resume.\n"
     assert run("check").status == 0
 

@@ -73,10 +73,11 @@ def test_progress(quiet: bool) -> None:
     assert ("Pausing [x]" in shown.getvalue()) == (not quiet)
 
 
-def test_progress_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is nothing to keep in a file."""
-    with Output("table", quiet=False).progress("Pausing"):
-        pass
+@pytest.mark.parametrize(("quiet", "line"), [(False, "Pausing [x].\n"), (True, "")])
+def test_progress_elsewhere(capsys: pytest.CaptureFixture[str], quiet: bool, line: str) -> None:
+    """A log has one line before the wait, which can take long, and nothing that moves."""
+    with Output("table", quiet=quiet).progress("Pausing [x]"):
+        assert capsys.readouterr() == ("", line)
     assert capsys.readouterr() == ("", "")
 
 

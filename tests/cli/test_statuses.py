@@ -186,6 +186,7 @@ def test_error_of_the_system(run: Run, emulator: Emulator, tmp_path: Path) -> No
     ran = run("fleet", "resume", str(targets), "--left", "/dev/full", "--everything", "--yes")
     assert ran.status == 3
     assert ran.err == (
+        f"Resuming the targets of {targets}.\n"
         "taurusdb-starrocks: No space left on device. What is paused now: "
         "taurusdb-starrocks check\n"
     )

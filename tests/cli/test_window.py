@@ -54,9 +54,10 @@ def test_command_runs_while_the_task_is_paused(run_window: Window, emulator: Emu
     """Its status is the window's; what is said about the window is not on stdout."""
     ran = run_window("sh", "-c", "exit 7")
     assert (ran.status, ran.out) == (7, "")
-    first, second = ran.err.splitlines()
-    assert first.startswith("Paused: orders_sync. Resumes when sh exits, or at ")
-    assert second == "Resumed: orders_sync."
+    pausing, paused, *resumed = ran.err.splitlines()
+    assert pausing == "Pausing orders_sync."
+    assert paused.startswith("Paused: orders_sync. Resumes when sh exits, or at ")
+    assert resumed == ["Resuming orders_sync.", "Resumed: orders_sync."]
     assert operations(emulator) == ["pause", "resume"]
 
 
@@ -325,7 +326,7 @@ def test_command_that_is_stopped(
         os, "killpg", lambda group, n: killpg(group, n) if group != os.getpgrp() else None
     )
     assert execute(Lease(60.0), "sh", "-c", "kill -TSTP $$; exit 3") == 3
-    stopped, continues = capsys.readouterr().err.splitlines()[-3:-1]
+    stopped, continues = capsys.readouterr().err.splitlines()[-4:-2]
     assert stopped.startswith("sh is stopped. Paused until ")
     assert continues == "sh continues: no shell here can continue a stopped job."
 

@@ -147,7 +147,7 @@ def pause(
 
     with options.opened(journal) as record:
         try:
-            with _progress(setup.output, "Pausing") as events:
+            with _progress(setup.output, "Pausing", targets) as events:
                 result = many.pause(
                     targets,
                     journal=record,
@@ -193,7 +193,7 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
 
     with options.opened(journal, create=everything) as record:
         try:
-            with _progress(setup.output, "Resuming") as events:
+            with _progress(setup.output, "Resuming", targets) as events:
                 result = many.resume(
                     targets,
                     journal=record,
@@ -390,6 +390,7 @@ class _Shows:
     def bar(self, doing: str) -> Iterator[None]:
         """Have them shown in a bar."""
         if not shown(self._output):
+            self._output.say(f"{doing}.")
             yield
             return
         with _bar(doing) as self._show:
@@ -398,15 +399,14 @@ class _Shows:
 
 
 @contextmanager
-def _progress(output: Output, doing: str) -> Iterator[Callable[[Event], object]]:
+def _progress(output: Output, doing: str, targets: str) -> Iterator[Callable[[Event], object]]:
     """Show progress on a terminal; in JSON, write each target as soon as it has an outcome."""
-    if output.form == "json":
-        yield lambda event: output.line(_event_row(event))
-    elif shown(output):
+    if output.form != "json" and shown(output):
         with _bar(doing) as show:
             yield show
     else:
-        yield _nothing
+        output.say(f"{doing} the targets of {targets}.")
+        yield _nothing if output.form != "json" else lambda event: output.line(_event_row(event))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,7 +100,11 @@ def recover(
             due = [e for e in entries if show or e.due]
             setup.output.rows(PAUSES, map(entry_row, due), none="There is nothing to resume.")
             return DONE
-        with setup.output.progress("Resuming what was left paused"):
+        anything = any(entry.due for entry in entries)
+        shown = (
+            setup.output.progress("Resuming what was left paused") if anything else nullcontext()
+        )
+        with shown:
             recovered = durable.recover(
                 record, connect=setup.settings.connect, **options.waiting(timeout, interval)
             )

@@ -1,6 +1,6 @@
 """The output of commands: a table or JSON Lines on stdout, messages on stderr.
 
-Only data goes to stdout. Progress is shown only on a terminal.
+Only data goes to stdout. A terminal shows progress; a log gets one line before each wait.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ class Output:
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
-        """Show on a terminal what the command waits for, and for how long."""
+        """Show what the command waits for, and on a terminal for how long."""
         if self.quiet or not sys.stderr.isatty():
+            self.say(f"{text}.")
             yield
             return
         from rich.progress import (  # noqa: PLC0415  # Only a terminal needs it.

@@ -44,8 +44,8 @@ def reads_as_valid(request: Request) -> bool:
     """Whether a lenient server can accept the query and the language.
 
     Numbers with a sign, spaces or digits of other scripts, duplicate parameters or parameters
-    without a value, and a language in capitals: the schema does not allow these values, but it does
-    not describe how the text of a request is parsed into values.
+    without a value, and a language in uppercase: the schema does not allow these values, but it
+    does not describe how the text of a request is parsed into values.
     """
     if request.method != "GET":
         return False

@@ -73,8 +73,8 @@ def wrong_names(name: str) -> dict[str, Any]:
 def other_names(name: str) -> dict[str, str]:
     """Valid names of no task, which a careless lookup takes for the task's name."""
     near = {
-        "the name in capitals": name.upper(),
-        "the name in small letters": name.lower(),
+        "the name in uppercase": name.upper(),
+        "the name in lowercase": name.lower(),
         "capitals swapped": name.swapcase(),
         "a capital in front": name.capitalize(),
         "words with capitals": name.title(),

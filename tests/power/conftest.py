@@ -17,8 +17,8 @@ myst:
 # Detected faults
 
 `make fuzz-power` installs the conformance suite from the wheel, runs it on servers with one known fault each, and
-generates this page. The suite reports each fault under the name of the check. Faults in the area *frameworks* are
-reported as warnings.
+generates this page. The suite reports each fault under the name in the column *check*. Faults in the area *frameworks*
+are reported as warnings.
 
 | area | fault | check |
 |---|---|---|

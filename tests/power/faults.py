@@ -331,7 +331,7 @@ fault(A, "a negative offset is accepted", "negative_data_rejection", limits=lamb
 fault(A, "a limit or offset that is not a number is ignored", "negative_data_rejection", limits=lambda s, r, c: _or(lambda: r(c), None))
 fault(A, "500 for an offset beyond the end", "not_a_server_error", page=lambda s, r, rows, l, o: (rows[o] if o else 0, r(rows, l, o))[1])
 fault(A, "the list is always rejected", "positive_data_acceptance", listed=lambda s, r, c, i: s.refused(c, 400, "DBS.1", "?"))
-fault(A, "404 for the list of this instance", "positive_data_acceptance", listed=lambda s, r, c, i: Answer(404, {"error_code": "DBS.1", "error_msg": "?"}), settings={"methods": 405}, route=lambda s, r, c: r(c) if not c.path.endswith("_x") else _refuse(Answer(405, None, {"Allow": "POST"})))
+fault(A, "404 for the list of the tested instance", "positive_data_acceptance", listed=lambda s, r, c, i: Answer(404, {"error_code": "DBS.1", "error_msg": "?"}), settings={"methods": 405}, route=lambda s, r, c: r(c) if not c.path.endswith("_x") else _refuse(Answer(405, None, {"Allow": "POST"})))
 
 # --- leaks
 A = "leaks"
@@ -451,7 +451,7 @@ fault("authentication", "an expired token is accepted", None, proved=lambda s, r
 fault("authentication", "a second secret token is accepted", None, proved=lambda s, r, c: r(c) or c.header("x-auth-token") == "back-door-7d1f", why="The suite would have to guess the token.")
 fault("state", "a task of an unknown instance changes too", None, carry_out=lambda s, r, t, v, i, n: [r(each, v, i, n) for each in (t, s.instances[OTHER]["other_sync"])], settings={"others": True}, why="The suite can only check instances whose IDs it knows. Set TAURUSDB_FUZZ_OTHER_INSTANCE_ID to have one checked.")
 fault("content type", "X-Language is ignored", None, finish=on(400, document(lambda d: {**d, "error_msg": "Error."})), why="Huawei Cloud does not document the messages in each language.")
-fault("slowness", "a single slow response", None, finish=lambda s, r, c, a: (c.number == 60 and time.sleep(0.5), a)[1], why="A single slow response that is not slow when repeated can be caused by the machine of the suite.")
+fault("slowness", "a single slow response", None, finish=lambda s, r, c, a: (c.number == 60 and time.sleep(0.5), a)[1], why="A request that is slow once, but not when it is repeated, may be slow because of the machine that runs the suite.")
 
 # fmt: on
 

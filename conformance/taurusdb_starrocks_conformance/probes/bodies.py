@@ -56,7 +56,7 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
     name = wire.target.task_name
     text = json.dumps({"task_name": name})
     wrong: dict[str, bytes] = {
-        "none": b"",
+        "no body": b"",
         "space": b" ",
         "null": b"null",
         "empty object": b"{}",
@@ -76,7 +76,7 @@ def bodies(wire: Wire, operation: Operation) -> Iterator[Probe]:
         "XML": f"<task_name>{name}</task_name>".encode(),
         "another key": json.dumps({"name": name}).encode(),
         "key in camel case": json.dumps({"taskName": name}).encode(),
-        "key in capitals": json.dumps({"TASK_NAME": name}).encode(),
+        "key in uppercase": json.dumps({"TASK_NAME": name}).encode(),
         "key with a space": json.dumps({"task_name ": name}).encode(),
         "one level down": json.dumps({"body": {"task_name": name}}).encode(),
         "not UTF-8": text.encode().replace(b"task_name", b"task_name", 1)[:-2] + b'\xff"}',

@@ -26,7 +26,7 @@ def credentials(wire: Wire, operation: Operation, chance: random.Random) -> Iter
         request = wire.request(operation, headers=headers, without=["X-Auth-Token"], query=query)
         return probe(check, what, request, UNPROVED)
 
-    yield without("none")
+    yield without("no credentials")
     yield without("empty token", ("X-Auth-Token", ""))
     yield without("another token", ("X-Auth-Token", wrong()))
     yield without("one character more", ("X-Auth-Token", token + "x"))

@@ -31,7 +31,7 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
         wrong = wrong_identifiers(own)
         if name == "instance_id":
             wrong |= {
-                "suffix in capitals": own[:32] + "IN17",
+                "suffix in uppercase": own[:32] + "IN17",
                 "suffix of digits": own[:32] + "1717",
             }
         for what, value in wrong.items():
@@ -40,10 +40,10 @@ def identifiers(wire: Wire, operation: Operation, chance: random.Random) -> Iter
             yield probe("invalid_accepted", f"{name}, {what}", request, allowed)
     if (upper := own[:32].upper() + own[32:]) != own:
         request = wire.request(operation, instance_id=upper)
-        yield probe("unknown_is_refused", "the instance in capitals", request, ABSENT)
+        yield probe("unknown_is_refused", "the instance ID in uppercase", request, ABSENT)
     if (upper := target.project_id.upper()) != target.project_id:
         request = wire.request(operation, project_id=upper)
-        yield probe("unknown_is_refused", "the project in capitals", request, FOREIGN)
+        yield probe("unknown_is_refused", "the project ID in uppercase", request, FOREIGN)
     absent = f"{chance.getrandbits(128):032x}"
     refused = "unknown_is_refused"
     request = wire.request(operation, instance_id=absent + "in17")
@@ -125,5 +125,5 @@ def methods(wire: Wire, operation: Operation) -> Iterator[Probe]:
     for method, statuses in allowed.items():
         request = Request(method, own.path, own.headers, own.body)
         yield probe(check, method, request, statuses)
-    small = Request(own.method.lower(), own.path, own.headers, own.body)
-    yield probe(check, "small letters", small, ANOTHER_METHOD, tolerated=ACCEPTED)
+    lowercase = Request(own.method.lower(), own.path, own.headers, own.body)
+    yield probe(check, "method in lowercase", lowercase, ANOTHER_METHOD, tolerated=ACCEPTED)

@@ -99,7 +99,7 @@ def names(
     for what, query in {
         "no name": "limit=1&task_name=",
         "another parameter": f"name={own}&x_task_name={own}",
-        "in capitals": f"TASK_NAME={own}&x_task_name=",
+        "name of the parameter in uppercase": f"TASK_NAME={own}&x_task_name=",
     }.items():
         request = wire.request(operation, query=query)
         yield probe("negative_data_rejection", what, request, MALFORMED)

@@ -23,7 +23,7 @@ def right(wire: Wire, operation: Operation) -> Iterator[Probe]:
     yield accepted("in Chinese", headers=[("X-Language", "zh-cn")])
     yield accepted("in English", headers=[("X-Language", "en-us")])
     token = ("x-auth-token", wire.target.token)
-    yield accepted("header name in small letters", headers=[token])
+    yield accepted("header name in lowercase", headers=[token])
     if operation.method == "GET" and operation.verb != "list":
         return
     if operation.method == "GET":

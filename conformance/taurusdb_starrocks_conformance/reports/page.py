@@ -56,7 +56,7 @@ def page(
         ]
         parts += [f"<h2>{heading}</h2>", *found] if found else []
     parts += [*_coverage(coverage), *_requests(outcome)]
-    parts.append("<h2>Checks</h2><table>" + _row("area", "check", "demands", "findings", tag="th"))
+    parts.append("<h2>Checks</h2><table>" + _row("area", "check", "expected", "findings", tag="th"))
     for name, check in CHECKS.items():
         number = sum(finding.check == name for finding in outcome.findings)
         parts.append(_row(check.area, name, check.demand, number or ""))
@@ -85,7 +85,7 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> str:
     )
     return (
         f"<section class={finding.level}><h3>{number + 1}. {html.escape(finding.title)}</h3>"
-        f"<p>{html.escape(check.demand)} Seen {counted(finding.times, 'time')}: "
+        f"<p>Expected: {html.escape(check.demand)} Seen {counted(finding.times, 'time')}: "
         f"{html.escape(', '.join(finding.operations))}.</p>{examples[0]}{more}</section>"
     )
 

@@ -35,7 +35,7 @@ def _finding(number: int, finding: Finding, commands: list[str]) -> list[str]:
     mark = "warning" if finding.level is Level.WARNING else f"fault, {check.area}"
     lines = [
         f"{number + 1}. {finding.title} ({mark})",
-        f"   {check.demand}",
+        f"   Expected: {check.demand}",
         f"   Seen {counted(finding.times, 'time')}: " + ", ".join(finding.operations),
     ]
     most = SHOWN if finding.level is Level.FAULT else 1
@@ -51,7 +51,7 @@ def shown(outcome: Outcome, findings: Sequence[Finding]) -> str:
     """Findings with their requests and responses, if there is no server left to reproduce them."""
     lines = [f"seed {outcome.seed}"]
     for finding in findings:
-        lines += ["", f"{finding.title}: {CHECKS[finding.check].demand}"]
+        lines += ["", f"{finding.title}. Expected: {CHECKS[finding.check].demand}"]
         for example in finding.examples[:SHOWN]:
             lines.append(f"- {example.where}: {' '.join(example.message.split())[:LONGEST]}")
             if (exchange := example.exchange) is None:

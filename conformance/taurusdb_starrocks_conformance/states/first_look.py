@@ -53,7 +53,8 @@ class FirstLook:
                 yield f"{operation.id} is not tested: {PREFIX}SOURCE_INSTANCE_ID is not set."
             else:
                 older = {"1.1": "1.0", "1.2": "1.1"}[operation.since]
-                yield f"The target does not have {operation.id}: it implements contract {older}."
+                told = f"it implements API version {older}."
+                yield f"The server does not have {operation.id}: {told}"
         if self._wire.target.is_remote:
             yield "Methods that may change something are not sent to paths that only have GET."
         if not self._wire.list_is_offered:

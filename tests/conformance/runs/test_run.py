@@ -248,7 +248,7 @@ def test_a_target_of_an_earlier_contract_lacks_operations(
     assert running.findings.sorted() == []
     notes = list(running.first_look.notes())
     assert [note for note in notes if "does not have" in note] == [
-        f"The target does not have {name}: it implements contract {older}."
+        f"The server does not have {name}: it implements API version {older}."
         for name, older in lacking.items()
     ]
     assert any("could not be tested" in note for note in notes) is (LIST in lacking)
@@ -276,7 +276,7 @@ def test_instances_are_fuzzed_only_with_an_instance_to_ask_for() -> None:
         running.first_look.look()
     assert running.findings.sorted() == []
     assert list(running.first_look.notes()) == [
-        f"The target does not have {CONFIGURATION}: it implements contract 1.1.",
+        f"The server does not have {CONFIGURATION}: it implements API version 1.1.",
         f"{INSTANCES} is not tested: TAURUSDB_FUZZ_SOURCE_INSTANCE_ID is not set.",
     ]
 

@@ -138,9 +138,10 @@ def markdown(results: Results, date: str | None = None) -> str:
         ],
     )
     server = (
-        f"The server handles {results.ceiling['per_s']:,.0f} requests/s from raw sockets, and was "
-        f"at most {results.busy:.0%} busy during the measurements. The run took "
-        f"{results.seconds:.0f} s. Before it, the load of the machine was {results.load:.1f}."
+        f"The server handles {results.ceiling['per_s']:,.0f} requests/s from raw sockets. During "
+        "each measurement, including its warm-up, the process of the server used the CPU for at "
+        f"most {results.busy:.0%} of the time. The run took {results.seconds:.0f} s. Before it, "
+        f"the load of the machine was {results.load:.1f}."
     )
     return "\n".join([*lines, server, ""])
 

@@ -266,8 +266,8 @@ def test_a_call_that_the_service_does_not_have(status: int, operation: Any, sinc
     error = judged(reply(status, GATEWAY | {"request_id": "r"}), operation)
     assert type(error) is UnsupportedOperationError
     assert error.message == (
-        f"It is broken. This service does not have the call {operation.name}: it implements a "
-        f"contract older than {since}, or it is another service. Its other calls keep working."
+        f"It is broken. This service does not have the call {operation.name}: it implements an "
+        f"API version older than {since}, or it is another service. Its other calls keep working."
     )
     assert (error.status, error.code, error.request_id) == (status, "APIGW.0301", "r")
     assert judged(reply(status), operation).message.startswith(f"{NO_REASON} This service")

@@ -118,7 +118,7 @@ def test_service_of_an_older_contract(make: Maker, contract: str, lacking: set[s
                 assert call(client)
                 continue
             with pytest.raises(
-                UnsupportedOperationError, match="implements a contract older than"
+                UnsupportedOperationError, match="implements an API version older than"
             ) as e:
                 call(client)
             assert (e.value.status, e.value.code, e.value.attempts) == (404, "APIGW.0101", 1)

@@ -280,9 +280,9 @@ class RateLimitError(ServiceError):
 class UnsupportedOperationError(ServiceError):
     """The service implements an older API version without this call. Nothing changed.
 
-    Version 1.0 has ``pause`` and ``resume``. 1.1 added the list of tasks, which windows and all
-    methods that wait require. 1.2 added ``instances`` and ``configuration``. Other calls still
-    work.
+    A read-only call got a 404, 405, or 501 without an error code of the service itself. Other calls
+    still work. Version 1.0 has ``pause`` and ``resume``. 1.1 added the list of tasks, which windows
+    and all methods that wait require. 1.2 added ``instances`` and ``configuration``.
     """
 
 

@@ -75,8 +75,8 @@ def judge(
     if _missing(operation, reply.status, code):
         return UnsupportedOperationError(
             f"{message or NO_REASON} This service does not have the call "
-            f"{operation.name}: it implements a contract older than {operation.since}, or it is "
-            "another service. Its other calls keep working.",
+            f"{operation.name}: it implements an API version older than {operation.since}, or it "
+            "is another service. Its other calls keep working.",
             status=reply.status,
             code=code,
             request_id=request_id,

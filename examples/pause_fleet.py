@@ -12,4 +12,5 @@ with Journal(journal) as record:
     else:
         result = fleet.resume(targets, journal=record)
 sys.stdout.write(f"{result.counts} {result.stopped} left: {result.write_left('left.csv')}\n")
-sys.exit(not result.complete)
+if not result.complete:
+    sys.exit(1 if verb == "pause" else 122)  # 122: tasks may still be paused.

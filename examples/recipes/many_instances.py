@@ -14,8 +14,8 @@ async def work(instance_id: str) -> None:
     print(f"working on {instance_id}")
 
 
-async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semaphore) -> bool:
-    """Pause every running task of an instance, do the work, resume; print the result."""
+async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semaphore) -> int:
+    """Pause every running task of an instance, do the work, resume; return an exit status."""
     async with limit:
         try:
             running = [
@@ -28,12 +28,12 @@ async def maintain(client: AsyncClient, instance_id: str, limit: asyncio.Semapho
                     await work(instance_id)
         except NotResumedError as error:
             print(instance_id, f"MAY STILL BE PAUSED: {', '.join(error.task_names)}")
-            return False
+            return 122
         except Exception as error:
             print(instance_id, f"failed; this run left no task paused: {error!r}")
-            return False
+            return 1
     print(instance_id, "done" if running else "nothing to pause")
-    return True
+    return 0
 
 
 async def main(instance_ids: list[str]) -> int:
@@ -41,7 +41,7 @@ async def main(instance_ids: list[str]) -> int:
     # The group waits for all windows, even if it is cancelled. Only then is the client closed.
     async with AsyncClient() as client, asyncio.TaskGroup() as group:
         tasks = [group.create_task(maintain(client, one, limit)) for one in instance_ids]
-    return 0 if all(task.result() for task in tasks) else 1
+    return max((task.result() for task in tasks), default=0)
 
 
 if __name__ == "__main__":

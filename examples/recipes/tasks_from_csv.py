@@ -16,7 +16,8 @@ AT_ONCE = 8  # Instances whose tasks are changed at the same time.
 Failures = list[tuple[str, str, ReplicationError]]
 
 
-def main(action: str, path: str) -> int:
+def read(path: str) -> dict[str, list[str]]:
+    """The tasks of each instance."""
     tasks: defaultdict[str, list[str]] = defaultdict(list)
     with Path(path).open(newline="", encoding="utf-8-sig") as file:  # Excel writes a BOM.
         rows = csv.DictReader(file)
@@ -24,7 +25,11 @@ def main(action: str, path: str) -> int:
             sys.exit(f"{path}: the first line must be instance_id,task_name")
         for row in rows:
             tasks[row["instance_id"]].append(row["task_name"])
+    return tasks
 
+
+def main(action: str, path: str) -> int:
+    tasks = read(path)
     with Client() as client, ThreadPoolExecutor(AT_ONCE) as pool:
         change = {"pause": client.ensure_paused, "resume": client.ensure_running}[action]
 
@@ -55,7 +60,9 @@ def main(action: str, path: str) -> int:
             print(f"{instance_id} {name}: {error}", file=sys.stderr)
     total = sum(map(len, tasks.values()))
     print(f"{action}: {total - len(failures)} of {total} done")
-    return 1 if failures else 0
+    if not failures:
+        return 0
+    return 122 if action == "resume" else 1  # 122: tasks may still be paused.
 
 
 if __name__ == "__main__":

@@ -273,6 +273,14 @@ def seeded(folder: Path, instances: dict[str, list[str]]) -> Path:
     return path
 
 
+def test_many_instances_that_may_stay_paused(run: Run, emulator: Emulator) -> None:
+    """The exit status is the one that the command has, too."""
+    emulator.faults.add(Fault("error", operation="resume", status=403, code="DBS.200010"))
+    done = run("many_instances.py", STOCK)
+    assert done.returncode == 122
+    assert f"{STOCK} MAY STILL BE PAUSED: orders_sync, stock_sync" in done.stdout
+
+
 def test_twenty_instances(tmp_path: Path, environ: dict[str, str]) -> None:
     """Twenty instances are paused at the same time."""
     instances = [f"{number:032x}in17" for number in range(20)]
@@ -329,6 +337,9 @@ def test_two_hundred_tasks_from_a_file(tmp_path: Path, environ: dict[str, str]) 
         tasks.write_text(tasks.read_text().replace(f"{rows[-1][0]},no_such_task\n", ""))
         assert run("resume", "tasks.csv") == (0, "resume: 200 of 200 done\n")
         assert {emulator.task(*row).stage for row in rows} == {"Incremental"}
+        with tasks.open("a") as file:
+            file.write(f"{rows[-1][0]},no_such_task\n")
+        assert run("resume", "tasks.csv") == (122, "resume: 200 of 201 done\n")
         # A file for fleets, whose region would be ignored.
         tasks.write_text("instance_id,task_name,region\n")
         assert run("pause", "tasks.csv") == (1, "")

@@ -166,8 +166,8 @@ def spell_out(  # The signature that Sphinx requires.
         return None
     if name in {CLIENT, "taurusdb_starrocks.AsyncClient"}:
         return "(*, ...)", result  # They are in a table.
-    if name in {"taurusdb_starrocks.Window", "taurusdb_starrocks.AsyncWindow"}:
-        return "", result  # Only clients create them.
+    if name.rpartition(".")[2] in NOT_CREATED:
+        return "", result
     if attrs.has(thing):
         # Otherwise the signature has the names of variables in the generated constructor.
         fields = attrs.fields_dict(thing)
@@ -177,6 +177,11 @@ def spell_out(  # The signature that Sphinx requires.
     return signature, result
 
 
+# Classes whose objects users get, but do not create. Their constructors have private types.
+NOT_CREATED = {
+    *("Window", "AsyncWindow", "DurableWindow", "AsyncDurableWindow"),
+    *("FleetWindow", "AsyncFleetWindow", "Result", "Members"),
+}
 # A parameter whose default is a variable in a constructor that attrs has generated.
 ATTRS_DEFAULT = re.compile(r"(\w+): ([^:=]+) = (?:attr_dict\['\w+'\]\.default|NOTHING)")
 

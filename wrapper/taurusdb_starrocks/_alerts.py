@@ -22,15 +22,15 @@ logger = logging.getLogger("taurusdb_starrocks")
 def alert(what: str, error: ReplicationError) -> None:
     """Log an error about tasks that may still be paused, at level CRITICAL.
 
-    Windows call it. Call it yourself if nobody might retrieve the error, for example in a thread.
+    Windows call it. Call it yourself if your program may lose the error, for example in a thread.
 
-    The line is written to stderr instead if the logger is disabled, as ``logging.config`` disables
-    all loggers that exist, or if a log handler fails. An ``Exception`` of a log handler is not
+    The line is written to stderr instead if the logger is disabled or a log handler fails. By
+    default, ``logging.config`` disables existing loggers. An ``Exception`` of a log handler is not
     raised.
 
     Args:
-        what: What happened, as the line begins.
-        error: The error. Its message names the tasks.
+        what: What happened. The line begins with it.
+        error: The error. Its message lists the tasks.
     """
     logged = False
     try:

@@ -299,16 +299,16 @@ class Client(Verbs):
         resumes such a task as soon as a poll shows it paused, or else after ``settle / 2`` seconds.
         If the outcome is still unclear after ``settle`` seconds, the error lists the task.
 
-        Ctrl-C while the tasks are being resumed does not stop this, but limits it to ``settle``
-        seconds. A second Ctrl-C stops it. In the main thread, with Python's default handler for
-        SIGINT, a Ctrl-C that arrives just before or just after the block is delayed until it is
-        safe. If any other signal handler raises an exception at such a moment, the tasks stay
-        paused, and the log names them when the interpreter exits. A handler that calls
-        ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
+        The first Ctrl-C, in the block or while the tasks are being resumed, does not stop the
+        resume, but limits it to ``settle`` seconds. A second Ctrl-C stops it. In the main thread,
+        with Python's default handler for SIGINT, a Ctrl-C that arrives just before or just after
+        the block is delayed until it is safe. If any other signal handler raises an exception at
+        such a moment, the tasks stay paused, and the log names them when the interpreter exits. A
+        handler that calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
 
         If the process is killed (SIGKILL, an unhandled SIGTERM or SIGHUP, or power loss), nothing
         resumes the tasks: check their stages. ``taurusdb_starrocks.durable.window`` resumes the
-        tasks in these cases too.
+        tasks in these cases too; after a power loss, you must run ``recover``.
 
         Args:
             instance_id: StarRocks instance.

@@ -184,11 +184,12 @@ class AlreadyPausedError(ReplicationError):
 
 
 class NotResumedError(ReplicationError):
-    """Tasks **may still be paused** after a window or ``ensure_running``: resume them yourself.
+    """Tasks **may still be paused**: resume them yourself.
 
-    After a window, this error replaces the exception that ended it, even an interrupt or a
-    cancellation, so that code that handles those exceptions does not miss the tasks. Its
-    ``__cause__`` is the error of the first task.
+    A window raises it, and ``ensure_running`` for several tasks or with ``earlier``. After a
+    window, this error replaces the exception that ended it, even an interrupt or a cancellation, so
+    that code that handles those exceptions does not miss the tasks. Its ``__cause__`` is the error
+    of the first task.
 
     Attributes:
         instance_id: Instance of the tasks.

@@ -47,7 +47,7 @@ class Verbs(ABC):
         endpoint: Base URL, instead of a region: ``https://``, or ``http://`` for loopback. The
             default is ``TAURUSDB_STARROCKS_ENDPOINT``.
         project_id: ID of the project in that region. The default is
-            ``HUAWEICLOUD_SDK_PROJECT_ID``.
+            ``HUAWEICLOUD_SDK_PROJECT_ID``, or else the project of the credentials.
         auth: Credentials: ``TokenAuth``, ``IamPasswordAuth``, ``AccessKeyAuth`` or your own
             ``Credentials``. By default, they are read from environment variables or from the
             profile file, and never from the network.
@@ -68,7 +68,8 @@ class Verbs(ABC):
         trust_env: If true, use the proxies in the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
             They are read once, when the client is created.
         transport: An httpx transport to use instead of the network, for example
-            ``httpx.MockTransport``. For tests.
+            ``httpx.MockTransport``. An ``AsyncClient`` needs an asynchronous one;
+            ``httpx.MockTransport`` is both. For tests.
         environ: Environment variables to use instead of those of the process.
 
     Raises:
@@ -212,7 +213,9 @@ class Verbs(ABC):
     def api(self) -> AuthenticatedClient:
         """The low-level client: pass it to the functions of ``taurusdb_starrocks_api``.
 
-        They then use this client's credentials, endpoint and limits, and raise its errors.
+        They then use this client's credentials, endpoint and limits, and raise its errors. A
+        ``Client`` is for ``sync`` and ``sync_detailed``, an ``AsyncClient`` is for ``asyncio`` and
+        ``asyncio_detailed``.
         """
         return self._api
 

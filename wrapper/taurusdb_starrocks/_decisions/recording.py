@@ -85,7 +85,7 @@ class WindowRecorder(Recorder, Protocol):
             seen: The other tasks, as shown by the last poll.
 
         Returns:
-            The tasks of ``left`` that may really still be paused: leave out those that another
+            The tasks of ``left`` that may really still be paused, without those that another
             process, such as a guardian, has seen running.
 
         Raises:

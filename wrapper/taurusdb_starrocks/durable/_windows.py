@@ -24,7 +24,7 @@ class _Handle:
 
     @property
     def expires(self) -> datetime:
-        """When the lease ends, in UTC, by the system clock as it is now."""
+        """When the lease ends, in UTC, according to the current system time."""
         return _clock.now().after(self._keeper.term.left).date
 
     @property
@@ -142,7 +142,7 @@ def window(
     reason: str = "",
     **waiting: Unpack[Waiting],
 ) -> Any:
-    """Pause tasks while a block runs, and resume them even if the program is killed.
+    """Pause tasks while a ``with`` block runs, and resume them even if the program is killed.
 
     It is a window of ``client.paused`` whose requests are recorded in a journal. A guardian (a
     second process) resumes the tasks if the program exits before it closes the window, or when the

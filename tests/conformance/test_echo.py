@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from taurusdb_starrocks_conformance.echo import carries
@@ -56,21 +57,39 @@ def test_what_is_not_the_token_stays() -> None:
     assert not carries(text, TOKEN)
 
 
-def test_no_report_has_a_message_with_a_part_of_the_token(tmp_path: Path) -> None:
-    """Neither the files, nor what is shown in pytest."""
+def outcome_of(token: str, message: str) -> Outcome:
+    """A run with one finding."""
     target = Target(
         url="http://127.0.0.1:9",
-        token=TOKEN,
+        token=token,
         project_id="0" * 32,
         instance_id="0" * 32 + "in17",
         task_name="orders",
     )
-    request = Request("GET", "/", (("X-Auth-Token", TOKEN),))
+    request = Request("GET", "/", (("X-Auth-Token", token),))
     exchange = Exchange(1, "test", request, Reply(400, (), ECHOES["PHP"].encode()))
-    example = Example("list", f"an error_msg is {TOKEN[:150]}", "names: list", exchange)
+    example = Example("list", message, "names: list", exchange)
     finding = Finding(Level.FAULT, "response_schema_conformance", "x", [example])
-    outcome = Outcome(target, 1, findings=[finding], exchanges=[exchange])
-    told = [write(outcome, tmp_path), shown(outcome, [finding])]
+    return Outcome(target, 1, findings=[finding], exchanges=[exchange])
+
+
+@pytest.mark.parametrize("token", ["t", "test", "failures"])
+def test_a_token_that_is_a_word_of_the_reports_spoils_none(tmp_path: Path, token: str) -> None:
+    """The files can be parsed, the verdict can be read, and requests do not have the token."""
+    outcome = outcome_of(token, "a message")
+    told = write(outcome, tmp_path)
+    assert told.splitlines()[-1].startswith("conformance: failed: 1 fault in ")
+    ET.parse(tmp_path / "conformance.xml")
+    assert json.loads((tmp_path / "conformance.json").read_text())["passed"] is False
+    (entry,) = json.loads((tmp_path / "conformance.har").read_text())["log"]["entries"]
+    header = {"name": "X-Auth-Token", "value": "$TAURUSDB_FUZZ_TOKEN"}
+    assert header in entry["request"]["headers"]
+
+
+def test_no_report_has_a_message_with_a_part_of_the_token(tmp_path: Path) -> None:
+    """Neither the files, nor what is shown in pytest."""
+    outcome = outcome_of(TOKEN, f"an error_msg is {TOKEN[:150]}")
+    told = [write(outcome, tmp_path), shown(outcome, outcome.findings)]
     told += [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()]
     assert len(told) >= 7
     for text in told:

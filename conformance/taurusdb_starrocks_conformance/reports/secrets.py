@@ -63,6 +63,7 @@ class Secrets:
         texts = [*map(re.escape, longest), escaped(token).pattern]
         self._texts = re.compile("|".join(texts))
         self._escaped = Form("", f"${NAME}:escaped", f"${{{NAME}}}")
+        self._is_long = len(token) >= LONGEST_RUN
         self._runs = [form.text for form in known.values() if len(form.text) >= LONGEST_RUN]
         self._marked = {form.marker: form for form in known.values()}
         markers = sorted(self._marked, key=len, reverse=True)
@@ -73,8 +74,13 @@ class Secrets:
         return self._texts.sub(lambda match: self._forms.get(match[0], self._escaped).marker, text)
 
     def hide_runs(self, text: str) -> str:
-        """A text without the parts of the token that are left of a message that was cut."""
-        text = self.hide(text)
+        """A text without the parts of the token that are left of a message that was cut.
+
+        A short token can be a word of the text, such as `test` in a JUnit report. Such a token is
+        hidden only where it was sent or received, by `hide`.
+        """
+        if self._is_long:
+            text = self.hide(text)
         for form in self._runs:
             # Each run of that length has a whole piece of half the length in it.
             for start in range(0, len(form) - PIECE + 1, PIECE):

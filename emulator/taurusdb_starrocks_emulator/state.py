@@ -135,12 +135,15 @@ class State(Database):
         """Apply a pause or a resume, if it has an effect."""
         if change.target is None:
             return
+        due = now + change.delay
+        if change.target == task.target and now < task.due:
+            due = min(due, task.due)  # A repeated change does not postpone the pending one.
         self.do(
             "UPDATE task SET stage = ?, target = ?, due = ?, meanwhile = ?, changes = changes + 1"
             " WHERE id = ?",
             task.stage_at(now),
             change.target,
-            now + change.delay,
+            due,
             change.meanwhile,
             task.id,
         )

@@ -103,6 +103,21 @@ def test_a_later_call_supersedes_an_earlier_one(clock: Clock) -> None:
             assert stages(emulator, client)["orders_sync"] == "Incremental"
 
 
+def test_a_repeated_call_does_not_postpone_the_first(clock: Clock) -> None:
+    """A pause takes effect after the delay, no matter how often it is sent meanwhile."""
+    with Emulator(delay=5, clock=clock) as emulator, open_client(emulator) as client:
+        for _ in range(2):
+            ask(emulator, client, "pause")
+            assert stages(emulator, client)["orders_sync"] == "Incremental"
+            clock.now += 3
+        assert stages(emulator, client)["orders_sync"] == "Paused"
+        ask(emulator, client, "resume")
+        clock.now += 3
+        assert stages(emulator, client)["orders_sync"] == "Paused"
+        clock.now += 2
+        assert stages(emulator, client)["orders_sync"] == "Incremental"
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", None])
 def test_an_unknown_instance_is_not_found(
     emulator: Emulator, client: httpx.Client, verb: str

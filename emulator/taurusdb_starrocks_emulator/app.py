@@ -103,12 +103,14 @@ class Service:
         """The faults that affect a call."""
         if connection is not None:
             connection.calls += 1
+        else:
+            for fault in self._faults:
+                if fault.behavior.needs_connection:
+                    message = f"the fault {fault.kind!r} needs a server: enter the emulator"
+                    raise RuntimeError(message)
         if operation is None:
             return Met()
-        met = self._faults.meet(operation, reused=connection is not None and connection.calls > 1)
-        if met.fault is not None and met.fault.behavior.needs_connection and connection is None:
-            raise RuntimeError(f"the fault {met.fault.kind!r} needs a server: enter the emulator")
-        return met
+        return self._faults.meet(operation, reused=connection is not None and connection.calls > 1)
 
     def _route(self, method: str, path: str) -> Route:
         if path in _IAM:

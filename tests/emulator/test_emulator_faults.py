@@ -175,16 +175,17 @@ def test_stale_meets_only_a_connection_that_was_used(emulator: Emulator) -> None
     assert [call.fault for call in emulator.journal()] == [None, "stale", None, None]
 
 
-def test_what_needs_a_connection_says_so_in_process() -> None:
+@pytest.mark.parametrize("kind", ["truncate", "refuse", "stale"])
+def test_what_needs_a_connection_says_so_in_process(kind: Any) -> None:
     """A RuntimeError that names the fault, and nothing has happened."""
-    emulator = Emulator(faults=[Fault("truncate")])
+    emulator = Emulator(faults=[Fault("throttle"), Fault(kind)])
     transport = httpx.ASGITransport(app=emulator.app)
 
     async def call() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as client:
             await client.get(path_of(emulator))
 
-    with pytest.raises(RuntimeError, match="'truncate' needs a server"):
+    with pytest.raises(RuntimeError, match=f"'{kind}' needs a server"):
         asyncio.run(call())
     assert emulator.journal() == []
 

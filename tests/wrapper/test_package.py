@@ -51,6 +51,7 @@ NAMES = [
     "Window",
     "WindowRecorder",
     "__version__",
+    "alert",
     "find_project_id",
     "regions",
     "spec",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import certifi
 import pytest
 from taurusdb_starrocks_emulator import Emulator, Fault
 
@@ -91,6 +92,20 @@ def test_no_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran.status == 2
     assert "--region or --endpoint" in found(ran)["settings"][0]
     assert found(ran)["connection"][0].startswith("not checked")
+
+
+def test_file_of_authorities(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its path is shown, and why it cannot be used."""
+    monkeypatch.setenv("TAURUSDB_STARROCKS_CA_FILE", certifi.where())
+    assert found(run("doctor", "-o", "json"))["CA file"] == (
+        certifi.where(),
+        "TAURUSDB_STARROCKS_CA_FILE",
+    )
+    monkeypatch.setenv("TAURUSDB_STARROCKS_CA_FILE", "/nowhere.pem")
+    assert (
+        "/nowhere.pem cannot be read: No such file"
+        in found(run("doctor", "-o", "json"))["settings"][0]
+    )
 
 
 def test_proxy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,10 @@ class Authority:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
+    def write(self, file: Path) -> None:
+        """Write its certificate to a file."""
+        self._ca.cert_pem.write_to_path(str(file))
+
     def client(self, *, known: bool = False) -> ssl.SSLContext:
         context = ssl.create_default_context()
         self._ca.configure_trust(context)
@@ -416,6 +420,19 @@ def test_private_authority(make: Maker, authority: Authority) -> None:
             make(endpoint=server.url).pause()
         client = make(endpoint=server.url, ssl_context=authority.client())
         assert client.pause().id == "job-1"
+
+
+def test_file_of_a_private_authority(make: Maker, authority: Authority, tmp_path: Path) -> None:
+    """Its path is enough, as an argument or in the environment; an ssl_context overrides that."""
+    file = tmp_path / "ca.pem"
+    authority.write(file)
+    variable = {"TAURUSDB_STARROCKS_CA_FILE": str(file)}
+    with Server(always(reply()), authority.server()) as server:
+        for settings in ({"ca_file": file}, {"environ": variable}):
+            assert make(endpoint=server.url, **settings).pause().id == "job-1"
+        with pytest.raises(NotSentError, match="certificate verify failed"):
+            context = ssl.create_default_context()
+            make(endpoint=server.url, ssl_context=context, environ=variable).pause()
 
 
 def test_certificate_for_another_host(make: Maker, authority: Authority) -> None:

@@ -6,8 +6,10 @@ import json
 import ssl
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 from taurusdb_starrocks import (
@@ -141,6 +143,17 @@ def test_a_client_is_built_again(kind: type[Client | AsyncClient]) -> None:
         assert other.rebuild() == rebuild
 
 
+def test_a_file_of_authorities_is_given_by_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The absolute one, because another process has another current folder."""
+    file = Path(certifi.where())
+    monkeypatch.chdir(file.parent)
+    with Client(**SETTINGS, auth=TokenAuth("token"), ca_file=file.name) as client:
+        rebuild = client.rebuild()
+    assert rebuild.arguments["ca_file"] == str(file)
+    with again(rebuild) as other:
+        assert other.rebuild() == rebuild
+
+
 def test_a_retry_policy_of_ones_own_is_left_out() -> None:
     """It may be any code."""
 
@@ -155,7 +168,7 @@ def test_a_retry_policy_of_ones_own_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"ssl_context": ssl.create_default_context()}, "ssl_context="),
+        ({"ssl_context": ssl.create_default_context()}, "ssl_context=.* pass ca_file= instead"),
         ({"transport": httpx.MockTransport(lambda _: httpx.Response(200))}, "transport="),
         ({"auth": TokenAuth(lambda: "token")}, "TokenAuth cannot be created in another process"),
     ],

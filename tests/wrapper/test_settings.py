@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -291,12 +292,27 @@ def test_settings_of_the_wrong_kind(make: Maker) -> None:
         ("auth", "a-bare-token"),
         ("ssl_context", False),
         ("ssl_context", "/etc/ssl"),
+        ("ca_file", True),
+        ("ca_file", b"/etc/ssl"),
         ("retry", 3),
         ("transport", object()),
     ):
         with pytest.raises(ConfigurationError, match=argument) as caught:
             make(**{argument: value})
         assert "a-bare-token" not in str(caught.value)
+
+
+def test_a_file_of_authorities_that_cannot_be_used(make: Maker, tmp_path: Path) -> None:
+    """The error names the argument or the variable, and the file."""
+    with pytest.raises(ConfigurationError, match="ca_file: /nowhere cannot be read: No such"):
+        make(ca_file="/nowhere")
+    file = tmp_path / "ca.pem"
+    file.write_text("nothing")
+    words = r"ca_file \(TAURUSDB_STARROCKS_CA_FILE\): /.*ca\.pem contains no valid certificate"
+    with pytest.raises(ConfigurationError, match=words):
+        make(environ={"TAURUSDB_STARROCKS_CA_FILE": str(file)})
+    with pytest.raises(ConfigurationError, match="Give ca_file or ssl_context, not both"):
+        make(ca_file=file, ssl_context=ssl.create_default_context())
 
 
 class Sync(httpx.BaseTransport):

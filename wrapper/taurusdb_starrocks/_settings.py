@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REGION = "TAURUSDB_STARROCKS_REGION"
 ENDPOINT = "TAURUSDB_STARROCKS_ENDPOINT"
+CA_FILE = "TAURUSDB_STARROCKS_CA_FILE"
 
 
 class Settings(NamedTuple):
@@ -109,6 +110,7 @@ def plan(  # The clients have the same arguments and describe them.
     read_timeout: float = 30.0,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # Frozen.
     max_connections: int = 100,
+    ca_file: str | os.PathLike[str] | None = None,
     ssl_context: ssl.SSLContext | None = None,
     trust_env: bool = True,
     transport: Transport | None = None,
@@ -120,13 +122,10 @@ def plan(  # The clients have the same arguments and describe them.
         ConfigurationError: An argument is malformed.
     """
     _check_auth(auth)
+    environ = os.environ if environ is None else environ
     if not isinstance(retry, RetryPolicy):
         raise ConfigurationError("retry must be a RetryPolicy.")
-    if ssl_context is not None:
-        import ssl  # noqa: PLC0415  # Only TLS needs it, and it takes 10 ms.
-
-        if not isinstance(ssl_context, ssl.SSLContext):
-            raise ConfigurationError("ssl_context must be an ssl.SSLContext.")
+    context, ca_file = _trust(ca_file, ssl_context, environ)
     if type(max_connections) is not int or max_connections < 1:
         raise ConfigurationError(
             f"max_connections must be an integer of at least 1, not {max_connections!r}."
@@ -144,7 +143,40 @@ def plan(  # The clients have the same arguments and describe them.
         read_timeout=_rules.seconds("read_timeout", read_timeout),
         retry=retry,
         max_connections=max_connections,
-        ssl_context=ssl_context,
-        proxies=dict(os.environ if environ is None else environ) if trust_env else {},
+        ssl_context=context,
+        ca_file=ca_file,
+        proxies=dict(environ) if trust_env else {},
         transport=transport,
     )
+
+
+def _trust(
+    ca_file: str | os.PathLike[str] | None,
+    ssl_context: ssl.SSLContext | None,
+    environ: Mapping[str, str],
+) -> tuple[ssl.SSLContext | None, str | None]:
+    """The TLS settings, and the file that they come from; None for the default."""
+    source = "ca_file"
+    if ca_file is None and ssl_context is None and environ.get(CA_FILE):
+        ca_file, source = environ[CA_FILE], f"ca_file ({CA_FILE})"
+    if ca_file is None and ssl_context is None:
+        return None, None
+    import ssl  # noqa: PLC0415  # Only TLS needs it, and it takes 10 ms.
+
+    if not isinstance(ssl_context, ssl.SSLContext | None):
+        raise ConfigurationError("ssl_context must be an ssl.SSLContext.")
+    if ca_file is None:
+        return ssl_context, None
+    if ssl_context is not None:
+        raise ConfigurationError("Give ca_file or ssl_context, not both.")
+    if not isinstance(ca_file, str | os.PathLike):
+        raise ConfigurationError(f"ca_file must be the path of a PEM file, not {ca_file!r}.")
+    path = os.path.abspath(ca_file)  # noqa: PTH100  # Path.absolute() keeps "..".
+    try:
+        context = ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise ConfigurationError(f"{source}: {path} contains no valid certificate.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{source}: {path} cannot be read: {error.strerror}.") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context, path

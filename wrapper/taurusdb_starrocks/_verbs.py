@@ -5,6 +5,7 @@ Arguments are checked when the steps are created, before anything is sent.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from abc import ABC, abstractmethod
@@ -63,8 +64,10 @@ class Verbs(ABC):
             lost; the default of all methods that wait.
         max_connections: Maximum number of open connections. Additional calls wait in order, up to
             their ``timeout``.
-        ssl_context: TLS settings, for a private CA or a client certificate. The default trusts
-            the certificate authorities of certifi.
+        ca_file: PEM file with the certificate authorities to trust, for a private CA. The default
+            is ``TAURUSDB_STARROCKS_CA_FILE``, and otherwise those of certifi.
+        ssl_context: TLS settings instead of a ``ca_file``, for example with a client certificate.
+            They cannot be passed to another process, such as a guardian.
         trust_env: If true, use the proxies in the environment (``HTTPS_PROXY``, ``NO_PROXY``, …).
             They are read once, when the client is created.
         transport: An httpx transport to use instead of the network, for example
@@ -94,6 +97,7 @@ class Verbs(ABC):
         wait_timeout: float = 1800.0,
         settle: float = 60.0,
         max_connections: int = 100,
+        ca_file: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         trust_env: bool = True,
         transport: Transport | None = None,
@@ -114,6 +118,7 @@ class Verbs(ABC):
             read_timeout=read_timeout,
             retry=retry,
             max_connections=max_connections,
+            ca_file=ca_file,
             ssl_context=ssl_context,
             trust_env=trust_env,
             transport=transport,
@@ -172,11 +177,15 @@ class Verbs(ABC):
                 ``ssl_context`` or a ``transport``, which another process cannot get.
         """
         plan, patience = self._plan, self._patience
-        for name in ("ssl_context", "transport"):
-            if getattr(plan, name) is not None:
-                raise ConfigurationError(
-                    f"A client with {name}= cannot be created in another process."
-                )
+        if plan.ssl_context is not None and plan.ca_file is None:
+            raise ConfigurationError(
+                "A client with ssl_context= cannot be created in another process. To trust a "
+                "private CA, pass ca_file= instead."
+            )
+        if plan.transport is not None:
+            raise ConfigurationError(
+                "A client with transport= cannot be created in another process."
+            )
         auth = plan.auth.rebuild()
         if auth is None:
             raise ConfigurationError(
@@ -184,7 +193,9 @@ class Verbs(ABC):
                 "method to it, or use a password, an access key or a plain token."
             )
         policy = Rebuild("taurusdb_starrocks:RetryPolicy", attrs.asdict(plan.retry))
-        own = {"retry": policy} if type(plan.retry) is RetryPolicy else {}
+        own: dict[str, Any] = {"retry": policy} if type(plan.retry) is RetryPolicy else {}
+        if plan.ca_file is not None:
+            own["ca_file"] = plan.ca_file
         return Rebuild(
             "taurusdb_starrocks:Client",
             {

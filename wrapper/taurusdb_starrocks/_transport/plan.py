@@ -30,5 +30,6 @@ class Plan(NamedTuple):
     retry: RetryPolicy
     max_connections: int
     ssl_context: ssl.SSLContext | None
+    ca_file: str | None  # What the context was made of.
     proxies: Mapping[str, str]
     transport: Transport | None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # No such instance exists. The service answers that only if it accepts the credentials.
 NO_INSTANCE = f"{'0' * 32}in17"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
+CA_FILE = "TAURUSDB_STARROCKS_CA_FILE"
 # A setting or a test, its value or result, and the source.
 Finding = tuple[str, str, str]
 FINDINGS: Columns = {
@@ -56,6 +57,8 @@ def doctor(setup: Setup, instance: str | None, journal: str | None) -> int:
         with setup.settings.client(retry=RetryPolicy(attempts=1), timeout=15.0) as client:
             findings += _settings(setup, client)
             findings += [("proxy", "set", name) for name in PROXIES if os.environ.get(name)]
+            if file := os.environ.get(CA_FILE):
+                findings.append(("CA file", file, CA_FILE))
             shown, status = _ask(client, instance)
             findings += shown
     except ConfigurationError as error:

@@ -14,7 +14,14 @@ from typing import Any
 import attrs
 import pytest
 from taurusdb_starrocks import AsyncClient, Poll, Rebuild, ReplicationError, TokenAuth
-from taurusdb_starrocks.durable import Batch, Journal, SupersededError, forget, overview
+from taurusdb_starrocks.durable import (
+    Batch,
+    Journal,
+    JournalError,
+    SupersededError,
+    forget,
+    overview,
+)
 from taurusdb_starrocks.durable import _guardian as durable_guardian
 from taurusdb_starrocks.durable._guardian import Guardian
 from taurusdb_starrocks.fleet import _guardian, _run, pause
@@ -306,10 +313,11 @@ def test_a_hold_that_came_after_a_stopped_program(
     pause(targets, journal=journal, lease=None, connect=connect, **FAST)
     fleet = _guardian.Fleet({**given, "actor": "another"})
     fleet._released = True
-    assert not fleet.take(expired=False)
+    assert fleet.resume(release=True) == "resumed 0"
+    fleet._released = True
     forget(journal, instance(9), "task_0", "rebuilt")
+    assert fleet.resume(release=True) == "resumed 0"
     assert not fleet.take(expired=False)
-    assert fleet.resume(release=True) == "resumed nothing"
     fleet.close()
     pipes.tell(over=True)
     thread.join(20)
@@ -323,6 +331,34 @@ def test_a_heir_takes_the_tasks_of_its_batch_alone(
     pause([Target(instance(9), "task_0")], journal=journal, lease=None, connect=connect, **FAST)
     fleet = _guardian.Fleet(given)
     with pytest.raises(ReplicationError, match=r"1 of 1, .* is on hold by"):
-        asyncio.run(fleet._bring([Target(instance(9), "task_0", None, emulator.url, PROJECT)]))
+        asyncio.run(fleet._carry_out([Target(instance(9), "task_0", None, emulator.url, PROJECT)]))
     fleet.close()
     assert emulator.task(instance(9), "task_0").stage == "Paused"
+
+
+def test_a_guardian_without_the_journal(
+    emulator: Emulator, journal: Journal, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resumes what it reads there, unless the lease was extended."""
+    fleet = _guardian.Fleet(given)
+
+    def fail(*_: object) -> None:
+        raise JournalError("The disk is full.")
+
+    async def afail(*_: object) -> None:
+        fail()
+
+    monkeypatch.setattr(Journal, "write", fail)
+    monkeypatch.setattr(Journal, "awrite", afail)
+    with pytest.raises(SupersededError, match="The lease was extended"):
+        fleet.take(expired=True)
+    assert fleet.take(expired=False)
+    assert fleet.resume(release=False) == "resumed 60"
+    assert stages(emulator) == {"Incremental": 300}
+    assert len(overview(journal)) == 60
+    with pytest.raises(JournalError):  # So that it tries again to record what a pause may do.
+        fleet.resume(release=True)
+    monkeypatch.undo()
+    assert fleet.resume(release=True) == "resumed 0"
+    assert overview(journal) == []
+    fleet.close()

@@ -53,7 +53,7 @@ def test_a_full_disk_stops_new_pauses(
         assert task.stage == "Incremental" or (task.instance_id, task.name) in held
 
 
-@pytest.mark.parametrize("written", [10, 300])
+@pytest.mark.parametrize("written", [0, 10, 300])
 def test_a_full_disk_does_not_stop_resumes(
     emulator: Emulator, connect: Connect, filling: Filling, targets: list[Target], written: int
 ) -> None:
@@ -76,6 +76,39 @@ def test_a_journal_that_cannot_be_written_at_first(
     with pytest.raises(JournalError, match="The disk is full"):
         pause(targets, journal=filling, lease=None, connect=connect, **FAST)
     assert emulator.journal() == []
+
+
+def test_a_full_disk_and_tasks_of_others(
+    emulator: Emulator, connect: Connect, filling: Filling, targets: list[Target]
+) -> None:
+    """Without the journal, only those are resumed that it shows as paused and free."""
+    for target in targets[:2]:  # Two holds.
+        assert pause([target], journal=filling, lease=None, connect=connect, **FAST).complete
+    other = Batch(filling, "resume", call_timeout=1.0, settle=0.5)
+    place = (emulator.url, PROJECT, instance(0))
+    assert asyncio.run(other.plan(place, ["task_1"])) == {}
+    emulator.set_stage(instance(0), "task_2", "Paused")
+    filling.writes_left = 0
+    result = resume(targets[:4], journal=filling, connect=connect, **FAST)
+    assert result.counts | {"confirmed": 1, "refused": 1, "found": 2} == result.counts
+    assert stages(emulator)["Paused"] == 3 - 1
+    with pytest.raises(JournalError, match="The disk is full"):
+        resume(targets[:4], journal=filling, connect=connect, everything=True, **FAST)
+    other.close()
+
+
+def test_no_lock_file_can_be_created(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """Nothing is paused then, and what is paused is resumed."""
+    assert pause(targets[:2], journal=journal, lease=None, connect=connect, **FAST).complete
+    folder = journal.lock_path("x").parent
+    folder.rmdir()
+    folder.write_text("in the way")
+    with pytest.raises(JournalError, match="lock file"):
+        pause(targets[2:4], journal=journal, lease=None, connect=connect, **FAST)
+    assert resume(targets[:2], journal=journal, connect=connect, **FAST).complete
+    assert stages(emulator) == {"Incremental": 300}
 
 
 def interrupted(connect: Connect, journal: Journal, targets: list[Target]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from functools import partial
 from sqlite3 import Connection, Row
 from typing import Any, Literal, NamedTuple
 
@@ -43,29 +41,6 @@ class Known(NamedTuple):
     paused: bool = False
 
 
-class Recorded(NamedTuple):
-    """The last request for a task in the journal.
-
-    Attributes:
-        verb: ``pause`` or ``resume``.
-        state: ``planned``; ``sent``: there is no response yet; ``accepted``; ``refused``: rejected
-            with a 400 or a 404; ``unsent``: it failed for another reason, and nothing changed;
-            ``unknown``: it failed, and the task may have changed; ``confirmed``: a poll has shown
-            its effect; ``found``: the task needed no request.
-        job_id: ID of the job, if the request was accepted.
-        request_id: ID that the service gave the request, if the response had one.
-        error: The error; empty if the request did not fail.
-        sent: When the request was sent, or planned; in UTC.
-    """
-
-    verb: Verb
-    state: str
-    job_id: str | None
-    request_id: str | None
-    error: str
-    sent: datetime
-
-
 class Batch:
     """Records the pauses or resumes of many tasks. The caller sends the requests.
 
@@ -94,7 +69,7 @@ class Batch:
         verb: ``pause`` or ``resume``.
 
     Raises:
-        JournalError: The journal cannot be written.
+        JournalError: The lock file of a batch that pauses cannot be created.
     """
 
     def __init__(
@@ -121,11 +96,18 @@ class Batch:
         self._lease = None if lease is None else _term.checked(lease)
         self.end = None if lease is None else _clock.now().after(lease)
         self.id = number or uuid.uuid4().hex
-        self._lock = _locks.Lock(journal.lock_path(self.id))
+        self._lock: _locks.Lock | None = None
+        try:
+            self._lock = _locks.Lock(journal.lock_path(self.id))
+        except JournalError as error:
+            if verb == "pause":
+                raise
+            logger.warning("resuming without a lock: %s", error)
 
     def close(self) -> None:
         """Release the lock: other batches and ``recover`` may resume what is still paused."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def _alive(self, actor: str) -> bool:
         return actor != self.id and _locks.alive(self.journal.lock_path(actor))
@@ -228,6 +210,8 @@ class Batch:
     ) -> dict[str, TaskBusyError | None]:
         """Claim tasks of an instance, and record that a request about each is planned.
 
+        If the journal cannot be written, the tasks that it shows as paused are resumed without it.
+
         Args:
             place: Endpoint, project and instance.
             names: The tasks.
@@ -242,18 +226,24 @@ class Batch:
         """
         now = _clock.now()
 
-        def write(c: Connection) -> dict[str, TaskBusyError | None]:
-            left: dict[str, TaskBusyError | None] = {}
+        def claim(c: Connection) -> dict[str, TaskBusyError | None]:
             own: list[str] = []  # The hold that is opened for them, if one is.
-            for name in names:
-                try:
-                    if not self._claim(c, place, name, now, own, everything=everything):
-                        left[name] = None
-                except TaskBusyError as error:
-                    left[name] = error
-            return left
+            return _unclaimed(
+                names, lambda name: self._claim(c, place, name, now, own, everything=everything)
+            )
 
-        return await self.journal.awrite(write)
+        def look(c: Connection) -> dict[str, TaskBusyError | None]:
+            return _unclaimed(
+                names, lambda name: self._former(c, _records.find_task(c, place, name), now)
+            )
+
+        try:
+            return await self.journal.awrite(claim)
+        except JournalError as error:
+            if self.verb == "pause" or everything:
+                raise
+            logger.warning("resuming without the journal: %s", error)
+            return await self.journal.aread(look)
 
     def _claim(
         self,
@@ -267,9 +257,7 @@ class Batch:
     ) -> bool:
         _records.add_task(c, place, name)
         task = _records.find_task(c, place, name)
-        former = None if task["window"] is None else _records.find(c, task["window"])
-        if former is not None and self._busy(former, now):
-            raise _records.refusal(former, name, now, self._alive)
+        former = self._former(c, task, now)
         if self.verb == "resume" and former is not None:
             window = former["id"]
             c.execute("UPDATE window SET actor = ? WHERE id = ?", (self.id, window))
@@ -295,6 +283,15 @@ class Batch:
                 (task["id"], window, task["epoch"] + 1, self.id, self.verb, *now),
             )
         return True
+
+    def _former(self, c: Connection, task: Row | None, now: Moment) -> Row | None:
+        """The window that has a task, from which this batch may take it; None if none has it."""
+        if task is None or task["window"] is None:
+            return None
+        former = _records.find(c, task["window"])
+        if self._busy(former, now):
+            raise _records.refusal(former, task["name"], now, self._alive)
+        return former
 
     def _busy(self, former: Row, now: Moment) -> bool:
         """Whether this batch must leave a task to the window that has it."""
@@ -344,6 +341,20 @@ class Batch:
             return found
 
         return Members(self, await self.journal.aread(read))
+
+
+def _unclaimed(
+    names: Sequence[str], claim: Callable[[str], object]
+) -> dict[str, TaskBusyError | None]:
+    """The tasks that cannot be claimed, or for which there is nothing to do."""
+    left: dict[str, TaskBusyError | None] = {}
+    for name in names:
+        try:
+            if not claim(name):
+                left[name] = None
+        except TaskBusyError as error:
+            left[name] = error
+    return left
 
 
 def _known(rows: Sequence[Row], verb: Verb, effect: float, now: Moment) -> Known:
@@ -471,51 +482,3 @@ def _let_go(c: Connection, tasks: Sequence[tuple[str, Owned]], now: Moment) -> N
         _records.release(c, window, [task for own, task in tasks if own == window])
         if not _records.owns_tasks(c, window):
             _records.close(c, window, now, "closed")
-
-
-def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
-    """The tasks that a batch has not released, by instance.
-
-    Raises:
-        JournalError: The journal cannot be read.
-    """
-    windows = journal.read(
-        lambda c: c.execute(
-            "SELECT id, endpoint, project_id, instance_id FROM window "
-            "WHERE batch = ? AND closed_wall IS NULL ORDER BY rowid",
-            (batch,),
-        ).fetchall()
-    )
-    for window, *place in windows:
-        tasks = journal.read(partial(_records.owned, window=window))
-        yield (place[0], place[1], place[2]), [task.name for task in tasks]
-
-
-def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, Recorded]:
-    """The last request about each task of an instance, if the journal has one.
-
-    Raises:
-        JournalError: The journal cannot be read.
-    """
-
-    def read(c: Connection) -> dict[str, Recorded]:
-        found = {}
-        for name in names:
-            row = c.execute(
-                "SELECT request.* FROM request JOIN task ON task.id = request.task WHERE "
-                "endpoint = ? AND project_id = ? AND instance_id = ? AND name = ? "
-                "ORDER BY request.id DESC LIMIT 1",
-                (*place, name),
-            ).fetchone()
-            if row is not None:
-                found[name] = Recorded(
-                    row["verb"],
-                    row["state"],
-                    row["job_id"],
-                    row["request_id"],
-                    row["error"] or "",
-                    _records.date(row["sent_wall"]),
-                )
-        return found
-
-    return journal.read(read)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlite3 import Connection, Row
 
 from taurusdb_starrocks.durable import _clock, _locks, _records
+from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._guardian import Standing
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._records import Owned, SupersededError
+from taurusdb_starrocks.durable._sender import logger
 
 
 class Former:
@@ -54,7 +56,8 @@ class Former:
     def take(self, *, expired: bool) -> bool:
         """Become the one process that may send requests about the tasks of the batch.
 
-        Tasks that another process is resuming are left to it while it is alive.
+        Tasks that another process is resuming are left to it while it is alive. If the journal
+        cannot be written, this process goes on without it.
 
         Args:
             expired: Whether to do so only if the lease is over.
@@ -64,14 +67,22 @@ class Former:
 
         Raises:
             SupersededError: The lease was extended. Nothing changed.
-            JournalError: The journal cannot be written.
+            JournalError: The journal cannot be read.
         """
-        return self._journal.write(lambda c: self._take(c, expired=expired))
+        try:
+            return self._journal.write(lambda c: self._take(c, expired=expired))
+        except JournalError as error:
+            logger.warning("taking over batch %s without the journal: %s", self._batch, error)
+            return bool(self._journal.read(lambda c: self._due(c, expired=expired)))
 
-    def _take(self, c: Connection, *, expired: bool) -> bool:
+    def _due(self, c: Connection, *, expired: bool) -> list[Row]:
         rows, now = self._rows(c), _clock.now()
         if expired and any(_records.left(row, now) > 0 for row in rows):
             raise SupersededError("The lease was extended. Nothing was sent by this process.")
+        return rows
+
+    def _take(self, c: Connection, *, expired: bool) -> bool:
+        rows = self._due(c, expired=expired)
         for row in rows:
             if row["actor"] != self._actor and not self._elsewhere(row["actor"]):
                 _records.take(c, row["id"], self._actor, row["actor"])

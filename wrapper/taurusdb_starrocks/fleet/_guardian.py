@@ -17,7 +17,7 @@ from taurusdb_starrocks.durable import (
 )
 from taurusdb_starrocks.fleet._budget import Budget
 from taurusdb_starrocks.fleet._targets import Target, Targets
-from taurusdb_starrocks.fleet._verbs import Options, Result, carry_out
+from taurusdb_starrocks.fleet._verbs import Options, carry_out
 
 # Seconds of an attempt. What does not run then is tried again, with the credentials that the
 # program has sent since. A task that was not visited yet is visited all the same.
@@ -82,48 +82,51 @@ class Fleet:
         self._clients = {(endpoint, project): document for endpoint, project, document in client}
 
     def take(self, *, expired: bool) -> bool:
-        """Take over what the batch has, and, once the program sends no more, what it had."""
-        if self._released and not expired:
-            self._former.reclaim()
-        return self._former.take(expired=expired)
+        """Take over what the batch has."""
+        return self._former.take(expired=expired) or (self._released and not expired)
 
     def resume(self, *, release: bool) -> str:
         """Resume what the batch has, and release it.
 
         Args:
             release: Whether the window is over. If not, its program may have been stopped just
-                before it sends a pause: ``take`` then takes the task back at the end.
+                before it sends a pause. At the end, such tasks are taken back and resumed again.
 
         Raises:
             ReplicationError: Tasks may still be paused.
         """
-        self._released = self._released or not release
-        found = list(self._targets())
-        if not found:
-            return "resumed nothing"
-        result = asyncio.run(self._bring(found))
-        return f"resumed {result.counts['confirmed']}"
+        done = self._bring()
+        if release and self._released:
+            self._former.reclaim()
+            done += self._bring()
+        self._released = not release
+        return f"resumed {done}"
 
     def _targets(self) -> Iterator[Target]:
         for place, names in batched(self._journal, self._batch_id):
             for name in names:
                 yield Target(place[2], name, None, place[0], place[1])
 
-    async def _bring(self, found: list[Target]) -> Result:
+    def _bring(self) -> int:
+        """Resume what the batch has in the journal, and return how many tasks that were."""
+        found = list(self._targets())
+        return asyncio.run(self._carry_out(found)) if found else 0
+
+    async def _carry_out(self, found: list[Target]) -> int:
         targets = Targets(found, self._connect)
         try:
             budget = Budget(None, endless=True)
             result = await carry_out(self._batch, targets, budget, self._options)
         finally:
             await targets.aclose()
+        done = result.counts["confirmed"] + result.counts["found"]
         if not result.complete:
-            done = result.counts["confirmed"] + result.counts["found"]
             first = next(result.outcomes())
             raise ReplicationError(
                 f"{len(found) - done} of {len(found)}, the first is {first.target.task_name} "
                 f"of {first.target.instance_id}: {first.error}"
             )
-        return result
+        return result.counts["confirmed"]
 
     def failed(self, _error: ReplicationError) -> None:
         """Nothing: each task has its own error in the journal."""

@@ -166,6 +166,11 @@ def pause(
             )
             raise
     _tell(setup.output, result, given["left"])
+    return _status(result)
+
+
+def _status(result: Result) -> int:
+    """The exit status of a pause."""
     if result.complete:
         return DONE
     if result.counts["unknown"]:

@@ -198,6 +198,7 @@ def complete_page(
     """Add support for keyboards, screen readers, narrow screens, and the search page."""
     body = context.get("body") or ""
     body = PART_OF_CODE.sub(lambda part: PART_ENDS.sub(r"\1<wbr>", part[0]), body)
+    body = body.replace(BRACKET, f"{BRACKET}<wbr>")
     body = WIDE.sub(r'\g<0> tabindex="0"', body)
     body = PARAMETERS.sub(
         lambda lines: lines[0].replace("dl>", "div>").replace("dd>", "div>"), body
@@ -217,6 +218,8 @@ def complete_page(
 
 # A word of code in Sphinx's HTML. A long one may break after a separator.
 PART_OF_CODE = re.compile(r'<span class="(?:pre|n)">[^<]{16,}</span>')
+# The start of the arguments of a type, where a long one may break too.
+BRACKET = '<span class="p"><span class="pre">[</span></span>'
 # Elements that may be wider than the page. With a tab stop, they can be scrolled by keyboard.
 WIDE = re.compile(r'<pre(?=>)|<div class="table-wrapper[^"]*"')
 # The lines of a long signature, which are a definition list without definitions.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ from taurusdb_starrocks.durable import (
     _locks,
     _recovery,
     _watch,
+    forget,
     overview,
     recover,
     window,
@@ -426,6 +430,58 @@ def test_the_lock_of_a_living_owner_stays(journal: Journal) -> None:
     lock.release()
     lock.release()
     assert not _locks.alive(journal.lock_path("owner"))
+
+
+@pytest.mark.parametrize("failing", ["open", "lockf"])
+def test_a_lock_that_cannot_be_tested(
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+) -> None:
+    """Its owner may be alive: no task is taken from it, and its file stays."""
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60, guardian=False) as opened:
+            say(opened.id)
+            listen()
+        """
+    )
+    (owner,) = program.hear()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as failed:
+        failed.setattr(os if failing == "open" else fcntl, failing, fail)
+        for act in (
+            lambda: overview(journal),
+            lambda: recover(journal, connect=around.connect),
+            lambda: forget(journal, around.instance_id, ORDERS, "a test"),
+        ):
+            with pytest.raises(JournalError, match="cannot be tested: Too many open files"):
+                act()
+        _locks.remove(journal.lock_path(owner))
+    assert _locks.alive(journal.lock_path(owner))
+    with monkeypatch.context() as failed:
+        failed.setattr(fcntl, "lockf", real_for_new_locks(fail))
+        with pytest.raises(JournalError, match="cannot be tested"):
+            with window(client, around.instance_id, ORDERS, journal=journal, lease=60):
+                pytest.fail("it opened")
+    assert around.stages() == ["Paused", "Paused"]
+    program.say()
+    assert program.wait() == 0
+
+
+def real_for_new_locks(fail: Callable[..., None]) -> Callable[[int, int], None]:
+    """A ``lockf`` that locks, and fails to test a lock."""
+    real = fcntl.lockf
+
+    def lockf(handle: int, kind: int) -> None:
+        (real if kind & fcntl.LOCK_EX else fail)(handle, kind)
+
+    return lockf
 
 
 def test_a_task_that_needs_a_repair(

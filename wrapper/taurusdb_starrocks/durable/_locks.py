@@ -50,24 +50,41 @@ class Lock:
 
 def remove(path: Path) -> None:
     """Remove the file of a lock that no process holds."""
-    if not alive(path):
-        path.unlink(missing_ok=True)
+    with suppress(JournalError):  # Then the file stays, which does no harm.
+        if not alive(path):
+            path.unlink(missing_ok=True)
 
 
 def alive(path: Path) -> bool:
-    """Whether a process on this machine holds the lock."""
+    """Whether a process on this machine holds the lock.
+
+    Raises:
+        JournalError: This cannot be found out, for example because too many files are open. The
+            process may be alive, and nothing may be done about its tasks.
+    """
     if _held.get(path) == os.getpid():
         return True
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        raise _untested(path, error) from error
     try:
         # Shared, so that two processes that test it at once do not see each other as the owner.
         fcntl.lockf(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # Which of the two depends on the system.
         return True
+    except OSError as error:
+        raise _untested(path, error) from error
     else:
         return False
     finally:
         os.close(handle)
+
+
+def _untested(path: Path, error: OSError) -> JournalError:
+    return JournalError(
+        f"The lock file {path} cannot be tested: {error.strerror}. So it is not known whether the "
+        "process that has these tasks is alive, and nothing was done about them."
+    )

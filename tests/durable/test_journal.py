@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import BOTH, ORDERS, START, Surroundings, until
+from programs import BILLING, BOTH, ORDERS, START, Surroundings, until
 from taurusdb_starrocks import Client, ConfigurationError
 from taurusdb_starrocks.durable import (
     Journal,
@@ -277,6 +277,31 @@ def test_it_can_be_used_after_it_was_closed(journal: Journal) -> None:
     journal.close()
     journal.close()
     assert overview(journal) == []
+
+
+@pytest.mark.parametrize("another", [True, False])
+def test_a_journal_that_is_moved_while_it_is_open(
+    around: Surroundings, client: Client, journal: Journal, another: bool
+) -> None:
+    """Nothing more is paused: nobody would see it. What was paused is resumed."""
+    with window(client, around.instance_id, ORDERS, journal=journal, lease=60) as opened:
+        for file in journal.path.parent.glob("journal.db*"):
+            if file.is_file():
+                file.rename(file.with_name(f"former-{file.name}"))
+        if another:
+            Journal(around.journal).close()
+        with pytest.raises(JournalError, match="moved, deleted or replaced while it was open"):
+            opened.extend(3600)
+        with pytest.raises(JournalError, match="Nothing was written"):
+            with window(client, around.instance_id, BILLING, journal=journal, lease=60):
+                pytest.fail("it opened")
+    assert around.running()
+    assert around.sent("pause") == 1
+    journal.close()
+    if not another:
+        Journal(around.journal).close()
+    with window(client, around.instance_id, BILLING, journal=journal, lease=60):
+        assert len(overview(journal)) == 1
 
 
 def test_a_forked_child_has_a_connection_of_its_own(around: Surroundings) -> None:

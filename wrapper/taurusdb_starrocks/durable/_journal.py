@@ -235,8 +235,7 @@ def _end(jobs: queue.SimpleQueue[_Job | None], thread: threading.Thread) -> None
 
 def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
     """Run jobs until None arrives; all that are waiting run in one transaction."""
-    connection: sqlite3.Connection | None = None
-    lasting = False  # Whether the connection is kept for the next jobs.
+    file = _File(path)
     patience = BUSY
     job = jobs.get()
     while job is not None:
@@ -247,8 +246,7 @@ def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
         for writes in sorted({one.writes for one in batch}):
             jobs_now = [one for one in batch if one.writes is writes]
             try:
-                if connection is None:
-                    connection, lasting = _connected(path, writes=writes)
+                connection = file.connected(writes=writes)
                 connection.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
                 _carry_out(connection, jobs_now, "IMMEDIATE" if writes else "DEFERRED")
                 patience = BUSY if writes else patience
@@ -256,13 +254,52 @@ def _serve(path: Path, jobs: queue.SimpleQueue[_Job | None]) -> None:
                 patience = BUSY_AGAIN
                 for failed in jobs_now:
                     failed.future.set_exception(error)
-            if connection is not None and not lasting:
-                connection.close()
-                connection = None
+            file.close(unless_lasting=True)
         if job is not None:
             job = jobs.get()
-    if connection is not None:
-        connection.close()
+    file.close()
+
+
+class _File:
+    """The file, and a connection to it while there is one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._lasting = False  # Whether the connection is kept for the next jobs.
+        self._opened: tuple[int, int] | None = None
+
+    def connected(self, *, writes: bool) -> sqlite3.Connection:
+        """A connection; one that only reads, where that is enough.
+
+        Raises:
+            JournalError: It is for writing, and the path leads to another file by now. What is
+                written would be seen by nobody who opens the path later, such as ``recover``.
+        """
+        if self._connection is None:
+            self._connection, self._lasting = _connected(self._path, writes=writes)
+            self._opened = _identity(self._path)
+        if writes and _identity(self._path) != self._opened:
+            raise JournalError(
+                f"The journal {self._path} was moved, deleted or replaced while it was open. "
+                "Nothing was written. Restart the program when none of its windows is open."
+            )
+        return self._connection
+
+    def close(self, *, unless_lasting: bool = False) -> None:
+        """Close the connection."""
+        if self._connection is not None and not (unless_lasting and self._lasting):
+            self._connection.close()
+            self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one at the same path; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _connected(path: Path, *, writes: bool) -> tuple[sqlite3.Connection, bool]:

@@ -23,6 +23,7 @@ from taurusdb_starrocks_conformance.reports.secrets import Secrets
 from taurusdb_starrocks_conformance.run import Outcome, Run
 from taurusdb_starrocks_conformance.target import Target
 
+from tests.conformance.targets import target_at
 from tests.power.faults import FAULTS
 from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Answer, Call, Service, serving
 
@@ -70,18 +71,6 @@ FOUND = {
 }
 
 
-def target_at(url: str) -> Target:
-    return Target(
-        url=url,
-        token=TOKEN,
-        project_id=PROJECT,
-        instance_id=INSTANCE,
-        task_name=TASK,
-        settle=0.5,
-        hold=0.5,
-    )
-
-
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with serving(Slips()) as url:
@@ -92,7 +81,7 @@ def url() -> Iterator[str]:
 def found(url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
     """A run against the server with slips, and its reports."""
     folder = tmp_path_factory.mktemp("reports")
-    outcome = Run(target_at(url), seed=1, examples=5).go()
+    outcome = Run(target_at(url, settle=0.5, hold=0.5), seed=1, examples=5).go()
     write(outcome, folder)
     return outcome, folder
 
@@ -258,7 +247,7 @@ def test_a_warning_fails_only_if_strict() -> None:
     """A 405 without Allow is what frameworks do."""
     (fault,) = [fault for fault in FAULTS if fault.name == "405 without Allow"]
     with serving(fault.service()) as url:
-        outcome = Run(target_at(url), seed=1).go(only="methods: pause")
+        outcome = Run(target_at(url, settle=0.5, hold=0.5), seed=1).go(only="methods: pause")
     assert not outcome.failed()
     assert outcome.failed(strict=True)
     assert (
@@ -318,7 +307,7 @@ def test_a_command_sends_the_bytes_that_were_sent(token: str, value: str, body: 
 
 def test_what_no_command_can_send_is_replayed() -> None:
     """A long body, a HEAD, and bytes that no argument can hold."""
-    target = target_at("http://127.0.0.1:1")
+    target = target_at("http://127.0.0.1:1", settle=0.5, hold=0.5)
     for request in (
         Request("POST", "/", (), b"x" * 5000),
         Request("HEAD", "/"),

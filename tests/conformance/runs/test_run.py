@@ -26,6 +26,7 @@ from taurusdb_starrocks_conformance.wire import StoppedError, Wire
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.conformance.emulated import fuzz_emulator
+from tests.conformance.targets import target_at
 from tests.power.server import INSTANCE, PROJECT, TASK, TOKEN, Answer, Call, Service, serving
 
 
@@ -39,17 +40,6 @@ class Recording(Service):
     def answer(self, call: Call) -> Answer:
         self.seen.append(call)
         return super().answer(call)
-
-
-def target_at(url: str, **settings: Any) -> Target:
-    return Target(
-        url=url,
-        token=TOKEN,
-        project_id=PROJECT,
-        instance_id=INSTANCE,
-        task_name=TASK,
-        **settings,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -254,6 +254,11 @@ class Run:
         for note in self.first_look.notes():
             self._note(note)
         self.changes.begin()
+        if self.changes.first_stage is None:
+            self._note(
+                f"The original stage of task {self.outcome.target.task_name} is not known, because "
+                "the list did not show it: at the end, the task is resumed."
+            )
         self.began = True
 
     def _note(self, note: str) -> None:

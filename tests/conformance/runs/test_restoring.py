@@ -59,6 +59,10 @@ def hang_up(answer: Answer) -> Answer:
     return Answer(answer.status, answer.document, answer.headers, drop=True)
 
 
+def fail(answer: Answer) -> Answer:
+    return Answer(500, {"error_code": "DBS.200001", "error_msg": "Failed."}, answer.headers)
+
+
 def lose_request_id(answer: Answer) -> Answer:
     return Answer(answer.status, answer.document, {**answer.headers, "X-Request-Id": ""})
 
@@ -101,6 +105,21 @@ def test_a_run_that_ends_early_restores_the_task(
     assert outcome.ended or outcome.faults
     assert outcome.not_restored is None
     assert service.stage == stage
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_that_is_not_known(stage: str) -> None:
+    """If the list fails before the first change, the task runs at the end; the report says why."""
+    service = Disturbed(stage, 1, fail)
+    service.times = 4
+    with serving(service) as url:
+        target = Target(url=url, **SETTINGS, settle=5.0, hold=0.05)
+        outcome = ended(Run(target, seed=1, examples=2))
+    assert outcome.faults
+    assert outcome.not_restored is None
+    assert service.stage == "Incremental"
+    (note,) = (note for note in outcome.notes if "original stage" in note)
+    assert note.endswith("the list did not show it: at the end, the task is resumed.")
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -82,17 +82,20 @@ class User:
     name: str
     password: str
     account: str
-    projects: tuple[str, ...] = ()
+    projects: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccessKey:
-    """An access key. With a `security_token`, it is a temporary key."""
+    """An access key. Without `projects`, it is for all projects.
+
+    With a `security_token`, it is a temporary key.
+    """
 
     access_key: str
     secret_key: str
     security_token: str | None = None
-    projects: tuple[str, ...] = ()
+    projects: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +214,7 @@ def _checked(seed: Seed) -> Seed:
         (f"seed.access_keys[{index}]", key.projects) for index, key in enumerate(seed.access_keys)
     ]
     for place, projects in owners:
-        for project_id in projects:
+        for project_id in projects or ():
             if project_id not in there:
                 raise SeedError(f"{place}.projects: {project_id!r} is no project")
     return seed

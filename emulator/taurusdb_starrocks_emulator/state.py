@@ -189,7 +189,7 @@ def _stored(instance_id: str, task: Task) -> tuple[Any, ...]:
         instance_id,
         task.name,
         task.source_database,
-        task.target_database or task.source_database,
+        task.source_database if task.target_database is None else task.target_database,
         task.status,
         json.dumps(progress),
         json.dumps(configuration),
@@ -233,7 +233,7 @@ def _plant(seed: Seed, db: Database) -> None:
                 user.name,
                 user.account,
                 digest(user.password),
-                json.dumps(user.projects or everything),
+                json.dumps(everything if user.projects is None else user.projects),
             )
             for user in seed.users
         ),
@@ -246,7 +246,7 @@ def _plant(seed: Seed, db: Database) -> None:
                 key.access_key,
                 key.secret_key,
                 key.security_token,
-                json.dumps(key.projects or everything),
+                json.dumps(everything if key.projects is None else key.projects),
             )
             for key in seed.access_keys
         ),

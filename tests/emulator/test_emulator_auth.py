@@ -1,6 +1,5 @@
 """Who may call: tokens, signatures, and the lock after wrong ones."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -269,14 +268,15 @@ def test_only_failures_in_a_row_count(timed: Emulator, clock: Clock) -> None:
             assert plain.send(signed_request(timed, at=clock.now)).status_code == 200
 
 
-def test_a_key_is_good_for_its_projects(tmp_path: Path) -> None:
-    """A key of one project does not open another, and its owner cannot see that one."""
+@pytest.mark.parametrize("projects", [["2" * 32], []])
+def test_a_key_is_good_for_its_projects(projects: list[str]) -> None:
+    """A key of one project does not open another; a key of no project opens none."""
     seed = {
         "projects": [
             {"id": "1" * 32, "name": "one", "instances": [{"id": "a" * 32 + "in17"}]},
             {"id": "2" * 32, "name": "two", "instances": [{"id": "b" * 32 + "in17"}]},
         ],
-        "access_keys": [{"access_key": "AK", "secret_key": "SK", "projects": ["2" * 32]}],
+        "access_keys": [{"access_key": "AK", "secret_key": "SK", "projects": projects}],
     }
     with Emulator(seed=seed) as emulator, httpx.Client() as plain:
         assert is_unproved(plain.send(signed_request(emulator)))

@@ -158,6 +158,14 @@ def test_a_login_with_a_project_of_the_wrong_type_is_refused(emulator: Emulator)
     assert iam_error(login(emulator, project="ap-southeast-3"), 400)
 
 
+def test_a_user_of_no_project_cannot_log_in_to_one() -> None:
+    """An empty list in the seed is not the same as no list."""
+    project = {"id": "1" * 32, "name": "one"}
+    user = {"name": "ann", "password": "secret", "account": "acme", "projects": []}
+    with Emulator(seed={"projects": [project], "users": [user]}) as emulator:
+        assert iam_error(login(emulator), 401)
+
+
 def test_the_look_up_of_projects(emulator: Emulator) -> None:
     """The caller's projects, all or by name; nobody else's."""
     with open_client(emulator) as client:

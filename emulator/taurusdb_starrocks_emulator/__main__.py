@@ -51,7 +51,7 @@ def main(
             delay=options.delay,
             realistic=options.realistic,
             token_lifetime=options.token_lifetime,
-            faults=options.faults or (),
+            faults=() if options.faults is None else options.faults,
             host=options.host,
             port=options.port,
             contract=options.contract,

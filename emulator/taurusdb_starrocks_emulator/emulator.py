@@ -37,6 +37,15 @@ def _now() -> float:
     return time.time()
 
 
+def _checked_token(token: str) -> str:
+    """The token. Raises ValueError if no request can carry it."""
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("token must be printable ASCII")
+    if not token or token != token.strip():
+        raise ValueError("token must not be empty, or start or end with a space")
+    return token
+
+
 class Emulator:
     """A local server that imitates the service, as far as its behavior is documented.
 
@@ -120,13 +129,11 @@ class Emulator:
             raise ValueError("delay cannot be combined with realistic")
         if port not in range(65536):
             raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
-        self.token = secrets.token_urlsafe(24) if token is None else token
-        if not self.token.isascii() or not self.token.isprintable():
-            raise ValueError("token must be printable ASCII")
-        if not self.token or self.token != self.token.strip():  # A header value has no such spaces.
-            raise ValueError("token must not be empty, or start or end with a space")
         if not host:
             raise ValueError("host must not be empty; 0.0.0.0 listens on all interfaces")
+        if db == "":
+            raise ValueError("db must not be empty; without it, the state is in memory")
+        self.token = _checked_token(secrets.token_urlsafe(24) if token is None else token)
         check_certificate(ssl_certfile, ssl_keyfile)
         self.faults = Faults(read_faults(faults), tls=ssl_certfile is not None)
         held = read_seed(seed)

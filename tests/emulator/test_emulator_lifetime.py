@@ -209,6 +209,7 @@ def test_what_is_not_there_is_a_lookup_error(emulator: Emulator) -> None:
         {"token": " "},
         {"token": "a-token "},
         {"host": ""},
+        {"db": ""},
         {"token": "é"},
     ],
 )

@@ -103,7 +103,8 @@ fuzz: $(BIN)/.ready ## Fuzz the emulator, or the server at TARGET, with openapi.
 fuzz-test: $(BIN)/.ready ## Run the contract suite on right and wrong servers, as people run it, and read its reports
 	pytest -q -n 2 tests/conformance/runs
 
-# The suite as users get it: the wheel, in a separate environment, without a checkout.
+# The suite as users get it: the wheel, in a separate environment, without a checkout. Four workers, because each run
+# waits for pauses to take effect.
 POWER := .venv-power/bin
 FAULTS_TABLE := docs/reference/conformance-faults.md
 .PHONY: fuzz-power
@@ -112,8 +113,8 @@ fuzz-power: $(POWER)/.ready dist ## Test that the suite in the wheel finds fault
 	&& $(POWER)/pip install --quiet --no-deps --force-reinstall dist/*.whl \
 	&& mkdir "$$away/tests" && cp -R tests/power "$$away/tests" && cp -R examples docs/reports "$$away" \
 	&& cd "$$away" && python=$(abspath $(POWER))/python \
-	&& $$python -m pytest -q -n 2 --no-header -p no:cacheprovider -W error -o pythonpath=. --rootdir . \
-		--table $(abspath $(FAULTS_TABLE)) tests/power
+	&& $$python -m pytest -q -n 4 --dist worksteal --no-header -p no:cacheprovider -W error -o pythonpath=. \
+		--rootdir . --table $(abspath $(FAULTS_TABLE)) tests/power
 
 # One mutant in EVERY is tested: all of them, or those that CI has time for.
 EVERY ?= 1
@@ -273,7 +274,7 @@ screenshots: docs chromium ## Update the screenshots of the site in docs/_static
 
 .PHONY: docs-test
 docs-test: docs chromium node_modules/.ready ## Test the site in a browser, run its examples, and compare it with the code
-	$(DOCS)/pytest -q tests/docs
+	$(DOCS)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/docs
 
 # A release has a separate environment with few packages.
 RELEASE := .venv-release/bin

@@ -25,8 +25,13 @@ NOT_THOSE = (
     # Minutes of clocks and processes, in which other versions of dependencies change nothing.
     "test_deadline.py",
     "test_emulator_command.py",
+    "test_emulator_database.py",
+    "test_fleet_commands.py",
+    "test_interrupts.py",
     "test_secrets.py",
     "test_state_machine.py",
+    "test_wait_bounds.py",
+    "test_window.py",
     "test_window_holds.py",
 )
 PLUGIN = Path(__file__).parent / "imported_from_wheel.py"

@@ -66,7 +66,7 @@ def alive(path: Path) -> bool:
         return True
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         raise _untested(path, error) from error

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -192,6 +193,7 @@ class Something:
     guardian = "nothing"
     is_closed = False
     error: Exception | None = None
+    failure: Exception | None = None
 
     def client(self) -> tuple[Any, bool]:
         if self.error is not None:
@@ -208,6 +210,8 @@ class Something:
         return 60.0
 
     def late(self) -> bool:
+        if self.failure is not None:
+            raise self.failure
         return False
 
 
@@ -247,6 +251,49 @@ def test_no_guardian_is_started_for_a_window_that_is_closed(clock: list[float]) 
     assert watch.ended()
 
 
+def test_a_guardian_is_replaced_although_the_credentials_fail(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of a program can raise any error. Its text may be a secret."""
+    window = Something()
+    watch = _watch.Watch(window, guarded=True)
+    watch.start(None)
+    window.error = OSError("a secret")
+    clock[0] += 10
+    watch._look()
+    assert Gone.started == 2
+    assert "keeps the credentials it has: OSError" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+@pytest.mark.usefixtures("clock")
+def test_credentials_that_hang_do_not_delay_the_end() -> None:
+    """The window closes, while their `rebuild` has not returned."""
+    asked, answered = threading.Event(), threading.Event()
+
+    class Hanging(Something):
+        def client(self) -> tuple[Any, bool]:
+            asked.set()
+            assert answered.wait(30)
+            return {}, True
+
+    watch = _watch.Watch(Something(), guarded=True)
+    watch._watched = Hanging()
+    watch.start(None)
+    thread = threading.Thread(target=watch._look)
+    thread.start()
+    assert asked.wait(30)
+    ending = threading.Thread(target=watch.end)
+    ending.start()
+    ending.join(10)
+    ended = not ending.is_alive()
+    answered.set()
+    thread.join()
+    ending.join()
+    assert ended
+    assert Gone.started == 1
+
+
 @pytest.mark.usefixtures("clock")
 def test_the_same_warning_comes_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -267,13 +314,13 @@ def test_the_same_warning_comes_once(
     window.error = ConfigurationError("no way")
     watch._look()
     assert caplog.text.count("keeps the credentials it has: no way") == 2
-    window.error = ZeroDivisionError("of the program's own")
+    window.failure = ZeroDivisionError("of a clock")
     looks, look = itertools.count(), watch._look
     monkeypatch.setattr(watch, "_look", lambda: (next(looks), look()))
     watch.keep()
     until(lambda: next(looks) > 10)
     assert "the watch goes on after an error" in caplog.text
-    window.error = ConfigurationError("another")
+    window.failure, window.error = None, ConfigurationError("another")
     until(lambda: "keeps the credentials it has: another" in caplog.text)
     assert caplog.text.count("the watch goes on after an error") == 1
     watch.end()

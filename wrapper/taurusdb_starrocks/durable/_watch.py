@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from taurusdb_starrocks import AsyncClient, Client, ConfigurationError
+from taurusdb_starrocks import AsyncClient, Client, ConfigurationError, ReplicationError
 from taurusdb_starrocks.durable import _records, _recovery
 from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
@@ -127,7 +127,7 @@ class Watch:
         while not self._over.wait(TICK):
             try:
                 self._look()
-            except Exception as error:  # noqa: BLE001  # A program's credentials raise anything.
+            except Exception as error:  # noqa: BLE001  # The program counts on this thread.
                 if self._is_new("error", repr(error)):
                     logger.exception("%s: the watch goes on after an error", self._watched.name)
         if self._link is not None:
@@ -139,18 +139,20 @@ class Watch:
             logger.warning(
                 "%s: %.0f s of the lease are left", self._watched.name, self._watched.left()
             )
+        if self._link is None:
+            return
+        client = self._client()  # Outside the lock: a program's credentials may take any time.
         with self._changing:
-            if not self._over.is_set() and self._link is not None:
-                self._renew(self._link)
+            if not self._over.is_set():
+                self._renew(self._link, client)
 
     def _is_new(self, kind: str, text: str) -> bool:
         former = self._warned.get(kind)
         self._warned[kind] = text
         return former != text
 
-    def _renew(self, link: Link) -> None:
+    def _renew(self, link: Link, client: Any) -> None:
         """Start another guardian if it is gone, and pass on credentials that have changed."""
-        client = self._client()
         changed, self._sent = client != self._sent, client
         if link.ended():
             if time.monotonic() >= self._due:
@@ -161,10 +163,11 @@ class Watch:
     def _client(self) -> Any:
         try:
             client, _ = self._watched.client()
-        except ConfigurationError as error:
-            if self._is_new("client", str(error)):
+        except Exception as error:  # noqa: BLE001  # A program's credentials raise anything.
+            told = str(error) if isinstance(error, ReplicationError) else type(error).__name__
+            if self._is_new("client", told):
                 logger.warning(
-                    "%s: the guardian keeps the credentials it has: %s", self._watched.name, error
+                    "%s: the guardian keeps the credentials it has: %s", self._watched.name, told
                 )
             return self._sent
         self._is_new("client", "")

@@ -219,4 +219,4 @@ def test_nothing_is_reclaimed_that_others_have(journal: Journal) -> None:
 def test_a_clock_that_went_back(journal: Journal) -> None:
     """A request from the future, as after a reboot with a wrong clock, counts as sent now."""
     request = {"sent_clock": 0.0, "sent_wall": NOW.wall + 86_400, "boot": "another boot"}
-    assert _records._left(request, 60.0, NOW) == 60.0  # type: ignore[arg-type]  # As a row.
+    assert _records.remaining(request, 60.0, NOW) == 60.0  # type: ignore[arg-type]  # As a row.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from sqlite3 import Connection
@@ -170,6 +171,26 @@ def test_a_resume_under_way_is_over_before_the_next_pause(
     assert call.operation == "list"
     (request,) = [call for call in emulator.journal() if call.operation == "pause"]
     assert request.time - first.time >= 0.5
+
+
+def test_a_clock_that_was_set_back_while_the_machine_was_off(
+    emulator: Emulator, connect: Connect, journal: Journal
+) -> None:
+    """A resume seems to be sent tomorrow: it is not waited for until then."""
+    target = [Target(instance(0), "task_0")]
+    assert pause(target, journal=journal, lease=None, connect=connect, **FAST).complete
+    later = time.time() + 86_400
+    journal.write(
+        lambda c: c.execute(
+            "INSERT INTO request "
+            "(task, window, epoch, actor, verb, state, sent_clock, sent_wall, boot) "
+            "SELECT task, window, epoch, actor, 'resume', 'sent', 5, ?, 'former' FROM request",
+            (later,),
+        )
+    )
+    options = {**FAST, "settle": 0.1}
+    assert resume(target, journal=journal, connect=connect, **options).complete
+    assert stages(emulator) == {"Incremental": 300}
 
 
 def test_whoever_was_superseded_sends_nothing(

@@ -361,8 +361,7 @@ def _known(rows: Sequence[Row], verb: Verb, effect: float, now: Moment) -> Known
     """What the requests mean, each of which may have an effect for ``effect`` seconds."""
 
     def left(row: Row) -> float:
-        sent = Moment(row["sent_clock"], row["sent_wall"], row["boot"])
-        return max(0.0, effect - now.since(sent))
+        return max(0.0, _records.remaining(row, effect, now))
 
     pauses = [row for row in rows if row["verb"] == "pause"]
     about = [row for row in rows if row["verb"] == verb]

@@ -427,20 +427,20 @@ def earlier(
         open_pauses = [row for row in asked if row["state"] != "confirmed"]
         resumes = [row for row in rows if row["verb"] == "resume" and row["id"] > since]
         settled = not open_pauses and resumes and resumes[-1]["state"] == "confirmed"
-        if settled and (len(asked) < 2 or _left(asked[-1], settle, now) <= 0):
+        if settled and (len(asked) < 2 or remaining(asked[-1], settle, now) <= 0):
             continue
         if open_pauses:
-            unanswered = [_left(row, grace, now) for row in asked if row["state"] == "sent"]
+            unanswered = [remaining(row, grace, now) for row in asked if row["state"] == "sent"]
             pauses[task.name] = max([0.0, *unanswered])
         else:
             paused.append(task.name)
             if len(asked) > 1:
-                late[task.name] = max(0.0, _left(asked[-1], settle, now))
+                late[task.name] = max(0.0, remaining(asked[-1], settle, now))
         if resumes and resumes[-1]["state"] in {"accepted", "confirmed"}:
             accepted.append(task.name)
         elif resumes:
             sent = resumes[-1]["state"] == "sent"
-            unknown[task.name] = _left(resumes[-1], settle + (grace if sent else 0.0), now)
+            unknown[task.name] = remaining(resumes[-1], settle + (grace if sent else 0.0), now)
     return Earlier(
         pauses=pauses,
         paused=tuple(paused),
@@ -450,7 +450,7 @@ def earlier(
     )
 
 
-def _left(request: sqlite3.Row, seconds: float, now: Moment) -> float:
+def remaining(request: sqlite3.Row, seconds: float, now: Moment) -> float:
     """What is left of a number of seconds after a request; all of it if the clock was set back."""
     sent = Moment(request["sent_clock"], request["sent_wall"], request["boot"])
     return min(seconds, seconds - now.since(sent))

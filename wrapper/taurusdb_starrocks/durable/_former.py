@@ -92,8 +92,9 @@ class Former:
         """Take back tasks that were released while the program could still send their pause.
 
         A program that is stopped just before it sends a pause sends it when it continues, however
-        late that is. Call this when it sends no more: the pauses then count as sent now. A task
-        that somebody else has paused since, with the same journal, is left to them.
+        late that is. Call this after it has stopped sending: the pauses then count as sent now. A
+        task that another program has paused since then, with the same journal, is left to that
+        program.
 
         Raises:
             JournalError: The journal cannot be written.

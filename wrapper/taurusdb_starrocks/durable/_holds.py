@@ -101,8 +101,9 @@ def pause(
         instance_id: StarRocks instance.
         task_names: One name or several.
         journal: Journal in which the hold and its requests are recorded.
-        lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
-            first pause request. None means no limit: only ``resume`` resumes them.
+        lease: Maximum time that the tasks stay paused, in seconds, at most 1,000,000. It is counted
+            from just before the first pause request. None means no limit: only ``resume`` resumes
+            them.
         guardian: Whether a guardian resumes the tasks when the lease expires. Without one, only
             ``recover`` does.
         reason: Why the tasks are paused, shown to people who read the journal.

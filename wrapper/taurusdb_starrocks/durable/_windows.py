@@ -161,8 +161,9 @@ def window(
         instance_id: StarRocks instance.
         task_names: One name or several.
         journal: Journal in which the window and its requests are recorded.
-        lease: Maximum time that the tasks stay paused, in seconds, counted from just before the
-            first pause request. The block does not start if less than half of it is left.
+        lease: Maximum time that the tasks stay paused, in seconds, at most 1,000,000. It is counted
+            from just before the first pause request. The block does not start if less than half of
+            it is left.
         guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
             the tasks, even when the lease expires.
         reason: Why the tasks are paused, shown to people who read the journal.

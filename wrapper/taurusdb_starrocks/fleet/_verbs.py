@@ -173,7 +173,8 @@ def pause(
     Args:
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
         journal: Journal in which the requests are recorded, and which shows where to continue.
-        lease: Seconds from now after which ``recover`` resumes them. None means no limit.
+        lease: Seconds from now after which ``recover`` resumes them, at most 1,000,000. None means
+            no limit.
         max_errors: How many targets may fail: a number, or a percentage such as ``2%``. Rejected,
             unreachable, and unknown targets all count. None means no limit except that of the first
             ten.

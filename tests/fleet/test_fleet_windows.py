@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
+import attrs
 import pytest
 from taurusdb_starrocks import (
     AsyncClient,
@@ -620,6 +622,62 @@ def test_a_second_cancellation(
     emulator.faults.clear()
     until(lambda: all_run(emulator))
     until(lambda: overview(journal) == [])
+
+
+def test_a_loop_that_ends_while_tasks_are_resumed(
+    emulator: Emulator, connect: Connect, journal: Journal, targets: list[Target]
+) -> None:
+    """``asyncio.run`` cancels every task once, also those that belong to the window."""
+    closing = asyncio.Event()
+
+    def tell(_event: Event) -> None:
+        if any(call.operation == "resume" for call in emulator.journal()):
+            closing.set()
+
+    async def block() -> None:
+        options = {**FAST, "events": tell}
+        async with awindow(
+            targets[:60], journal=journal, lease=60, guardian=False, connect=connect, **options
+        ):
+            emulator.faults.add(attrs.evolve(HALF, at=tuple(range(31, 61))))
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(block()))
+        await closing.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    asyncio.run(main())
+    assert all_run(emulator)
+    assert overview(journal) == []
+    assert tasks[0].cancelled()
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_cancelled_scope(
+    emulator: Emulator,
+    connect: Connect,
+    journal: Journal,
+    targets: list[Target],
+    monkeypatch: pytest.MonkeyPatch,
+    loaded: bool,
+) -> None:
+    """AnyIO cancels every ``await`` in it. Without AnyIO, there are no such scopes."""
+
+    async def main() -> None:
+        with anyio.CancelScope() as scope:
+            async with awindow(
+                targets[:30], journal=journal, lease=60, guardian=False, connect=connect, **FAST
+            ):
+                if loaded:
+                    scope.cancel()
+                else:
+                    monkeypatch.delitem(sys.modules, "anyio")
+                await asyncio.sleep(0)
+            assert not loaded
+
+    asyncio.run(main())
+    assert all_run(emulator)
+    assert overview(journal) == []
 
 
 def test_a_second_cancellation_with_nothing_left(

@@ -17,6 +17,7 @@ from taurusdb_starrocks import ReplicationError, alert
 from taurusdb_starrocks.durable import Batch, Former, Journal, Watch, batched
 from taurusdb_starrocks.fleet._budget import Budget, most_errors
 from taurusdb_starrocks.fleet._in_thread import in_thread
+from taurusdb_starrocks.fleet._shield import shielded
 from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
     LEFT,
@@ -254,7 +255,7 @@ class _Window:
                 result, expired = await asyncio.shield(resuming)
             except asyncio.CancelledError as interrupt:
                 held_back = interrupt
-                result, expired = await resuming
+                result, expired = await self._persisted(resuming)
         except BaseException as error:  # Also what `connect`, which is the program's own, raises.
             self._cut_short(error)
             raise
@@ -270,6 +271,23 @@ class _Window:
             raise self.batch.expired(
                 "The lease ended before the block did, and the tasks were resumed."
             )
+
+    async def _persisted(
+        self, resuming: asyncio.Future[tuple[Result | None, bool]]
+    ) -> tuple[Result | None, bool]:
+        """What the resume comes to. It starts again if it was cancelled, and not this coroutine.
+
+        ``asyncio.run`` does that when its coroutine has ended: it cancels every task once.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        try:
+            return await resuming
+        except asyncio.CancelledError:
+            if task.cancelling() > before:
+                raise
+        return await self._resume()
 
     def _cut_short(self, cause: BaseException | None) -> None:
         """Raise a ``FleetError`` if tasks may still be paused.
@@ -458,4 +476,5 @@ async def awindow(
         result = await made.open()
         yield AsyncFleetWindow(made.batch, made.watch, result)
     finally:
-        await made.close()
+        with shielded():
+            await made.close()

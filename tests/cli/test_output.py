@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
+import pyte
 import pytest
 from taurusdb_starrocks.cli import main
-from taurusdb_starrocks.cli.output import Output
+from taurusdb_starrocks.cli.output import Output, cursor_shown
+from taurusdb_starrocks.cli.program import _words_on_stderr
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
@@ -79,6 +84,42 @@ def test_progress_elsewhere(capsys: pytest.CaptureFixture[str], quiet: bool, lin
     with Output("table", quiet=quiet).progress("Pausing [x]"):
         assert capsys.readouterr() == ("", line)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_log_is_above_the_progress() -> None:
+    """A warning does not end up in the line that moves."""
+    with on_terminal() as shown, _words_on_stderr():
+        with Output("table", quiet=False).progress("Pausing"):
+            logging.getLogger("taurusdb_starrocks.durable").warning("[a warning]")
+            screen = pyte.Screen(60, 4)
+            pyte.Stream(screen).feed(shown.getvalue().replace("\n", "\r\n"))
+    first, second = (line.rstrip() for line in screen.display[:2])
+    assert first == "taurusdb-starrocks: [a warning]"
+    assert "Pausing 0:00:00" in second
+
+
+def test_a_signal_that_ends_the_process_leaves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress hides it. A handler of the program stays, and so does an ignored signal."""
+    raised: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    read, write = os.pipe()
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with cursor_shown(write):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            end = signal.getsignal(signal.SIGTERM)
+            assert callable(end)
+            end(signal.SIGTERM, None)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert raised == [signal.SIGTERM]
+        assert os.read(read, 100) == b"\r\n\x1b[?25h"
+    finally:
+        os.close(read)
+        os.close(write)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_watch(run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,11 @@ class Terminal:
         """What is on the screen, without the empty rest of lines and of the screen."""
         return "\n".join(line.rstrip() for line in self._screen.display).rstrip("\n")
 
+    @property
+    def cursor_hidden(self) -> bool:
+        """Whether the cursor is not shown."""
+        return bool(self._screen.cursor.hidden)
+
     def keys(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._side, keys)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from taurusdb_starrocks_emulator import Emulator
+from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.terminal.terminal import CTRL_C, CTRL_Z, Terminal
 
@@ -96,6 +96,17 @@ def test_json(terminal: Open) -> None:
     shell.keys(b"taurusdb-starrocks status $ID orders_sync --output json\n")
     shell.until(r"}\n\$$")
     same(shell, "json")
+
+
+def test_sigterm_while_a_task_is_paused(terminal: Open, emulator: Emulator) -> None:
+    """The shell gets its prompt on a line of its own, and the cursor."""
+    emulator.faults.add(Fault("hang", operation="pause", seconds=5.0, applied=False))
+    shell = terminal()
+    shell.keys(b"timeout --foreground 2 taurusdb-starrocks pause $ID orders_sync --no-limit\n")
+    shell.until("Pausing orders_sync")
+    assert shell.cursor_hidden
+    shell.until(r"^\$$")
+    assert not shell.cursor_hidden
 
 
 def load(folder: Path, script: str) -> None:

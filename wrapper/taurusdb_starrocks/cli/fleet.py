@@ -15,7 +15,7 @@ import click
 from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.changing import lease
 from taurusdb_starrocks.cli.options import Function, Setup, common, example
-from taurusdb_starrocks.cli.output import Columns, Output, console
+from taurusdb_starrocks.cli.output import Columns, Output, console, cursor_shown
 from taurusdb_starrocks.cli.statuses import DONE, MAY_BE_PAUSED, REFUSED, TIMED_OUT, UNKNOWN
 from taurusdb_starrocks.cli.times import duration, local
 from taurusdb_starrocks.cli.window import Execution, WithCommand
@@ -434,7 +434,8 @@ def _bar(doing: str) -> Iterator[Callable[[Event], object]]:
         TextColumn("{task.fields[counts]}"),
     )
     counts: dict[str, int] = {}
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+    stderr = console(stderr=True)
+    with cursor_shown(2), Progress(*columns, console=stderr, transient=True) as bar:
         task = bar.add_task(doing, total=None, rate="", counts="")
 
         def show(event: Event) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 from taurusdb_starrocks.cli import PROGRAM
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 Row = Mapping[str, Any]
 # The heading of each column, and the function that makes its text from a row.
 Columns = Mapping[str, Any]
@@ -97,9 +100,36 @@ class Output:
         )
 
         columns = (SpinnerColumn("line"), TextColumn(text, markup=False), TimeElapsedColumn())
-        with Progress(*columns, console=console(stderr=True), transient=True) as waiting:
+        stderr = console(stderr=True)
+        with cursor_shown(2), Progress(*columns, console=stderr, transient=True) as waiting:
             waiting.add_task(text, total=None)
             yield
+
+
+@contextmanager
+def cursor_shown(descriptor: int) -> Iterator[None]:
+    """Show the cursor of a terminal again if SIGTERM or SIGHUP ends this process in the block.
+
+    Progress hides the cursor. A signal that has a handler, or is ignored, is left alone.
+
+    Args:
+        descriptor: The terminal.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        with suppress(OSError):
+            os.write(descriptor, b"\r\n\x1b[?25h")
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    ours = [each for each in ENDINGS if signal.getsignal(each) is signal.SIG_DFL]
+    try:
+        for number in ours:
+            signal.signal(number, end)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

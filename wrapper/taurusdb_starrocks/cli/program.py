@@ -110,6 +110,14 @@ def _say(text: str) -> None:
     tell(f"{PROGRAM}: {' '.join(text.split())}\n")
 
 
+class _Lines(logging.Handler):
+    """Writes the log to stderr as it is now: above the progress that a terminal shows."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        tell(f"{self.format(record)}\n")
+
+
 @contextmanager
 def _words_on_stderr() -> Iterator[None]:
     """Show warnings and the important part of the log; -v and -vv show more of it.
@@ -118,7 +126,7 @@ def _words_on_stderr() -> Iterator[None]:
     """
     log, durable = logging.getLogger(NAME), logging.getLogger(f"{NAME}.durable")
     levels = log.level, durable.level
-    handler = logging.StreamHandler()
+    handler = _Lines()
     handler.setFormatter(logging.Formatter(f"{PROGRAM}: %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.CRITICAL + 1)

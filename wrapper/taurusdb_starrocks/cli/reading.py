@@ -19,7 +19,7 @@ from taurusdb_starrocks import (
 )
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.options import Setup, common, example
-from taurusdb_starrocks.cli.output import Columns, Row, console, table
+from taurusdb_starrocks.cli.output import Columns, Row, console, cursor_shown, table
 from taurusdb_starrocks.cli.statuses import DONE, REFUSED, line_of
 from taurusdb_starrocks.cli.times import duration, spoken
 
@@ -99,7 +99,7 @@ def _watch(setup: Setup, client: Client, instance: str, interval: float) -> NoRe
     from rich.console import Group  # noqa: PLC0415  # Only a terminal needs it.
     from rich.live import Live  # noqa: PLC0415  # As above.
 
-    with Live(console=console(), auto_refresh=False) as live:
+    with cursor_shown(1), Live(console=console(), auto_refresh=False) as live:
 
         def show(rows: Sequence[Row]) -> None:
             now = f"{datetime.now().astimezone():%H:%M:%S}"

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import BILLING, BOTH, ORDERS, Surroundings, until
+from programs import BILLING, BOTH, ORDERS, START, Surroundings, until
 from taurusdb_starrocks import Client
 from taurusdb_starrocks.durable import Journal, LeaseExpiredError, overview, window
 from taurusdb_starrocks_emulator import Fault
@@ -251,6 +251,33 @@ def test_a_guardian_that_gets_401_keeps_trying(around: Surroundings) -> None:
         assert overview(journal)[0].guarded
         until(lambda: around.running([ORDERS]), 10)
         until(lambda: overview(journal) == [])
+
+
+@pytest.mark.parametrize("when", ["before", "inside"])
+def test_a_program_whose_folder_is_removed(around: Surroundings, folder: Path, when: str) -> None:
+    """As a release by the next one. Its sys.path begins there; a guardian starts all the same."""
+    gone = folder / "gone"
+    gone.mkdir()
+    start = f"import os\nos.chdir({str(gone)!r})\n"
+    if when == "before":
+        start += "os.rmdir(os.getcwd())\n"
+    program = around.program(
+        """
+        with window(client, INSTANCE, NAMES, journal=journal, lease=60):
+            if given["when"] == "inside":
+                os.rmdir(os.getcwd())
+            say("in")
+            listen()
+        """,
+        start=start + START,
+        when=when,
+    )
+    assert program.hear() == ["in"]
+    (first,) = around.guardians()
+    os.kill(first, signal.SIGKILL)
+    until(lambda: around.guardians() not in ([], [first]))
+    program.kill()
+    until(around.running, 10)
 
 
 def test_a_fresh_token_reaches_the_guardian(around: Surroundings) -> None:

@@ -23,6 +23,10 @@ START = (
 )
 # What a process may need to start; everything else comes through the pipe.
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+# Relative places of sys.path start here: a program can change its folder later, or remove it.
+_folder = Path("/")
+with suppress(FileNotFoundError):  # It is removed already.
+    _folder = Path.cwd()
 PATIENCE = 60.0  # Seconds in which a guardian must report that it is ready.
 
 
@@ -68,7 +72,7 @@ class Link:
             os.close(its_input)
             os.close(its_output)
         try:
-            self.tell({**given, "path": [str(Path(place).absolute()) for place in sys.path]})
+            self.tell({**given, "path": [str(_folder / place) for place in sys.path]})
             ready = self._hear(PATIENCE)
         except BaseException:
             self.abandon()

@@ -11,9 +11,8 @@ from typing import Any, Protocol
 
 from taurusdb_starrocks import AsyncClient, Client, ConfigurationError, ReplicationError
 from taurusdb_starrocks.durable import _records, _recovery
-from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
-from taurusdb_starrocks.durable._link import GuardianError, Link
+from taurusdb_starrocks.durable._link import Link
 from taurusdb_starrocks.durable._sender import logger
 from taurusdb_starrocks.durable._term import Term
 
@@ -184,7 +183,7 @@ class Watch:
                 return
             logger.warning("%s: its guardian is gone, another is started", self._watched.name)
             self.start(os.getpid())
-        except (GuardianError, JournalError):
+        except Exception:  # noqa: BLE001  # Whatever it is, the next attempt is not at once.
             self._due = time.monotonic() + self._wait
             logger.exception(
                 "%s has no guardian; another attempt follows in %.0f s",

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -817,6 +818,35 @@ def test_an_interrupt_while_another_process_has_the_tasks(
     assert around.rows("SELECT actor, closed_wall FROM window") == [("other", None)]
     assert not _locks.alive(journal.lock_path(keeper.window))
     other.release()
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_interrupt_while_a_thread_waits_for_another_process(
+    around: Surroundings,
+    client: Client,
+    journal: Journal,
+    caplog: pytest.LogCaptureFixture,
+    stopped: bool,
+) -> None:
+    """The first one shortens the wait to `settle`; the next one ends it, also in that thread."""
+    keeper = keeper_of(around, client, journal, BOTH, settle=0.1, timeout=600.0)
+    keeper.opening()
+    other = _locks.Lock(journal.lock_path("other"))
+    journal.write(lambda c: c.execute("UPDATE window SET actor = 'other'"))
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(keeper.closing, BOTH)
+        until(lambda: "waiting for at most 600 s" in caplog.text)
+        if stopped:
+            interrupted = ReplicationError("The resume was interrupted.")
+            assert keeper.closed(dict.fromkeys(BOTH, interrupted), []) == BOTH
+        else:
+            assert keeper.closing(BOTH) == BOTH
+        assert waiting.result(20) == BOTH
+    actor = "other" if stopped else keeper.window
+    assert around.rows("SELECT actor FROM window") == [(actor,)]
+    other.release()
+    if not stopped:
+        keeper.closed({}, [])
 
 
 def test_tasks_that_recover_is_resuming(

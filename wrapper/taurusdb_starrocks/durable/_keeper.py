@@ -73,6 +73,8 @@ class Keeper(Sender):
         self._timeout = float(waiting.get("timeout", client.wait_timeout))
         self._process = 0
         self._seen_paused: set[str] = set()
+        self._limit = float("inf")  # When not to wait for another process any longer.
+        self._ending = False  # Whether the tasks are then left to it.
         self._unhandled: set[str] = set()  # Taken over, but not yet known to the window.
         self._lock: _locks.Lock | None = None
         self._stop = threading.Event()
@@ -218,29 +220,28 @@ class Keeper(Sender):
         return self._handle(self)
 
     def closing(self, task_names: Sequence[str], /) -> Collection[str]:
-        """Return the tasks that this program resumes: not those that the guardian has taken."""
+        """Return the tasks that this program resumes: not those that the guardian has taken.
+
+        An interrupt ends a call, or only the wait for its thread. Then this is called again.
+        """
         self._stop.set()
         self._watch.end()
+        seconds = self._timeout if self._limit == float("inf") else self._settle
+        self._limit = min(self._limit, time.monotonic() + seconds)
         with self._busy:
             if not self.tasks:
                 return ()
             self._unhandled -= set(task_names)
-            return self._left_by_others(task_names, self._timeout, takes_back=True)
+            return self._left_by_others(task_names)
 
-    def _left_by_others(
-        self, names: Collection[str], seconds: float, *, takes_back: bool
-    ) -> Collection[str]:
+    def _left_by_others(self, names: Collection[str]) -> Collection[str]:
         """The tasks that this program must resume: all, unless another process has taken them.
 
         That is the guardian after the lease, or ``recover``. This program waits until that process
-        has resumed them. If it is gone or has failed, this program takes the tasks back.
-
-        Args:
-            names: The tasks.
-            seconds: Longest time to wait. The other process may be stopped.
-            takes_back: Whether to take the tasks back after that time, too.
+        has resumed them. If it is gone or has failed, or is not done by ``_limit``, because it may
+        be stopped, this program takes the tasks back.
         """
-        limit, waits = time.monotonic() + seconds, False
+        waits = False
         try:
             while True:
                 row = self.journal.read(lambda c: _records.find(c, self.window))
@@ -251,15 +252,14 @@ class Keeper(Sender):
                 if not held & set(names):
                     return () if row["actor"] == row["guardian"] else self._reclaim(names)
                 names = [name for name in names if name in held]
-                late = time.monotonic() > limit
-                if late and not takes_back:
+                late = time.monotonic() > self._limit
+                if late and self._ending:
                     return names
                 if late:
                     logger.warning(
                         "window on instance=%s: the process that took over its tasks has not "
-                        "resumed them after %g s; this program resumes them: %s",
+                        "resumed them in time; this program resumes them: %s",
                         self._instance_id,
-                        seconds,
                         ", ".join(names),
                     )
                 if late or row["trouble"] or not self._alive(row["actor"]):
@@ -269,9 +269,9 @@ class Keeper(Sender):
                     waits = True
                     logger.warning(
                         "window on instance=%s: another process has taken over its tasks; waiting "
-                        "for at most %g s until it has resumed them: %s",
+                        "for at most %.0f s until it has resumed them: %s",
                         self._instance_id,
-                        seconds,
+                        max(0.0, self._limit - time.monotonic()),
                         ", ".join(names),
                     )
                 self._watch.tell(over=True)
@@ -305,12 +305,14 @@ class Keeper(Sender):
         self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /
     ) -> Collection[str]:
         """Release the tasks that run, and leave the others to the guardian."""
+        self._limit, self._ending = 0.0, True  # A thread that still waits in `closing` ends.
         with self._busy:
             if not self.tasks:  # It never claimed them.
                 self.leave()
                 return list(left)
             if left:  # No longer than an interrupt lets a window wait.
-                ours = self._left_by_others(list(left), self._settle, takes_back=False)
+                self._limit = time.monotonic() + self._settle
+                ours = self._left_by_others(list(left))
                 left = {name: error for name, error in left.items() if name in ours}
             still = self._let_go(left)
             self._watch.tell(over=True)

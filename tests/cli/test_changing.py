@@ -15,6 +15,7 @@ from typing import Self
 
 import click
 import pytest
+from taurusdb_starrocks import durable
 from taurusdb_starrocks.cli import behind, changing
 from taurusdb_starrocks_emulator import Emulator, Fault
 
@@ -202,6 +203,32 @@ def test_ctrl_c_without_waiting(
     assert started[0].returncode == 130
     assert operations(emulator) == []
     assert run("check").status == 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (("pause", "--no-limit"), "To see what is paused: taurusdb-starrocks check {instance}"),
+        (("resume",), "MAY STILL BE PAUSED: orders_sync. To continue, run the same command again."),
+    ],
+)
+def test_ctrl_c(
+    run: Run,
+    emulator: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: tuple[str, ...],
+    words: str,
+) -> None:
+    """The last line says what to do next, and there is no empty one after it."""
+
+    def interrupted(*_given: object, **_how: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(durable, verb[0], interrupted)
+    ran = run(*verb, emulator.instance_id, "orders_sync")
+    assert ran.status == 130
+    last = words.format(instance=emulator.instance_id)
+    assert ran.err.endswith(f"\ntaurusdb-starrocks: Interrupted. {last}\n")
 
 
 def test_ctrl_c_again_without_waiting() -> None:

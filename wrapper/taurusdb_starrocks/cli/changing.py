@@ -14,7 +14,7 @@ from taurusdb_starrocks.cli.behind import stay_behind, telling
 from taurusdb_starrocks.cli.options import Setup, common, confirm, example
 from taurusdb_starrocks.cli.output import Columns
 from taurusdb_starrocks.cli.reading import TASKS, task_row
-from taurusdb_starrocks.cli.statuses import DONE, REFUSED
+from taurusdb_starrocks.cli.statuses import DONE, INTERRUPTED, REFUSED
 from taurusdb_starrocks.cli.times import local, spoken
 
 if TYPE_CHECKING:
@@ -189,16 +189,20 @@ def pause(
         from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
 
         progress = setup.output.progress(f"Pausing {', '.join(picked)}")
-        with options.opened(journal) as record, progress:
-            seen = durable.pause(
-                client,
-                instance,
-                picked,
-                journal=record,
-                lease=seconds,
-                reason=reason,
-                **how,
-            )
+        try:
+            with options.opened(journal) as record, progress:
+                seen = durable.pause(
+                    client,
+                    instance,
+                    picked,
+                    journal=record,
+                    lease=seconds,
+                    reason=reason,
+                    **how,
+                )
+        except KeyboardInterrupt:
+            setup.output.warn(f"Interrupted. To see what is paused: {PROGRAM} check {instance}")
+            return INTERRUPTED
         setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
         if seconds is not None:
             setup.output.say(f"The tasks will be resumed in {spoken(seconds)}.")
@@ -247,7 +251,14 @@ def resume(
         from taurusdb_starrocks import durable  # noqa: PLC0415  # As above.
 
         progress = setup.output.progress(f"Resuming {', '.join(picked)}")
-        with options.opened(journal) as record, progress:
-            seen = durable.resume(client, instance, picked, journal=record, **how)
+        try:
+            with options.opened(journal) as record, progress:
+                seen = durable.resume(client, instance, picked, journal=record, **how)
+        except KeyboardInterrupt:
+            setup.output.warn(
+                f"Interrupted. MAY STILL BE PAUSED: {', '.join(picked)}. To continue, run the same "
+                "command again."
+            )
+            return INTERRUPTED
         setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
     return DONE

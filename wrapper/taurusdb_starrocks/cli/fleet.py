@@ -16,7 +16,14 @@ from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.changing import lease
 from taurusdb_starrocks.cli.options import Function, Setup, common, example
 from taurusdb_starrocks.cli.output import Columns, Output, console, cursor_shown
-from taurusdb_starrocks.cli.statuses import DONE, MAY_BE_PAUSED, REFUSED, TIMED_OUT, UNKNOWN
+from taurusdb_starrocks.cli.statuses import (
+    DONE,
+    INTERRUPTED,
+    MAY_BE_PAUSED,
+    REFUSED,
+    TIMED_OUT,
+    UNKNOWN,
+)
 from taurusdb_starrocks.cli.times import duration, local
 from taurusdb_starrocks.cli.window import Execution, WithCommand
 
@@ -164,7 +171,7 @@ def pause(
                 "until the time limit. To continue, run the same command again. To undo: "
                 f"{PROGRAM} fleet resume {targets}"
             )
-            raise
+            return INTERRUPTED
     _tell(setup.output, result, given["left"])
     return _status(result)
 
@@ -212,7 +219,7 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
                 f"PAUSED: {counts['unknown'] + counts['other']}. To continue, run the same command "
                 f"again. To list what is still paused: {PROGRAM} check"
             )
-            raise
+            return INTERRUPTED
     _tell(setup.output, result, given["left"])
     return DONE if result.complete else MAY_BE_PAUSED
 

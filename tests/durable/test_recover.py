@@ -21,6 +21,7 @@ from taurusdb_starrocks import (
 from taurusdb_starrocks.durable import (
     Journal,
     TaskBusyError,
+    _clock,
     _locks,
     _recover,
     _recovery,
@@ -473,6 +474,20 @@ def test_a_recovery_without_credentials_leaves_the_window_to_its_guardian(
 
 def refuse(*_place: str) -> Client:
     raise ConfigurationError("No credentials.")
+
+
+@pytest.mark.usefixtures("guardian")
+@pytest.mark.parametrize(("ago", "outcome"), [(3500, "left"), (3700, "resumed")])
+def test_a_guardian_that_hangs(
+    around: Surroundings, journal: Journal, ago: int, outcome: str
+) -> None:
+    """It has its lock, and reports no failure: an hour after the lease it does not count."""
+    now = _clock.now().after(-ago)
+    ended = "UPDATE window SET trouble = '', ends_clock = ?, ends_wall = ?"
+    journal.write(lambda c: c.execute(ended, (now.clock, now.wall)))
+    done = recover(journal, connect=around.connect)
+    assert {one.outcome for one in done} == {outcome}
+    assert around.running() == (outcome == "resumed")
 
 
 @pytest.mark.usefixtures("guardian")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from sqlite3 import Connection, Row
 from typing import Any, Literal, NamedTuple
@@ -12,6 +12,9 @@ from taurusdb_starrocks import ConfigurationError
 from taurusdb_starrocks.durable import _clock, _locks, _records
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._records import State
+
+# After the end of the lease. An attempt of a guardian takes 30 minutes by default.
+OVERDUE = timedelta(hours=1)
 
 
 class Entry(NamedTuple):
@@ -53,10 +56,11 @@ class Entry(NamedTuple):
     def due(self) -> bool:
         """Whether ``recover`` resumes the task: neither its program nor a guardian will.
 
-        A guardian that has failed does not count.
+        A guardian that has failed does not count, nor one that hangs: the lease ended an hour ago.
         """
         over = self.state in {"expired", "abandoned"}
-        return over and (not self.guarded or bool(self.trouble))
+        hangs = self.until is not None and datetime.now(UTC) - self.until > OVERDUE
+        return over and (not self.guarded or bool(self.trouble) or hangs)
 
 
 def overview(journal: Journal) -> list[Entry]:

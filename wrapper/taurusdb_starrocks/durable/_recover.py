@@ -50,7 +50,7 @@ def recover(
     removal of a container. You can run it at any time, for example from cron, a systemd timer, or a
     startup script. Several processes can run it at the same time. It leaves alone
 
-    - a window whose guardian is running and has not failed,
+    - a window whose guardian is running and has not failed, until an hour after the lease,
     - before the end of the lease: a window whose program is running, a window whose child processes
       (see ``guard``) are running, and a window of another machine,
     - a hold before its limit.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,3 +39,18 @@ def run(dag: DAG, *, at: datetime | None = None, **conf: Any) -> Ran:
         states[key] = str(ti.state)
         returned[key] = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
     return Ran(str(done.state), states, returned)
+
+
+def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
+    """Do something once something is so, beside the run."""
+
+    def wait() -> None:
+        for _ in range(500):
+            if condition():
+                act()
+                return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread

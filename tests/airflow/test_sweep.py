@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.models.variable import Variable
@@ -14,7 +14,7 @@ from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.airflow import held
 from tests.airflow.held import INSTANCE
-from tests.airflow.runs import run
+from tests.airflow.runs import run, when
 
 SWEEP = "quick_sweep"
 Dags = dict[str, DAG]
@@ -27,6 +27,10 @@ def _paused(emulator: Emulator) -> None:
 
 def stage(emulator: Emulator) -> str:
     return emulator.task(INSTANCE, "orders_sync").stage
+
+
+def sent(emulator: Emulator, operation: str) -> bool:
+    return operation in [call.operation for call in emulator.journal()]
 
 
 def test_window_whose_run_has_ended(
@@ -52,6 +56,46 @@ def test_window_that_was_never_seen_paused(emulator: Emulator, dags: Dags) -> No
     assert time.monotonic() - began > 0.5
     resumes = [call for call in emulator.journal() if call.operation == "resume"]
     assert len(resumes) == 2
+    assert held.keys() == []
+
+
+def alive() -> tuple[dict[str, str], datetime]:
+    """Whose a window of a run that goes on is: of the sweep's next run, at this time."""
+    at = datetime.now(UTC)
+    return {"dag_id": SWEEP, "run_id": f"manual__{at.isoformat()}"}, at
+
+
+def test_window_whose_setup_was_ended(emulator: Emulator, dags: Dags) -> None:
+    """Its teardown does not run. Its tasks do not stay paused until its run ends."""
+    emulator.faults.add(Fault("no-effect", operation="pause"))
+    emulator.set_stage(INSTANCE, "orders_sync", "Incremental")
+    ran = run(dags["window_timed_out"])
+    assert (ran.states["resume_replication"], ran.state) == ("upstream_failed", "failed")
+    (said,) = ran.returned["sweep_now"]
+    assert said.startswith("resumed orders_sync of the window of window_timed_out")
+    assert said.endswith("its teardown has failed")
+    assert sent(emulator, "resume")
+    assert held.keys() == []
+
+
+def test_window_with_a_lease_that_a_person_has_changed(emulator: Emulator, dags: Dags) -> None:
+    """A time without an offset is in UTC; it does not keep the sweep from other windows."""
+    whose, at = alive()
+    held.hold(**whose, until=datetime(2026, 1, 1))  # noqa: DTZ001  # As that person wrote it.
+    ran = run(dags[SWEEP], at=at)
+    assert ran.state == "success"
+    assert str(ran.returned["resume_window", 0]).endswith("its lease has ended")
+    assert stage(emulator) == "Incremental"
+
+
+def test_window_that_closes_meanwhile(emulator: Emulator, dags: Dags) -> None:
+    """It stays closed. Its record would make a later sweep resume a task that is not its own."""
+    whose, at = alive()
+    held.hold(**whose, until=records.now(), paused=False)
+    thread = when(lambda: sent(emulator, "resume"), held.forget_all)
+    ran = run(dags[SWEEP], at=at)
+    thread.join()
+    assert ran.state == "success"
     assert held.keys() == []
 
 

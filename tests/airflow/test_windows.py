@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +15,7 @@ from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.airflow import held
 from tests.airflow.held import INSTANCE
-from tests.airflow.runs import run
+from tests.airflow.runs import run, when
 
 BOTH = ["orders_sync", "billing_sync"]
 Dags = dict[str, DAG]
@@ -275,21 +274,6 @@ def test_a_record_that_cannot_be_kept(
     assert "is it in a secrets backend as well?" in logged(capfd)
 
 
-def when(condition: Callable[[], bool], act: Callable[[], object]) -> threading.Thread:
-    """Do something once something is so, beside the run."""
-
-    def wait() -> None:
-        for _ in range(500):
-            if condition():
-                act()
-                return
-            time.sleep(0.02)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread
-
-
 def test_swept_while_it_opens(
     emulator: Emulator, dags: Dags, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -468,6 +452,17 @@ def test_arguments_that_cannot_be() -> None:
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1), already_paused="no")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="lease must be"):
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(0))
+
+
+def test_teardown_does_not_wait() -> None:
+    """Neither for what became of earlier runs, nor for setups that wait for the same pool."""
+    with DAG("d", schedule=None, default_args={"depends_on_past": True}) as dag:
+        paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1), name="a")
+    setup, teardown, last = map(dag.get_task, ["pause_a", "resume_a", "resumed_a"])
+    assert setup.depends_on_past
+    assert not any(task.depends_on_past or task.wait_for_downstream for task in (teardown, last))
+    assert (teardown.weight_rule, setup.weight_rule) == ("absolute", "downstream")
+    assert teardown.priority_weight > 1000 * setup.priority_weight
 
 
 def test_short_circuit() -> None:

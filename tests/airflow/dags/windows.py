@@ -93,6 +93,21 @@ window_resumed = window_dag(
 window_refused = window_dag("window_refused", task_name=SOME_PAUSED, already_paused="error")
 window_retried = window_dag("window_retried", retries=1, retry_delay=timedelta(0))
 window_silent = window_dag("window_silent", do_xcom_push=False)
+
+
+@task(trigger_rule="all_done")
+def sweep_now() -> list[str | None]:
+    return sweep_all()
+
+
+with DAG("window_timed_out", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+    arguments = {**QUICK, "timeout": 60, "execution_timeout": timedelta(seconds=1.5)}
+    with paused(
+        instance_id=INSTANCE, task_name="orders_sync", lease=timedelta(hours=1), **arguments
+    ) as timed_out:
+        work()
+    timed_out >> sweep_now()
+
 sweep = sweep_dag("quick_sweep", poll_interval=0.1, settle=0.5)
 
 

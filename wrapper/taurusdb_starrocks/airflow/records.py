@@ -39,6 +39,7 @@ class Record:
         paused: Whether all tasks were seen paused, so that no pause is in progress.
         closing: Whether the sweep is resuming it.
         resumed: When the sweep resumed it while its run was still running.
+        closed_by: Task that closes it, of the same run and map index.
     """
 
     conn_id: str
@@ -54,6 +55,7 @@ class Record:
     paused: bool = False
     closing: bool = False
     resumed: datetime | None = None
+    closed_by: str = ""
 
     @property
     def key(self) -> str:
@@ -100,9 +102,9 @@ def read(key: str) -> Record | None:
         return None
     try:
         fields: dict[str, Any] = json.loads(text)
-        for name in ("opened", "until", "resumed"):
-            fields[name] = fields[name] and datetime.fromisoformat(fields[name])
-        return Record(**fields)
+        resumed = fields["resumed"] and _time(fields["resumed"])
+        times = {"opened": _time(fields["opened"]), "until": _time(fields["until"])}
+        return Record(**{**fields, **times, "resumed": resumed})
     except (TypeError, ValueError, KeyError) as error:
         raise ValueError(
             f"The Variable {key} is not the record of a window. Read which tasks it names, resume "
@@ -151,6 +153,12 @@ def sweep_is_late() -> str | None:
     if now() - at > 3 * timedelta(seconds=fields["every"]):
         return f"No sweep has run since {at.isoformat()}"
     return None
+
+
+def _time(text: str) -> datetime:
+    """A time; in UTC if a person who edited the Variable left out the offset."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _plain(_record: object, _attribute: object, value: Any) -> Any:

@@ -19,7 +19,14 @@ from taurusdb_starrocks.airflow.waits import Wait
 
 log = logging.getLogger("airflow.task.taurusdb_starrocks")
 
-Reason = Literal["its lease has ended", "its run has ended", "an earlier sweep has begun"]
+Reason = Literal[
+    "its run has ended",
+    "its teardown has failed",
+    "an earlier sweep has begun",
+    "its lease has ended",
+]
+# States of a teardown that will not run anymore, unless its window is cleared.
+_FAILED = ["failed", "upstream_failed", "skipped", "removed"]
 # Airflow maps at most 1024 by default ([core] max_map_length). The next sweep does the rest.
 _MOST = 1000
 # Seconds to wait for a task to run. After that, the next sweep tries again.
@@ -34,7 +41,9 @@ def sweep_dag(
     settle: float = 60.0,
     **operator: Any,
 ) -> DAG:
-    """A DAG that resumes the tasks of windows whose lease has expired or whose run has ended.
+    """A DAG that resumes the tasks of windows that are over, but were not closed.
+
+    A window is over if its run or its lease has ended, or if its teardown has failed.
 
     Unlike other new DAGs, it is active (unpaused) as soon as it is created. Install it with a file
     in the DAG folder::
@@ -106,6 +115,8 @@ def reason_to_resume(record: Record) -> Reason | None:
     """Why a window must be resumed; None if it must not."""
     if not _lives(record):
         return "its run has ended"
+    if _teardown_has_failed(record):
+        return "its teardown has failed"
     if record.closing:
         return "an earlier sweep has begun"
     if record.resumed is None and records.now() >= record.until:
@@ -117,6 +128,18 @@ def _lives(record: Record) -> bool:
     """Whether the run of a window exists and has not ended."""
     count: int = get_current_context()["ti"].get_dr_count(
         dag_id=record.dag_id, run_ids=[record.run_id], states=["queued", "running"]
+    )
+    return count > 0
+
+
+def _teardown_has_failed(record: Record) -> bool:
+    """Whether the teardown of a window has failed for good, or because its setup failed."""
+    count: int = get_current_context()["ti"].get_ti_count(
+        dag_id=record.dag_id,
+        run_ids=[record.run_id],
+        task_ids=[record.closed_by],
+        map_index=record.map_index,
+        states=_FAILED,
     )
     return count > 0
 
@@ -161,9 +184,9 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
         raise AirflowException(
             f"{record} was opened again while it was being resumed. Check its tasks."
         )
-    if reason == "its run has ended":
+    if reason in {"its run has ended", "its teardown has failed"}:
         record.delete()
-    else:  # Its teardown must report that the tasks were resumed before.
+    elif left is not None:  # Its teardown must report that the tasks were resumed before.
         attrs.evolve(record, closing=False, resumed=records.now()).write()
     said = f"resumed {', '.join(names) or 'nothing'} of {record}: {reason}"
     log.warning(said)

@@ -25,6 +25,17 @@ from taurusdb_starrocks.airflow.waits import final
 
 AlreadyPaused = Literal["keep", "resume", "error"]
 
+# Arguments of the teardown, unless the caller sets them. Airflow prefers tasks with many others
+# after them. So without the priority, all setups that wait for a pool would run before a teardown.
+_CLOSING: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(minutes=1),
+    "priority_weight": 10_000,
+    "weight_rule": "absolute",
+}
+# A window must end no matter how the windows of earlier runs ended.
+_INDEPENDENT: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
+
 
 def paused(
     *,
@@ -75,12 +86,13 @@ def paused(
     closing = CloseWindowOperator(
         task_id=f"resume_{name}",
         opened_by=opening.task_id,
-        **{"retries": 3, "retry_delay": timedelta(minutes=1), **of_both},
+        **{**_CLOSING, **of_both, **_INDEPENDENT},
     )
     closing.as_teardown(setups=opening)
+    opening.closed_by = closing.task_id
     # A run succeeds although a teardown failed. With on_failure_fail_dagrun, it would succeed
     # although the work failed, because the teardown would be its last task. So another task is.
-    closing >> EmptyOperator(task_id=f"resumed_{name}", trigger_rule="all_success")
+    closing >> EmptyOperator(task_id=f"resumed_{name}", trigger_rule="all_success", **_INDEPENDENT)
     return closing
 
 
@@ -104,6 +116,7 @@ class OpenWindowOperator(PauseReplicationOperator):
         super().__init__(**operator)
         self.lease = lease
         self.already_paused = already_paused
+        self.closed_by = ""
 
     def execute(self, context: Context) -> Any:
         """Write the record, pause the tasks, and wait until all are paused."""
@@ -136,6 +149,7 @@ class OpenWindowOperator(PauseReplicationOperator):
     def _mine(self, context: Context, **fields: Any) -> Record:
         ti, opened = context["ti"], records.now()
         whose = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
+        whose["closed_by"] = self.closed_by
         index = -1 if ti.map_index is None else ti.map_index
         until = opened + self.lease
         return _record(self, **whose, map_index=index, opened=opened, until=until, **fields)

@@ -323,6 +323,15 @@ def test_paused_after_the_lease_with_another_attempt(emulator: Emulator, dags: D
     assert held.keys() == []
 
 
+@pytest.mark.parametrize("dag_id", ["window_of_one", "window_deferred"])
+def test_setup_that_was_marked_successful(emulator: Emulator, dags: Dags, dag_id: str) -> None:
+    """Its pause can take effect after the teardown has resumed: it resumes once more."""
+    ran = run(dags[dag_id], too_early=True)
+    assert ran.state == "success"
+    each = [call.operation for call in emulator.journal() if call.task_name == "orders_sync"]
+    assert each == ["pause", "resume", "resume"]
+
+
 # --- Tasks that another window has paused meanwhile -----------------------------------------------
 
 

@@ -65,6 +65,11 @@ def work() -> list[str | None]:
         return sweep_open_window(half_done=conf["sweep"] == "half done")
     if conf.get("overtaken"):
         overtake(forget=conf["overtaken"] == "without a record")
+    if conf.get("too_early"):
+        (key,) = Variable.keys(prefix=PREFIX)
+        record = records.read(key)
+        assert record
+        attrs.evolve(record, paused=False).write()
     if conf.get("sweep_others"):
         seen += sweep_all()
     if conf.get("overrun"):

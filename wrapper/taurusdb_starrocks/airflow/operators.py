@@ -82,7 +82,7 @@ class ReplicationOperator(BaseOperator):
         # sent: it does no harm, and a pause of a task that runs may be in progress.
         again = self.goal == "paused" and context["ti"].try_number > 1
         if self.wait and self.deferrable:
-            self.wait_elsewhere(self.task_names, again=again)
+            self.wait_elsewhere(self.waiting(self.task_names, again=again))
         try:
             with self.connect() as client:
                 if self.wait:
@@ -116,12 +116,10 @@ class ReplicationOperator(BaseOperator):
             again=again,
         )
 
-    def wait_elsewhere(self, names: list[str], *, again: bool = False) -> NoReturn:
-        """Wait for some of the tasks in the triggerer."""
+    def wait_elsewhere(self, wait: Wait) -> NoReturn:
+        """Wait in the triggerer."""
         self.defer(
-            trigger=ReplicationTrigger(
-                self.conn_id, **attrs.asdict(self.waiting(names, again=again))
-            ),
+            trigger=ReplicationTrigger(self.conn_id, **attrs.asdict(wait)),
             method_name="execute_complete",
             # The trigger has a timeout of its own. This one is for a triggerer that does not run.
             timeout=timedelta(seconds=self.timeout + self.settle + 300.0),

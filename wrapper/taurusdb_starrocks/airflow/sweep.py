@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -167,14 +166,12 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
             timeout=_PATIENCE,
             poll_interval=poll_interval,
             settle=settle,
+            # Its pause may be in progress, or be sent by a worker that is cut off.
+            twice=not record.paused,
         )
         try:
             with StarRocksReplicationHook(record.conn_id).get_conn() as client:
                 wait.run(client)
-                if not record.paused:
-                    # Its pause may be in progress, or be sent by a worker that is cut off.
-                    time.sleep(settle)
-                    wait.run(client)
         except ReplicationError as error:
             raise AirflowException(
                 f"Not resumed yet, and tried again by the next sweep: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from typing import Literal, TypedDict
@@ -71,6 +72,8 @@ class Wait:
             lost.
         again: Whether an earlier attempt may have requested it. Then the stages are polled for
             ``settle`` seconds before a request is sent.
+        twice: Whether to request it once more, ``settle`` seconds after it was reached, because
+            an earlier request for the opposite may still take effect.
     """
 
     instance_id: str
@@ -81,6 +84,7 @@ class Wait:
     poll_interval: float
     settle: float
     again: bool = False
+    twice: bool = False
 
     @property
     def look(self) -> Wait:
@@ -96,6 +100,9 @@ class Wait:
         if self.change:
             ensure = client.ensure_paused if self.goal == "paused" else client.ensure_running
             tasks = ensure(self.instance_id, self.task_names, **self._options(jobs))
+            if self.twice:
+                time.sleep(self.settle)
+                tasks = ensure(self.instance_id, self.task_names, **self._options(jobs))
             return self._results(tasks, jobs)
         wait = client.wait_until_paused if self.goal == "paused" else client.wait_until_running
         began = time.monotonic()
@@ -114,6 +121,9 @@ class Wait:
         if self.change:
             ensure = client.ensure_paused if self.goal == "paused" else client.ensure_running
             tasks = await ensure(self.instance_id, self.task_names, **self._options(jobs))
+            if self.twice:
+                await asyncio.sleep(self.settle)
+                tasks = await ensure(self.instance_id, self.task_names, **self._options(jobs))
             return self._results(tasks, jobs)
         wait = client.wait_until_paused if self.goal == "paused" else client.wait_until_running
         began = time.monotonic()

@@ -131,9 +131,10 @@ class OpenWindowOperator(PauseReplicationOperator):
         try:
             with self.connect() as client:
                 record, again = self._look(client, record)
+                wait = self.waiting(self.task_names, again=again)
                 if self.deferrable and record.resumes:
-                    self.wait_elsewhere(self.task_names, again=again)
-                results = self.waiting(self.task_names, again=again).run(client)
+                    self.wait_elsewhere(wait)
+                results = wait.run(client)
         except ReplicationError as error:
             self._give_up(context, useless=final(error))
             raise failed(error) from error
@@ -280,14 +281,18 @@ class CloseWindowOperator(ResumeReplicationOperator):
 
     def execute(self, context: Context) -> Any:
         """Resume the tasks, wait until they are running, and delete the record."""
-        names = self._names(context)
+        record = self._read(context)
+        names = self._names(context, record)
         if not names:
             return self._closed(context, [])
+        # If somebody marked the setup as successful too early, a pause may be in progress.
+        unseen = record is not None and not record.paused
+        wait = attrs.evolve(self.waiting(names), twice=unseen)
         if self.deferrable:
-            self.wait_elsewhere(names)
+            self.wait_elsewhere(wait)
         try:
             with self.connect() as client:
-                results = self.waiting(names).run(client)
+                results = wait.run(client)
         except ReplicationError as error:
             raise failed(error) from error
         return self._closed(context, results)
@@ -305,9 +310,8 @@ class CloseWindowOperator(ResumeReplicationOperator):
         mine = _record(self, **whose, map_index=index, opened=then, until=then, resumes=[])
         return records.read(mine.key)
 
-    def _names(self, context: Context) -> list[str]:
+    def _names(self, context: Context, record: Record | None) -> list[str]:
         """The tasks to resume, from the record or from the result of the setup."""
-        record = self._read(context)
         if record is not None and record.resumed is None:
             return record.resumes
         key = "" if record is None else record.key

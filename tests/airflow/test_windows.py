@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 from airflow.models.variable import Variable
 from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import DAG
 from taurusdb_starrocks.airflow import paused, records
+from taurusdb_starrocks.airflow.waits import Wait
+from taurusdb_starrocks.airflow.windows import OpenWindowOperator
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.airflow import held
@@ -321,6 +324,54 @@ def test_paused_after_the_lease_with_another_attempt(emulator: Emulator, dags: D
     thread.join()
     assert (ran.state, ran.returned["work"]) == ("success", ["paused", "paused"])
     assert held.keys() == []
+
+
+@pytest.mark.parametrize("dag_id", ["window_of_one", "window_of_one_deferred"])
+@pytest.mark.parametrize(
+    "changed", [{"opened": "2026-11-26T23:00:00+00:00"}, {"closing": True}, None]
+)
+def test_setup_of_a_worker_that_was_cut_off(
+    emulator: Emulator,
+    dags: Dags,
+    dag_id: str,
+    changed: dict[str, object] | None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It sends no pause when another attempt or the sweep has its window: nobody would resume."""
+    _, at = earlier_attempt(dag_id, paused=False)
+
+    def lose() -> None:
+        if changed is None:
+            held.forget_all()
+        else:
+            held.change(**changed)
+
+    began = len(emulator.journal()) + 2
+    thread = when(lambda: len(emulator.journal()) > began, lose)
+    assert run(dags[dag_id], at=at).state == "failed"
+    thread.join()
+    assert "pause" not in sent(emulator)
+    assert "The pause of orders_sync was not sent" in logged(capfd)
+
+
+def test_triggerer_that_was_killed(
+    emulator: Emulator, dags: Dags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one does not request the pause again that is in progress."""
+    original = OpenWindowOperator.wait_elsewhere
+
+    def take_over(operator: OpenWindowOperator, wait: Wait) -> NoReturn:
+        held.change(requested=True)
+        original(operator, wait)
+
+    monkeypatch.setattr(OpenWindowOperator, "wait_elsewhere", take_over)
+    arrives = when(
+        lambda: len(emulator.journal()) > 2,
+        lambda: emulator.set_stage(INSTANCE, "orders_sync", "Paused"),
+    )
+    assert run(dags["window_of_one_deferred"]).state == "success"
+    arrives.join()
+    assert sent(emulator) == ["resume"]
 
 
 @pytest.mark.parametrize("dag_id", ["window_of_one", "window_deferred"])

@@ -88,6 +88,9 @@ def window_dag(dag_id: str, **window: Any) -> DAG:
 
 window = window_dag("window")
 window_of_one = window_dag("window_of_one", task_name="orders_sync")
+window_of_one_deferred = window_dag(
+    "window_of_one_deferred", task_name="orders_sync", deferrable=True
+)
 window_deferred = window_dag("window_deferred", deferrable=True)
 window_short = window_dag("window_short", lease=timedelta(seconds=2))
 window_kept = window_dag("window_kept", task_name=SOME_PAUSED)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
 from airflow.sdk import Variable
+
+from taurusdb_starrocks import Job, ReplicationError
 
 PREFIX = "taurusdb_starrocks.window:"
 # The time of the last sweep, and the interval of sweeps.
@@ -40,6 +42,7 @@ class Record:
         closing: Whether the sweep is resuming it.
         resumed: When the sweep resumed it while its run was still running.
         closed_by: Task that closes it, of the same run and map index.
+        requested: Whether the last attempt has requested a pause.
     """
 
     conn_id: str
@@ -56,6 +59,7 @@ class Record:
     closing: bool = False
     resumed: datetime | None = None
     closed_by: str = ""
+    requested: bool = False
 
     @property
     def key(self) -> str:
@@ -85,6 +89,47 @@ class Record:
     def delete(self) -> None:
         """Delete its Variable."""
         Variable.delete(self.key)
+
+
+@attrs.frozen
+class Claim:
+    """What one attempt to open a window may do. Pass it as ``recorder=`` to what pauses its tasks.
+
+    A worker that was cut off or suspended can go on with an attempt that Airflow has given up.
+
+    Attributes:
+        key: Key of the record.
+        opened: When this attempt wrote it.
+    """
+
+    key: str
+    opened: datetime
+
+    def sending(self, verb: str, task_name: str, /) -> None:
+        """Note in the record that a pause is requested, or refuse it.
+
+        Raises:
+            ReplicationError: The window was closed, or opened again by another attempt.
+        """
+        record = read(self.key)
+        if record is None or record.closing or record.opened != self.opened:
+            raise ReplicationError(
+                f"The {verb} of {task_name} was not sent, because its window was closed, or opened "
+                "again by another attempt, meanwhile."
+            )
+        if not record.requested:
+            attrs.evolve(record, requested=True).write()
+
+    def answered(self, _verb: str, _task_name: str, _answer: Job | ReplicationError, /) -> None:
+        """Needs no record."""
+
+    def reached(self, _verb: str, _task_names: Sequence[str], /) -> None:
+        """Needs no record."""
+
+    def requested(self) -> bool:
+        """Whether this attempt has requested a pause before, in a triggerer that has ended."""
+        record = read(self.key)
+        return record is not None and record.requested
 
 
 def read(key: str) -> Record | None:

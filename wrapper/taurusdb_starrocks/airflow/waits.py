@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import Literal, TypedDict
 
 import attrs
@@ -27,6 +28,7 @@ from taurusdb_starrocks import (
     Waiting,
     WaitTimeoutError,
 )
+from taurusdb_starrocks.airflow.records import Claim
 
 Goal = Literal["paused", "running"]
 
@@ -74,6 +76,8 @@ class Wait:
             ``settle`` seconds before a request is sent.
         twice: Whether to request it once more, ``settle`` seconds after it was reached, because
             an earlier request for the opposite may still take effect.
+        window: Key of the record of the window that pauses the tasks, or empty.
+        opened: When that window was opened, in ISO 8601.
     """
 
     instance_id: str
@@ -85,15 +89,28 @@ class Wait:
     settle: float
     again: bool = False
     twice: bool = False
+    window: str = ""
+    opened: str = ""
 
     @property
     def look(self) -> Wait:
         """The same wait, for ``settle`` seconds and without requests."""
-        return attrs.evolve(self, change=False, timeout=self.settle, again=False)
+        return attrs.evolve(self, change=False, timeout=self.settle, again=False, window="")
+
+    @property
+    def claim(self) -> Claim | None:
+        """What the attempt of a window may do."""
+        if not self.window:
+            return None
+        return Claim(self.window, datetime.fromisoformat(self.opened))
+
+    def requested(self) -> bool:
+        """Whether an earlier attempt, or an earlier triggerer, may have requested it."""
+        return self.again or (self.claim is not None and self.claim.requested())
 
     def run(self, client: Client) -> list[Result]:
         """Wait with a client for threads."""
-        if self.again:
+        if self.requested():
             with suppress(WaitTimeoutError):
                 return self.look.run(client)
         jobs: dict[str, Job] = {}
@@ -114,7 +131,7 @@ class Wait:
 
     async def arun(self, client: AsyncClient) -> list[Result]:
         """The same with a client for coroutines."""
-        if self.again:
+        if await asyncio.to_thread(self.requested):
             with suppress(WaitTimeoutError):
                 return await self.look.arun(client)
         jobs: dict[str, Job] = {}
@@ -144,6 +161,7 @@ class Wait:
             "poll": poll,
             "settle": self.settle,
             "accepted": jobs.__setitem__,
+            "recorder": self.claim,
         }
 
     def _rest(self, elapsed: float) -> Waiting:

@@ -131,7 +131,9 @@ class OpenWindowOperator(PauseReplicationOperator):
         try:
             with self.connect() as client:
                 record, again = self._look(client, record)
+                opened = record.opened.isoformat()
                 wait = self.waiting(self.task_names, again=again)
+                wait = attrs.evolve(wait, window=record.key, opened=opened)
                 if self.deferrable and record.resumes:
                     self.wait_elsewhere(wait)
                 results = wait.run(client)

@@ -23,8 +23,20 @@ def keys() -> list[str]:
 
 
 def fields(key: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Variable.get(key))
+    with create_session() as session:
+        row = session.scalars(select(Variable).where(Variable.key == key)).one()
+        found: dict[str, Any] = json.loads(row.val)
     return found
+
+
+def _write(key: str, plain: dict[str, Any]) -> None:
+    """Write a Variable, without the connection of a task that runs in this process meanwhile."""
+    with create_session() as session:
+        row = session.scalars(select(Variable).where(Variable.key == key)).one_or_none()
+        if row is None:
+            row = Variable(key=key)  # type: ignore[no-untyped-call]  # Airflow's is not typed.
+            session.add(row)
+        row.set_val(json.dumps(plain))  # type: ignore[no-untyped-call]  # As above.
 
 
 def hold(**changed: Any) -> Record:
@@ -48,14 +60,14 @@ def hold(**changed: Any) -> Record:
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in attrs.asdict(record).items()
     }
-    Variable.set(record.key, json.dumps(plain))
+    _write(record.key, plain)
     return record
 
 
 def change(**changed: Any) -> None:
     """Change the records of all windows that are open."""
     for key in keys():
-        Variable.set(key, json.dumps(fields(key) | changed))
+        _write(key, fields(key) | changed)
 
 
 def forget_all() -> None:

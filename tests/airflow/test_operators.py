@@ -158,6 +158,9 @@ def test_a_trigger_is_built_again_from_what_it_says() -> None:
         "poll_interval": 1.0,
         "settle": 1.0,
         "again": True,
+        "twice": True,
+        "window": "taurusdb_starrocks.window:1",
+        "opened": "2026-01-01T00:00:00+00:00",
     }
     name, arguments = ReplicationTrigger("conn", **wait).serialize()
     assert name == "taurusdb_starrocks.airflow.trigger.ReplicationTrigger"

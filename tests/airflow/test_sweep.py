@@ -114,12 +114,16 @@ def test_nothing_to_do(emulator: Emulator, dags: Dags) -> None:
     assert Variable.get(records.SWEPT)
 
 
-def test_service_that_cannot(emulator: Emulator, dags: Dags) -> None:
+def test_service_that_cannot(
+    emulator: Emulator, dags: Dags, capfd: pytest.CaptureFixture[str]
+) -> None:
     """The sweep fails, so that somebody sees it, and the next one goes on."""
     left = held.hold()
     emulator.faults.add(Fault("expired-token"))
     assert run(dags[SWEEP]).state == "failed"
     assert held.fields(left.key)["closing"] is True
+    said = " ".join(capfd.readouterr().out.split())
+    assert "Not resumed yet: the window of gone.pause_replication, run manual__1." in said
     emulator.faults.clear()
     assert run(dags[SWEEP]).state == "success"
     assert (stage(emulator), held.keys()) == ("Incremental", [])

@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import pytest
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.variable import Variable
 from airflow.providers.standard.operators.python import ShortCircuitOperator
 from airflow.sdk import DAG
+from airflow.utils.session import create_session
+from sqlalchemy import select
 from taurusdb_starrocks.airflow import paused, records
 from taurusdb_starrocks.airflow.waits import Wait
 from taurusdb_starrocks.airflow.windows import OpenWindowOperator
@@ -83,6 +86,15 @@ def test_everything_in_the_block_runs_while_paused(emulator: Emulator, dags: Dag
         ("see_in_group.see", 1): "paused",
         "after": "incremental",
     }
+
+
+def test_teardown_comes_before_setups(dags: Dags) -> None:
+    """In a pool that both wait for: each setup makes tasks stay paused longer."""
+    run(dags["window"])
+    with create_session() as session:
+        found = session.scalars(select(TaskInstance).where(TaskInstance.dag_id == "window")).all()
+    weights = {one.task_id: one.priority_weight or 0 for one in found}
+    assert weights["resume_replication"] > weights["pause_replication"]
 
 
 def test_work_that_fails(emulator: Emulator, dags: Dags) -> None:
@@ -354,6 +366,18 @@ def test_setup_of_a_worker_that_was_cut_off(
     assert "The pause of orders_sync was not sent" in logged(capfd)
 
 
+def test_last_attempt_of_a_worker_that_was_cut_off(emulator: Emulator, dags: Dags) -> None:
+    """It does not resume the tasks of the attempt that has opened the window since."""
+    _, at = earlier_attempt("window_of_one", paused=False)
+    later = {"opened": "2026-11-26T23:00:00+00:00", "until": "2026-11-26T23:59:00+00:00"}
+    thread = when(lambda: len(emulator.journal()) > 2, lambda: held.change(**later))
+    run(dags["window_of_one"], at=at)
+    thread.join()
+    assert sent(emulator) == []
+    (key,) = held.keys()
+    assert held.fields(key)["until"] == later["until"]
+
+
 def test_triggerer_that_was_killed(
     emulator: Emulator, dags: Dags, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -514,15 +538,13 @@ def test_arguments_that_cannot_be() -> None:
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(0))
 
 
-def test_teardown_does_not_wait() -> None:
-    """Neither for what became of earlier runs, nor for setups that wait for the same pool."""
+def test_teardown_does_not_depend_on_the_past() -> None:
+    """For what became of earlier runs."""
     with DAG("d", schedule=None, default_args={"depends_on_past": True}) as dag:
         paused(instance_id=INSTANCE, task_name="a", lease=timedelta(1), name="a")
     setup, teardown, last = map(dag.get_task, ["pause_a", "resume_a", "resumed_a"])
     assert setup.depends_on_past
     assert not any(task.depends_on_past or task.wait_for_downstream for task in (teardown, last))
-    assert (teardown.weight_rule, setup.weight_rule) == ("absolute", "downstream")
-    assert teardown.priority_weight > 1000 * setup.priority_weight
 
 
 def test_short_circuit() -> None:

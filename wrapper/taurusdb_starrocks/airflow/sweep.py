@@ -174,7 +174,7 @@ def resume(key: str, *, poll_interval: float, settle: float) -> str | None:
                 wait.run(client)
         except ReplicationError as error:
             raise AirflowException(
-                f"Not resumed yet, and tried again by the next sweep: {error}"
+                f"Not resumed yet: {record}. The next sweep tries again. {error}"
             ) from error
     left = records.read(key)
     if left is not None and left.opened != record.opened:

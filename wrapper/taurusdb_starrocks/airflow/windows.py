@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self, get_args
 
 import attrs
@@ -25,14 +25,6 @@ from taurusdb_starrocks.airflow.waits import final
 
 AlreadyPaused = Literal["keep", "resume", "error"]
 
-# Arguments of the teardown, unless the caller sets them. Airflow prefers tasks with many others
-# after them. So without the priority, all setups that wait for a pool would run before a teardown.
-_CLOSING: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay": timedelta(minutes=1),
-    "priority_weight": 10_000,
-    "weight_rule": "absolute",
-}
 # A window must end no matter how the windows of earlier runs ended.
 _INDEPENDENT: dict[str, Any] = {"depends_on_past": False, "wait_for_downstream": False}
 
@@ -78,6 +70,9 @@ def paused(
         "instance_id": instance_id,
         "task_name": task_name,
         "conn_id": conn_id,
+        # A task with more tasks before it comes first. By Airflow's default, all setups that wait
+        # for a pool would run before the first teardown that waits for it.
+        "weight_rule": "upstream",
         **operator,
     }
     opening = OpenWindowOperator(
@@ -86,7 +81,7 @@ def paused(
     closing = CloseWindowOperator(
         task_id=f"resume_{name}",
         opened_by=opening.task_id,
-        **{**_CLOSING, **of_both, **_INDEPENDENT},
+        **{"retries": 3, "retry_delay": timedelta(minutes=1), **of_both, **_INDEPENDENT},
     )
     closing.as_teardown(setups=opening)
     opening.closed_by = closing.task_id
@@ -138,7 +133,7 @@ class OpenWindowOperator(PauseReplicationOperator):
                     self.wait_elsewhere(wait)
                 results = wait.run(client)
         except ReplicationError as error:
-            self._give_up(context, useless=final(error))
+            self._give_up(context, useless=final(error), opened=record.opened)
             raise failed(error) from error
         return self._opened(context, results)
 
@@ -225,11 +220,16 @@ class OpenWindowOperator(PauseReplicationOperator):
             )
         return {"tasks": results, "resumes": record.resumes}
 
-    def _give_up(self, context: Context, *, useless: bool) -> None:
-        """After the last attempt, resume the tasks, and let the sweep do so once more."""
+    def _give_up(self, context: Context, *, useless: bool, opened: datetime | None = None) -> None:
+        """After the last attempt, resume the tasks, and let the sweep do so once more.
+
+        Another attempt, which has opened the window later than ``opened``, keeps it.
+        """
         ti = context["ti"]
         record = records.read(self._mine(context, resumes=[]).key)
         if record is None or not (useless or ti.try_number > ti.max_tries):
+            return
+        if record.closing or opened not in {None, record.opened}:
             return
         if not record.resumes:
             record.delete()

@@ -189,7 +189,7 @@ def of_fleet(emulator: Emulator) -> Counter[str]:
 
 
 def middle(cluster: Cluster, emulator: Emulator, run_id: str) -> tuple[int, int]:
-    """Wait until a third of the fleet is paused and none of its tasks is on its way to a worker.
+    """Wait until a tenth of the fleet is paused and none of its tasks is on its way to a worker.
 
     A message that a dead worker had taken and not begun is given out again after ten minutes only
     ([scheduler] task_queued_timeout), for which there is no time here.
@@ -197,7 +197,7 @@ def middle(cluster: Cluster, emulator: Emulator, run_id: str) -> tuple[int, int]
     counts: dict[str, int] = {}
 
     def reached() -> bool:
-        if of_fleet(emulator)["Paused"] < TASKS // 3:
+        if of_fleet(emulator)["Paused"] < TASKS // 10:
             return False
         counts.update(Counter(str(one["state"]) for one in cluster.task_instances(FLEET, run_id)))
         return not counts.get("queued") and counts.get("running", 0) > 1

@@ -476,8 +476,26 @@ def test_the_lock_of_a_living_owner_stays(journal: Journal) -> None:
     _locks.remove(journal.lock_path("owner"))
     assert _locks.alive(journal.lock_path("owner"))
     lock.release()
+    other = _locks.Lock(journal.lock_path("other"))  # It may have the same handle and inode.
     lock.release()
     assert not _locks.alive(journal.lock_path("owner"))
+    assert _locks.alive(journal.lock_path("other"))
+    other.release()
+
+
+def test_a_lock_with_another_path(around: Surroundings, journal: Journal) -> None:
+    """As by a mount: a look by that path does not release it."""
+    lock = _locks.Lock(journal.lock_path("owner"))
+    journal.lock_path("other").hardlink_to(journal.lock_path("owner"))
+    assert _locks.alive(journal.lock_path("other"))
+    program = around.program(
+        """
+        from taurusdb_starrocks.durable import _locks
+        say(_locks.alive(journal.lock_path("owner")))
+        """
+    )
+    assert program.hear() == [True]
+    lock.release()
 
 
 @pytest.mark.parametrize("failing", ["open", "lockf"])

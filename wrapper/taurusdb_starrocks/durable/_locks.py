@@ -15,7 +15,9 @@ from pathlib import Path
 
 from taurusdb_starrocks.durable._errors import JournalError
 
-_held: dict[Path, int] = {}  # The process that holds each: a forked child has a copy of this.
+# The process that holds the lock of each file, because a forked child has a copy of this. A file
+# can have several paths, for example by a mount.
+_held: dict[tuple[int, int], int] = {}
 
 
 class Lock:
@@ -36,16 +38,18 @@ class Lock:
             ) from error
         self._path = path
         self._process = os.getpid()
-        _held[path] = self._process
+        self._file = _identity(os.fstat(self._handle))
+        _held[self._file] = self._process
 
     def release(self) -> None:
         """Release it and remove its file. In a forked child, do nothing."""
-        if self._process != os.getpid() or self._path not in _held:
+        if self._process != os.getpid() or self._handle < 0:
             return
         with suppress(OSError):
             self._path.unlink()
-        del _held[self._path]
+        del _held[self._file]
         os.close(self._handle)
+        self._handle = -1  # The number and the file's identity can be used again.
 
 
 def remove(path: Path) -> None:
@@ -62,9 +66,9 @@ def alive(path: Path) -> bool:
         JournalError: This cannot be found out, for example because too many files are open. The
             process may be alive, and nothing may be done about its tasks.
     """
-    if _held.get(path) == os.getpid():
-        return True
     try:
+        if _held.get(_identity(path.stat())) == os.getpid():
+            return True
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -81,6 +85,10 @@ def alive(path: Path) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _untested(path: Path, error: OSError) -> JournalError:

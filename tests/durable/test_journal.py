@@ -34,6 +34,8 @@ MOUNTS = """\
 25 24 0:42 / /home/local rw - xfs /dev/vdb rw
 26 22 0:43 / /hidden rw - nfs server:/a rw
 27 22 0:44 / /hidden rw - tmpfs tmpfs rw
+28 22 0:45 / /bucket rw - fuse bucket rw
+29 22 0:46 / /usb rw - fuseblk /dev/vdc rw
 broken line
 """
 
@@ -103,6 +105,8 @@ def test_what_cannot_be_made(folder: Path) -> None:
         ("/home/user", "fuse.sshfs"),
         ("/home/local/user", None),
         ("/hidden", None),
+        ("/bucket", "fuse"),
+        ("/usb", None),
     ],
 )
 def test_network_file_systems(place: str, kind: str | None, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
 def check_system(folder: Path, mountinfo: str) -> None:
     """Raise ``ConfigurationError`` on a file system whose locks other machines do not see."""
     kind = _kind(folder, mountinfo)
-    if kind in NETWORK or kind.startswith("fuse."):
+    if kind in NETWORK or kind.partition(".")[0] == "fuse":
         raise ConfigurationError(
             f"The folder of the journal, {folder}, is on a {kind} file system, where file locks do "
             "not work reliably. Choose a local disk. Nothing was sent."

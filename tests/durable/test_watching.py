@@ -405,6 +405,38 @@ def test_a_group_that_is_all_zombies() -> None:
         os.killpg(leader.pid, 0)  # It is listed: nobody has waited for the leader.
 
 
+def test_a_group_of_another_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group here can have its number, and a leader that has exited, so that nothing differs."""
+    script = "sleep 60 & echo $!"
+    with subprocess.Popen(
+        ["sh", "-c", script], process_group=0, stdout=subprocess.PIPE, text=True
+    ) as leader:
+        born = _recovery.identified(leader.pid)
+        assert leader.stdout is not None
+        left = int(leader.stdout.readline())
+        leader.wait()
+        assert _recovery.group_lives(leader.pid, born)
+        monkeypatch.setattr(_recovery, "_namespace", lambda: "pid:[4711]")
+        assert not _recovery.group_lives(leader.pid, born)
+        _recovery.end_group(leader.pid, born, 0.1)
+        os.kill(left, 0)
+        os.kill(left, signal.SIGKILL)
+
+
+def test_a_group_where_nothing_tells_of_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is recognized by its start alone."""
+
+    def missing(_path: Path) -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "readlink", missing)
+    with subprocess.Popen(["sleep", "60"], process_group=0) as child:
+        born = _recovery.identified(child.pid)
+        assert born.endswith(" in another")
+        assert _recovery.group_lives(child.pid, born)
+        child.kill()
+
+
 def test_a_group_that_is_stopped() -> None:
     """It is continued, so that it can use the grace."""
     script = "trap 'exit 7' TERM; echo; while :; do sleep 0.01; done"

@@ -211,8 +211,8 @@ def identified(group: int) -> str:
 
 def born(process: int) -> str:
     """When a process started, as the system counts it; empty if it is gone or nothing tells."""
-    if _clock.boot():
-        return "".join(_stat(process)[19:20])  # It counts from the start of the machine.
+    if _clock.boot():  # It counts from the start of the machine.
+        return "".join(f"{start} in {_namespace()}" for start in _stat(process)[19:20])
     try:
         shown = subprocess.run(  # noqa: S603  # The argument is a number.
             ["ps", "-o", "lstart=", "-p", str(process)],  # noqa: S607  # Each system has its own.
@@ -223,6 +223,14 @@ def born(process: int) -> str:
     except OSError:
         return ""
     return shown.stdout.strip()
+
+
+def _namespace() -> str:
+    """In which the process IDs of this process count: each container has its own."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return "another"
 
 
 def _stat(process: int) -> list[str]:
@@ -237,9 +245,12 @@ def _stat(process: int) -> list[str]:
 def group_lives(group: int | None, since: str) -> bool:
     """Whether a process group is alive, and not a later one of the same number.
 
-    Zombies do not count: in a container, there may be no process that reaps them.
+    A group of another container cannot be seen. Zombies do not count: in a container, there may be
+    no process that reaps them.
     """
     if group is None or not since or born(group) not in {"", since}:
+        return False
+    if " in " in since and not since.endswith(f" in {_namespace()}"):
         return False
     try:
         os.killpg(group, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -130,9 +131,11 @@ def test_files_that_are_named_are_there() -> None:
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_every_public_name_is_in_the_reference(package: ModuleType, page: str) -> None:
-    """What a package gives has an entry, below the directive that names the package."""
-    part = read(f"reference/{page}.md").partition(f".. module:: {package.__name__}\n")[2]
-    entries = re.findall(r"^\.\. auto\w+:: (\w+)$", part.partition(".. module::")[0], re.MULTILINE)
+    """What a package gives has an entry, below a directive that names the package."""
+    text = read(f"reference/{page}.md")
+    _, *parts = re.split(r"^\.\. (?:current)?module:: (\S+)$", text, flags=re.MULTILINE)
+    own = [part for name, part in pairwise(parts) if name == package.__name__]
+    entries = re.findall(r"^\.\. auto\w+:: (\w+)$", "".join(own), re.MULTILINE)
     names = {name for name in package.__all__ if not re.fullmatch("[A-Z_]+|__version__", name)}
     assert names <= set(entries)
 

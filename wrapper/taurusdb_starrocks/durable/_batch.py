@@ -21,17 +21,18 @@ Place = tuple[str, str, str]  # Endpoint, project, instance.
 
 
 class Known(NamedTuple):
-    """What the journal says about the requests for a task. Times are in seconds from now.
+    """What the journal records about the requests for a task. Times are in seconds from now.
 
     Attributes:
         state: ``planned``: no request was sent that may have an effect. ``unknown``: the outcome of
             the last request is unknown. ``accepted``: the last request was accepted. ``confirmed``:
-            a poll has shown its effect.
-        quiet: How long to wait before sending another request, because the last one may still take
-            effect.
-        late: How long an unconfirmed pause may still take effect.
-        twice: Whether two pauses were sent, so that the second may take effect after the first.
-        paused: Whether a pause was sent at all.
+            a poll has shown the effect of the last request.
+        quiet: How long to wait before sending another request, because the last request may still
+            take effect.
+        late: How long a pause that no poll has shown may still take effect.
+        twice: Whether at least two pauses were sent. If so, the second pause may still take effect
+            after a poll has shown the effect of the first.
+        paused: Whether a pause was sent.
     """
 
     state: Literal["planned", "unknown", "accepted", "confirmed"] = "planned"
@@ -42,11 +43,14 @@ class Known(NamedTuple):
 
 
 class Batch:
-    """Records the pauses or resumes of many tasks. The caller sends the requests.
+    """Records in the journal that a program pauses or resumes many tasks.
 
-    A task that is paused is on hold, as by ``pause``: ``overview`` lists it, and ``recover``
-    resumes it after the lease. While the process of a batch is alive, no other batch touches its
-    tasks. When that process has exited, the next batch takes them over.
+    A batch sends nothing: your program sends the requests. For each instance, call ``plan`` to
+    claim tasks, then ``members`` to get the object that records their requests.
+
+    ``overview`` lists the paused tasks of a batch. ``recover`` resumes them after the lease, or, if
+    ``kind`` is ``window``, after the process of the batch has exited. Other batches can claim the
+    tasks only after that process has exited, except with ``heir_of``.
 
     Args:
         journal: Journal in which the tasks and their requests are recorded.
@@ -54,14 +58,16 @@ class Batch:
         call_timeout: Maximum duration of a request, in seconds.
         settle: How long a request with an unknown outcome may still take effect, in seconds.
         lease: Seconds from now until the tasks must be resumed; None means no limit.
-        reason: Why they are paused, shown to people who read the journal.
-        kind: ``hold`` if they stay paused until they are resumed or the lease ends, as by
-            ``pause``; ``window`` if they must be resumed when this process exits.
-        heir_of: ID of an earlier batch. This batch takes over the tasks of that batch, and no
-            others. If the program of that batch has a task (in a batch whose ID begins with
-            ``heir_of``), the task is taken over even while that program is running. If another
-            process has the task, it is taken over only after that process has exited.
-        number: ID of this batch; None for a new one.
+        reason: Why the tasks are paused, shown to people who read the journal.
+        kind: ``hold`` if the tasks stay paused after this process has exited, until they are
+            resumed or the lease ends. ``window`` if they must be resumed when this process exits.
+        heir_of: ID of an earlier batch; empty for none. The new batch can then claim the tasks of
+            the earlier batch, and no others. If another process, such as a guardian, is resuming a
+            task, the task can be claimed only after that process has exited. The program of the
+            earlier batch does not count as another process.
+        number: ID of this batch; None for a random ID. If the program of the earlier batch resumes
+            the tasks itself, pass an ID that begins with ``heir_of``. A guardian can then take over
+            the tasks even while that program is running.
 
     Attributes:
         id: ID of the batch.
@@ -105,7 +111,7 @@ class Batch:
             logger.warning("resuming without a lock: %s", error)
 
     def close(self) -> None:
-        """Release the lock: other batches and ``recover`` may resume what is still paused."""
+        """Release the lock. Other batches can then claim the tasks that are still paused."""
         if self._lock is not None:
             self._lock.release()
 
@@ -118,7 +124,14 @@ class Batch:
         return float("inf") if self.end is None else max(0.0, self.end.since(_clock.now()))
 
     def guarded_by(self, number: str) -> None:
-        """Record which batch resumes the tasks if the process of this batch has exited."""
+        """Record which guardian resumes the tasks after the process of this batch has exited.
+
+        Args:
+            number: ID of the batch of the guardian.
+
+        Raises:
+            JournalError: The journal cannot be written.
+        """
         self._guardian = number
         self.journal.write(
             lambda c: c.execute("UPDATE window SET guardian = ? WHERE batch = ?", (number, self.id))
@@ -126,20 +139,24 @@ class Batch:
 
     @property
     def late(self) -> bool:
-        """Whether four fifths of the lease have passed."""
+        """Whether at least 80% of the lease have passed."""
         return self._lease is not None and self.left <= (1 - _term.WARN_AT) * self._lease
 
     @property
     def short(self) -> bool:
-        """Whether too little of the lease is left to start a block."""
+        """Whether less than half of the lease is left, which is too little to start a block."""
         return self._lease is not None and self.left < _term.SHARE * self._lease
 
     def expired(self, message: str) -> LeaseExpiredError:
-        """The error for a lease that has expired or is too short."""
+        """Return an error with this message for a lease that has ended or is too short."""
         return LeaseExpiredError(message, expired=(self.end or _clock.now()).date)
 
     def check(self) -> None:
-        """Raise ``LeaseExpiredError`` if the lease has expired."""
+        """Raise an error if the lease has ended.
+
+        Raises:
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+        """
         if self.left <= 0:
             raise self.expired(
                 "The lease of the window has expired: its tasks are running or being resumed. Stop "
@@ -150,7 +167,7 @@ class Batch:
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It has expired. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         end = _clock.now().after(_term.checked(seconds))
@@ -175,16 +192,16 @@ class Batch:
         ).fetchall()
 
     def guard(self, process_group: int, grace: float) -> None:
-        """Record the child processes that must have exited before the tasks are resumed.
+        """Record a group of child processes that must have exited before the tasks are resumed.
 
         Args:
-            process_group: ID of their group.
-            grace: Seconds between SIGTERM and SIGKILL.
+            process_group: ID of the group.
+            grace: Seconds between the SIGTERM and the SIGKILL that end the group.
 
         Raises:
-            ConfigurationError: The leader of the group has exited.
-            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
-            JournalError: The journal cannot be written.
+            ConfigurationError: The leader of the group has exited. Nothing was recorded.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            JournalError: The journal cannot be written. Nothing was recorded.
         """
         self.check()
         born = _recovery.identified(process_group)
@@ -192,7 +209,7 @@ class Batch:
         self.journal.write(lambda c: _records.set_group(c, self._windows(c), *group))
 
     def closed(self) -> bool:
-        """Whether the journal once listed tasks of this batch but no longer does.
+        """Return whether this batch has claimed tasks and all of them were released.
 
         Raises:
             JournalError: The journal cannot be read.
@@ -208,21 +225,23 @@ class Batch:
     async def plan(
         self, place: Place, names: Sequence[str], *, everything: bool = False
     ) -> dict[str, TaskBusyError | None]:
-        """Claim tasks of an instance, and record that a request about each is planned.
-
-        If the journal cannot be written, the tasks that it shows as paused are resumed without it.
+        """Claim tasks of an instance, and record that a request for each task is planned.
 
         Args:
-            place: Endpoint, project and instance.
+            place: Endpoint, project, and instance.
             names: The tasks.
-            everything: Whether to also resume tasks that are not paused according to the journal.
+            everything: For a batch that resumes: whether to also claim tasks that the journal does
+                not list as paused.
 
         Returns:
             The tasks that were not claimed, by name. The value is a ``TaskBusyError`` if another
-            process has the task, or None if there is nothing to resume.
+            process has claimed the task, or None if the journal does not list it as paused.
 
         Raises:
-            JournalError: The journal cannot be written.
+            JournalError: The journal cannot be written, and the batch pauses tasks or
+                ``everything`` is true; nothing was claimed. Or the journal cannot be read. In other
+                cases, a warning is logged, and the tasks that the journal lists as paused can be
+                resumed without it.
         """
         now = _clock.now()
 
@@ -329,7 +348,15 @@ class Batch:
         return _known(_records.effective(c, task), self.verb, self._timeout + self._settle, now)
 
     async def members(self, place: Place, names: Sequence[str]) -> Members:
-        """The tasks of an instance that were claimed."""
+        """Return the object that records the requests for claimed tasks of an instance.
+
+        Args:
+            place: Endpoint, project, and instance.
+            names: Names of tasks that ``plan`` has claimed.
+
+        Raises:
+            JournalError: The journal cannot be read.
+        """
         now = _clock.now()
 
         def read(c: Connection) -> dict[str, tuple[str, Owned, Known]]:
@@ -384,10 +411,10 @@ def _known(rows: Sequence[Row], verb: Verb, effect: float, now: Moment) -> Known
 
 
 class Members:
-    """Tasks of one instance in a batch.
+    """Records the requests for the claimed tasks of one instance. ``Batch.members`` returns it.
 
     Attributes:
-        known: What the journal says about their requests so far.
+        known: What the journal recorded about earlier requests, by the name of the task.
     """
 
     def __init__(self, batch: Batch, tasks: Mapping[str, tuple[str, Owned, Known]]) -> None:
@@ -397,15 +424,19 @@ class Members:
         self.known = {name: known for name, (_, _, known) in tasks.items()}
 
     async def sending(self, name: str) -> None:
-        """Record a request for a task, just before it is sent.
+        """Record a request for a task. Call this method just before you send the request.
 
-        If the journal cannot be written, a resume is still sent, unless the journal can be read and
-        shows that another process has the task.
+        If the journal cannot be written and the request is a resume, this method only logs a
+        warning: send the resume.
+
+        Args:
+            name: The task.
 
         Raises:
-            JournalError: A pause could not be recorded. It must not be sent.
-            LeaseExpiredError: It is a pause, and the lease has expired.
-            SupersededError: Another process has the task now. Nothing must be sent.
+            JournalError: The request is a pause, and the journal cannot be written. Do not send the
+                request.
+            LeaseExpiredError: The request is a pause, and the lease has ended. Do not send it.
+            SupersededError: Another process has claimed the task. Do not send the request.
         """
         batch, (window, task), now = self._batch, self._tasks[name], _clock.now()
         if batch.verb == "pause" and batch.end is not None and batch.end.since(now) <= 0:
@@ -423,13 +454,25 @@ class Members:
                 await batch.journal.aread(lambda c: _records.check_owned(c, window, task))
 
     async def answered(self, name: str, answer: Job | ReplicationError) -> None:
-        """Record the outcome of a request."""
+        """Record the outcome of a request. If that fails, a warning is logged.
+
+        Args:
+            name: The task.
+            answer: The accepted job, or the error.
+        """
         request, now = self._requests.get(name), _clock.now()
         if request is not None:
             await self._try(lambda c: _records.answer(c, request, answer, now))
 
     async def done(self, names: Iterable[str]) -> None:
-        """Record that a poll has shown tasks paused, or running, as the batch wants them."""
+        """Record that a poll has shown the effect of the requests.
+
+        If the journal cannot be written, a warning is logged.
+
+        Args:
+            names: The tasks that are paused, or running if the batch resumes tasks. Running tasks
+                are released.
+        """
         tasks = [self._tasks[name] for name in names]
         now, verb = _clock.now(), self._batch.verb
 
@@ -441,13 +484,16 @@ class Members:
         await self._try(write)
 
     async def left(self, name: str, state: str, error: ReplicationError | None) -> None:
-        """Record that nothing more is done about a task, and release it unless it may be paused.
+        """Record that this batch sends no more requests for a task.
+
+        The task is released, unless it may be paused. If the journal cannot be written, a warning
+        is logged.
 
         Args:
             name: The task.
-            state: ``found`` if it needed no request, ``planned`` if it was not tried, else the
-                kind of its failure.
-            error: What it failed with.
+            state: ``found`` if the task needed no request, ``planned`` if no request was sent,
+                otherwise the kind of failure.
+            error: The error of the last request; None if there was none.
         """
         window, task = self._tasks[name]
         now, batch = _clock.now(), self._batch

@@ -3,7 +3,7 @@
 ReplicationError
 ├── JournalError       the journal cannot be read or written; no pause is sent without it
 ├── TaskBusyError      the task belongs to another open window, or is on hold; nothing was sent
-└── LeaseExpiredError  the lease of the window has ended; its tasks were resumed
+└── LeaseExpiredError  the lease of the window has ended, or is too short to start the block
 """
 
 from __future__ import annotations
@@ -52,9 +52,12 @@ class TaskBusyError(ReplicationError):
 class LeaseExpiredError(ReplicationError):
     """The lease of a window has ended, or too little of it is left for the block to start.
 
-    At the end of a block, it means that the tasks were resumed before the block ended. Inside a
-    block, it means that they are running or being resumed: stop any work that requires them to be
-    paused.
+    If ``check``, ``extend``, or ``guard`` raises this error in the block, the tasks are running or
+    being resumed: stop any work that requires them to be paused. With ``guardian=False``, they may
+    still be paused.
+
+    If the ``with`` statement raises it, the tasks are running again. At the end of a block, it also
+    means that tasks may have been running during the block, after the lease ended.
 
     Attributes:
         expired: When the lease ended, or ends.

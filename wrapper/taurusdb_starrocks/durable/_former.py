@@ -13,13 +13,16 @@ from taurusdb_starrocks.durable._sender import logger
 
 
 class Former:
-    """A batch of kind ``window``, as seen by a process that resumes its tasks.
+    """Takes over the tasks of a batch whose ``kind`` is ``window``.
+
+    A guardian uses it, in its own process. The program of the batch uses it after the lease ended.
 
     Args:
         journal: The journal.
         batch: ID of the batch.
-        actor: ID of the batch of this process, which resumes the tasks.
-        left: Seconds until the lease ends; used while the journal has no task of the batch.
+        actor: ID of the second batch, with which this process resumes the tasks.
+        left: Seconds until the lease of the batch ends. This value is used until the journal has
+            tasks of the batch.
     """
 
     def __init__(self, journal: Journal, batch: str, actor: str, left: float) -> None:
@@ -34,7 +37,7 @@ class Former:
         ).fetchall()
 
     def read(self) -> Standing:
-        """What the journal says about the batch.
+        """Return what the journal records about the batch.
 
         ``closed`` is always false, because the program may still add tasks to the batch.
 
@@ -47,26 +50,27 @@ class Former:
         return max(map(Standing.of, rows), key=lambda standing: standing.left)
 
     def alive(self) -> bool:
-        """Whether the program of the batch holds its lock."""
+        """Return whether the program of the batch is running, according to its lock."""
         return self._alive(self._batch)
 
     def _alive(self, actor: str) -> bool:
         return _locks.alive(self._journal.lock_path(actor))
 
     def take(self, *, expired: bool) -> bool:
-        """Become the one process that may send requests about the tasks of the batch.
+        """Take over the tasks of the batch: afterwards, its program cannot send requests for them.
 
-        Tasks that another process is resuming are left to it while it is alive. If the journal
-        cannot be written, this process goes on without it.
+        Tasks that a third process is resuming are not taken over while that process is running. If
+        the journal cannot be written, a warning is logged, and nothing is taken over. Resume the
+        tasks anyway.
 
         Args:
-            expired: Whether to do so only if the lease is over.
+            expired: True if the tasks may be taken over only after the lease has ended.
 
         Returns:
-            Whether there are tasks.
+            Whether the batch has tasks.
 
         Raises:
-            SupersededError: The lease was extended. Nothing changed.
+            SupersededError: ``expired`` is true, and the lease has not ended. Nothing changed.
             JournalError: The journal cannot be read.
         """
         try:
@@ -89,12 +93,13 @@ class Former:
         return bool(rows)
 
     def reclaim(self) -> None:
-        """Take back tasks that were released while the program could still send their pause.
+        """Claim released tasks again, because the program may have paused them since then.
 
-        A program that is stopped just before it sends a pause sends it when it continues, however
-        late that is. Call this after it has stopped sending: the pauses then count as sent now. A
-        task that another program has paused since then, with the same journal, is left to that
-        program.
+        If a program is suspended just before it sends a pause, it sends the pause when it
+        continues, no matter how much later that is. Call this method once the program can no longer
+        send requests. It claims each released task whose pause no poll has shown, and records the
+        pause as sent at this moment. Then resume the tasks of the batch again. A task that another
+        program has paused in the meantime, with the same journal, is not claimed.
 
         Raises:
             JournalError: The journal cannot be written.

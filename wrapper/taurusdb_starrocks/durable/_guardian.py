@@ -33,13 +33,15 @@ FIRST_RETRY, LAST_RETRY = 1.0, 300.0  # Seconds until a failed resume is tried a
 
 
 class Standing(NamedTuple):
-    """What the journal says about a window.
+    """What the journal records about a window. ``Guarded.read`` returns it.
 
     Attributes:
         left: Seconds until the lease ends; 0 or less when it has ended.
-        closed: Whether the window is closed, so that there is nothing to resume.
-        process_group: Children of the program that must be gone before the tasks are resumed.
-        group_born: When the group's leader started, because process IDs are used again.
+        closed: Whether the window is closed. A closed window has no task to resume.
+        process_group: ID of the group of child processes that must have exited before the tasks are
+            resumed; None if the program has recorded none.
+        group_born: Start time of the leader of that group. It identifies the group, because the
+            system reuses process IDs.
         grace: Seconds between SIGTERM and SIGKILL for that group.
     """
 
@@ -62,7 +64,7 @@ class Standing(NamedTuple):
 
 
 class Guarded(Protocol):
-    """The tasks that a guardian resumes.
+    """A window in the guardian process. Implement this protocol for ``guard``.
 
     Attributes:
         name: Name of the window in the system log.
@@ -71,47 +73,59 @@ class Guarded(Protocol):
     name: str
 
     def read(self) -> Standing:
-        """Read the journal.
+        """Read the journal, and return what it records about the window.
 
         Raises:
-            JournalError: It cannot be read.
+            JournalError: The journal cannot be read. The guardian tries again later.
         """
 
     def alive(self) -> bool:
-        """Whether the program still holds its lock."""
+        """Return whether the program of the window is running, according to its lock."""
 
     def use(self, client: Any) -> None:
-        """Use other credentials from now on: ``client`` is what ``Watched.client`` returned."""
+        """Create all later clients from these instructions.
 
-    def take(self, *, expired: bool) -> bool:
-        """Become the one process that may send requests about the tasks.
+        The guardian calls this method when the credentials of the program have changed.
 
         Args:
-            expired: Whether the reason is that the lease has ended. If so, the lease is checked
-                again in the same transaction, because the program may have extended it.
+            client: The first value that ``Watched.client`` returned in the program.
+        """
+
+    def take(self, *, expired: bool) -> bool:
+        """Take over the tasks: afterwards, only this process may send requests for them.
+
+        Args:
+            expired: True if the guardian takes over the tasks only because the lease has ended.
+                Then check the lease again in the same transaction, because the program may have
+                extended the lease.
 
         Returns:
             Whether there are tasks to resume.
 
         Raises:
-            SupersededError: Another process is resuming them, or the lease was extended.
-            ReplicationError: The journal cannot be read.
+            SupersededError: Another process is resuming the tasks, or the lease was extended.
+            ReplicationError: The journal cannot be read. The guardian tries again later.
         """
 
     def resume(self, *, release: bool) -> str:
-        """Try once to resume the tasks, and return what was done, for the system log.
+        """Try once to resume the tasks.
 
         Args:
-            release: Whether the window is over. If not, its program may still send a pause, and
-                this method is called again when the program has exited.
+            release: True if the window is over. If it is false, the program is still running and
+                may still send a pause. After the program has exited or has closed the window, the
+                guardian then calls this method again, unless the journal shows the window as
+                closed.
+
+        Returns:
+            What was done, for the system log.
 
         Raises:
-            SupersededError: Another process is resuming them.
-            ReplicationError: Tasks may still be paused.
+            SupersededError: Another process is resuming the tasks.
+            ReplicationError: Tasks may still be paused. The guardian tries again later.
         """
 
     def failed(self, error: ReplicationError) -> None:
-        """Record why the tasks may still be paused. Must not raise."""
+        """Record the error that ``take`` or ``resume`` raised. Must not raise."""
 
     def close(self) -> None:
         """Release the guardian's lock, and close the journal."""
@@ -128,13 +142,19 @@ def guard(
     hears: int = 0,
     says: int = 1,
 ) -> None:
-    """Be a guardian until its work is done. Only SIGKILL ends it earlier.
+    """Run as the guardian of a window until the window is closed or no task is left to resume.
+
+    Call this function from ``main`` in the module that ``Watched.guardian`` names. It ignores
+    SIGTERM, SIGINT, and SIGHUP.
 
     Args:
-        given: What the program sent. ``parent`` is the program's process ID; None if the guardian
-            outlives its program, as that of a hold does.
-        guarded: Function that creates the ``Guarded`` object from what the program sent.
-        hears: File descriptor from which the guardian reads the program's messages.
+        given: First argument of ``main``: what ``Watched.appoint`` returned, with the keys
+            ``actor``, ``parent``, and ``client``. ``actor`` is the ID of the guardian's lock.
+            ``parent`` is the process ID of the program, or None if the guardian keeps running after
+            the program has exited, like the guardian of a hold. ``client`` is the first value that
+            ``Watched.client`` returned.
+        guarded: Function that creates the ``Guarded`` object from ``given``.
+        hears: File descriptor from which the guardian reads messages of the program.
         says: File descriptor to which the guardian writes that it is ready.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -158,7 +158,8 @@ def resume(
     Raises:
         TaskBusyError: A task belongs to an open window. Nothing was sent.
         JournalError: The journal cannot be written. Nothing was sent.
-        NotResumedError: Tasks may still be paused. They stay in the journal, for ``recover``.
+        NotResumedError: Tasks may still be paused. The journal still lists them, and ``recover``
+            tries again.
     """
     names = _names(task_names)
     keeper = Resumption(

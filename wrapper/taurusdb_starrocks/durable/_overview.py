@@ -54,9 +54,11 @@ class Entry(NamedTuple):
 
     @property
     def due(self) -> bool:
-        """Whether ``recover`` resumes the task: neither its program nor a guardian will.
+        """Whether ``recover`` resumes the task.
 
-        A guardian that has failed does not count, nor one that hangs: the lease ended an hour ago.
+        It does if ``state`` is ``expired`` or ``abandoned``, and one of these is true: no guardian
+        is running, the last attempt to resume the task failed, or the lease ended more than an hour
+        ago.
         """
         over = self.state in {"expired", "abandoned"}
         hangs = self.until is not None and datetime.now(UTC) - self.until > OVERDUE
@@ -129,7 +131,7 @@ def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> l
         reason: Why, for people who read the journal.
 
     Returns:
-        The entries that were removed.
+        The entries of the task, which the journal no longer lists as paused.
 
     Raises:
         ConfigurationError: The journal has no such task, or no reason is given. Nothing changed.

@@ -18,10 +18,11 @@ class Recorded(NamedTuple):
 
     Attributes:
         verb: ``pause`` or ``resume``.
-        state: ``planned``; ``sent``: there is no response yet; ``accepted``; ``refused``: rejected
-            with a 400 or a 404; ``unsent``: it failed for another reason, and nothing changed;
-            ``unknown``: it failed, and the task may have changed; ``confirmed``: a poll has shown
-            its effect; ``found``: the task needed no request.
+        state: ``planned``: the request was not sent. ``sent``: there is no response yet.
+            ``accepted``: the service accepted the request. ``refused``: the service rejected it
+            with a 400 or a 404. ``unsent``: it failed for another reason, and nothing changed.
+            ``unknown``: it failed, and the task may have changed. ``confirmed``: a poll has shown
+            its effect. ``found``: the task needed no request.
         job_id: ID of the job, if the request was accepted.
         request_id: ID that the service gave the request, if the response had one.
         error: The error; empty if the request did not fail.
@@ -37,7 +38,14 @@ class Recorded(NamedTuple):
 
 
 def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
-    """The tasks that a batch has not released, by instance.
+    """List the tasks that a batch has claimed and not released, by instance.
+
+    Args:
+        journal: The journal.
+        batch: ID of the batch.
+
+    Yields:
+        The endpoint, project, and instance as a tuple, and the names of the tasks.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -55,7 +63,15 @@ def batched(journal: Journal, batch: str) -> Iterator[tuple[Place, list[str]]]:
 
 
 def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, Recorded]:
-    """The last request about each task of an instance, if the journal has one.
+    """Return the last request for each task of an instance.
+
+    Args:
+        journal: The journal.
+        place: Endpoint, project, and instance.
+        names: The tasks.
+
+    Returns:
+        The requests, by the name of the task. Tasks without a request in the journal are left out.
 
     Raises:
         JournalError: The journal cannot be read.

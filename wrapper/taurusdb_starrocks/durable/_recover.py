@@ -28,7 +28,7 @@ class Recovered(NamedTuple):
     """What ``recover`` did about a task.
 
     Attributes:
-        entry: The task as it was before.
+        entry: The entry of the task in the journal before ``recover`` tried to resume it.
         outcome: ``resumed``: it is running. ``left``: another process will resume it, or it is not
             due yet. ``failed``: it could not be resumed and may be paused; the next ``recover``
             tries again.
@@ -55,16 +55,16 @@ def recover(
       (see ``guard``) are running, and a window of another machine,
     - a hold before its limit.
 
-    A task that cannot be resumed, for example because the credentials are rejected, stays in the
-    journal, and the next call tries again. ``recover`` takes over from a failed guardian only after
-    the service has accepted its own credentials. If the journal cannot be written, the tasks are
-    still resumed.
+    If a task cannot be resumed, for example because the credentials are rejected, the journal still
+    lists it as paused, and the next call tries again. ``recover`` takes over from a guardian that
+    has failed only after the service has accepted the credentials of ``recover``. If the journal
+    cannot be written, the tasks are resumed anyway.
 
     Args:
         journal: The journal. Open it with ``create=False``: a wrong path is then an error.
-        connect: Creates the client for an endpoint and a project, which is closed afterwards. It is
-            called in a thread, but never concurrently. The default takes the credentials from the
-            environment, as ``Client`` does.
+        connect: Function that takes an endpoint and a project ID and returns a ``Client``.
+            ``recover`` closes the client. The function is called in a thread, but never
+            concurrently. By default, the credentials come from the environment, as in ``Client``.
         **waiting: How to wait for each window, see ``Waiting``.
 
     Returns:

@@ -21,51 +21,60 @@ LAST_RETRY = 60.0  # Seconds between two starts of a guardian, at most.
 
 
 class Watched(Protocol):
-    """A window that has a guardian, as seen by its program.
+    """A window in the program that opened it. Implement this protocol for ``Watch``.
 
     Attributes:
         name: Name of the window in warnings.
-        guardian: Module whose ``main`` the guardian runs.
+        guardian: Name of the module whose function ``main`` the guardian process calls.
     """
 
     name: str
     guardian: str
 
     def client(self) -> tuple[Any, bool]:
-        """Instructions, as JSON, for the guardian to create its clients.
+        """Return instructions that let the guardian create its clients.
 
-        The second value is false if the credentials in them are a token that expires.
+        Returns:
+            Two values. The first value contains the instructions, as JSON values. The second value
+            is false if the instructions contain a token that expires.
 
         Raises:
             ConfigurationError: The credentials cannot be used in another process.
         """
 
     def appoint(self, actor: str) -> dict[str, Any]:
-        """Record the ID of a guardian's lock, and return what else the guardian needs.
+        """Record in the journal which guardian resumes the tasks.
+
+        Args:
+            actor: ID of the guardian's lock.
+
+        Returns:
+            What else ``Guarded`` needs in the guardian process, as JSON values.
 
         Raises:
             JournalError: The journal cannot be written.
         """
 
     def closed(self) -> bool:
-        """Whether the window is closed according to the journal, so that it needs no guardian."""
+        """Return whether the journal shows the window as closed. Then no guardian is started."""
 
     def left(self) -> float:
-        """Seconds until the lease ends; 0 when it has ended."""
+        """Return the seconds until the lease ends; 0 when it has ended."""
 
     def late(self) -> bool:
-        """Whether most of the lease has passed, so that the program is warned."""
+        """Return whether to log a warning because the lease ends soon."""
 
 
 class Watch:
-    """Warns before a lease ends, and keeps a guardian running.
+    """Starts the guardian of a window, replaces it if it exits, and warns before the lease ends.
 
     Args:
         watched: The window.
-        guarded: Whether there is a guardian.
+        guarded: Whether the window has a guardian.
 
     Raises:
-        ConfigurationError: The guardian cannot have the credentials. Nothing was sent.
+        ConfigurationError: The credentials cannot be used in the guardian process. Nothing was
+            sent.
     """
 
     def __init__(self, watched: Watched, *, guarded: bool) -> None:
@@ -95,11 +104,11 @@ class Watch:
         return client
 
     def start(self, parent: int | None) -> None:
-        """Start the guardian, unless ``guarded`` is false, and wait until it is ready.
+        """Start the guardian, and wait until it is ready. Does nothing if ``guarded`` is false.
 
         Args:
-            parent: ID of the process whose end the guardian waits for; None if the guardian
-                outlives this program.
+            parent: ID of this process. The guardian resumes the tasks when that process has exited.
+                None if the guardian keeps running until the lease ends.
 
         Raises:
             GuardianError: The guardian could not be started, or exited before it was ready.
@@ -116,9 +125,10 @@ class Watch:
         )
 
     def keep(self) -> None:
-        """Start a thread that warns before the lease ends and replaces a guardian that has exited.
+        """Start a thread that checks the lease and the guardian. ``end`` stops the thread.
 
-        ``end`` stops the thread.
+        The thread logs a warning before the lease ends. It starts another guardian if the guardian
+        has exited, and sends new credentials to the guardian.
         """
         threading.Thread(target=self._keep, name="taurusdb-starrocks-watch", daemon=True).start()
 
@@ -192,21 +202,26 @@ class Watch:
             )
 
     def tell(self, **what: Any) -> None:
-        """Send a message to the guardian, if there is one."""
+        """Send a message to the guardian, if there is one.
+
+        Args:
+            **what: ``look=True``: read the journal again, because the program has changed it.
+                ``over=True``: the program has closed the window; resume what is left.
+        """
         if self._link is not None:
             self._link.tell(what)
 
     def ended(self) -> bool:
-        """Whether the guardian has exited, or there is none."""
+        """Return whether no guardian is running."""
         return self._link is None or self._link.ended()
 
     def part(self) -> None:
-        """Close the connection to a guardian that outlives this program. It keeps running."""
+        """Close the connection to the guardian. The guardian keeps running."""
         if self._link is not None:
             self._link.close()
 
     def end(self) -> None:
-        """Stop replacing the guardian if it exits."""
+        """Stop the thread that ``keep`` started. A guardian that exits is not replaced."""
         self._over.set()
         with self._changing:  # One that is being started is told what comes next.
             pass

@@ -51,7 +51,7 @@ class _Handle:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: It has. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
         """
         self._keeper.term.check()
 
@@ -63,7 +63,7 @@ class DurableWindow(_Handle):
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It has expired. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         self._keeper.extend(seconds)
@@ -81,7 +81,7 @@ class DurableWindow(_Handle):
 
         Raises:
             ConfigurationError: The first process of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._keeper.guard(process_group, grace)
@@ -173,10 +173,10 @@ def window(
         TaskBusyError: A task belongs to another open window of this journal, or is on hold. Nothing
             was sent.
         GuardianError: The guardian could not be started. Nothing was sent.
-        JournalError: The journal cannot be written. After it failed, no pause was sent, and the
-            tasks that were already paused were resumed.
-        LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
-            start the block. The tasks were resumed.
+        JournalError: A write to the journal failed. After that, no pause was sent, and the tasks
+            that were already paused were resumed.
+        LeaseExpiredError: The lease ended before the block did, or too little of it was left to
+            start the block. The tasks are running again.
         NotResumedError: As for ``client.paused``. The guardian keeps trying.
         ConfigurationError: An argument is malformed, or the client cannot be created in the
             guardian. Nothing was sent.

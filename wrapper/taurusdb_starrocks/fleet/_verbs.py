@@ -31,8 +31,9 @@ class Options(TypedDict, total=False):
     """How to pause or resume; all are optional.
 
     Attributes:
-        connect: Creates the client for an endpoint and a project; None means that of the
-            environment. The default is ``taurusdb_starrocks.fleet.connect``.
+        connect: Function that takes an endpoint and a project ID and returns an ``AsyncClient``.
+            Either can be None; the value then comes from the environment. By default,
+            ``taurusdb_starrocks.fleet.connect``.
         allow_endpoints: Endpoints that a targets file may contain although they belong to no known
             region.
         concurrency: Maximum number of requests in flight, 16 by default, up to 100.
@@ -164,11 +165,11 @@ def pause(
     Pausing stops when more than ``max_errors`` targets have failed, when the first ten all failed
     in the same way, or when the journal can no longer be written. At most ``concurrency - 1`` more
     requests are then in flight, and the call waits for those that are accepted. ``stopped`` of the
-    result has the reason. Tasks that were paused before that stay paused until you resume them or
-    the lease ends.
+    result has the reason. The call does not resume the tasks that it has already paused.
 
-    The tasks are on hold, as by ``durable.pause``. Tasks that were already paused are not on hold,
-    and stay paused. There is no guardian: after the lease, ``durable.recover`` resumes the tasks.
+    The paused tasks are on hold, as after ``durable.pause``, but there is no guardian: they stay
+    paused until you resume them, or until ``durable.recover`` resumes them after the lease. Tasks
+    that were already paused are not on hold, and stay paused.
 
     Args:
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
@@ -176,8 +177,8 @@ def pause(
         lease: Seconds from now after which ``recover`` resumes them, at most 1,000,000. None means
             no limit.
         max_errors: How many targets may fail: a number, or a percentage such as ``2%``. Rejected,
-            unreachable, and unknown targets all count. None means no limit except that of the first
-            ten.
+            unreachable, and unknown targets all count. None means no limit, but pausing still stops
+            if the first ten targets all fail in the same way.
         reason: Why they are paused, shown to people who read the journal.
         **options: See ``Options``.
 
@@ -185,7 +186,7 @@ def pause(
         ConfigurationError: An argument or targets are invalid; the error lists all of them. Nothing
             was sent.
         JournalError: The journal could not be written at the start, and nothing was sent. Or it
-            could no longer be read; tasks that were paused before that stay paused.
+            could not be read later; the tasks that the call has already paused stay paused.
     """
     return asyncio.run(
         apause(
@@ -200,8 +201,8 @@ def resume(
     """Resume many tasks: the targets that the journal lists as paused.
 
     It tries every target, and retries failures at increasing intervals until ``timeout`` seconds
-    have passed. Tasks that are still not running are in the result and stay in the journal; the
-    same call tries them again.
+    have passed. The result contains the tasks that are not running by then. The journal still lists
+    them as paused, and the same call tries them again.
 
     Args:
         targets: As for ``pause``.
@@ -211,9 +212,9 @@ def resume(
 
     Raises:
         ConfigurationError: As for ``pause``.
-        JournalError: The journal could not be written at the start, or could no longer be read.
-            Tasks are still paused. If the journal can no longer be written after the start, tasks
-            are still resumed.
+        JournalError: The journal could not be written at the start, or could not be read later.
+            Tasks may still be paused. If writing the journal fails later, no error is raised, and
+            the tasks are resumed anyway.
     """
     return asyncio.run(aresume(targets, journal=journal, everything=everything, **options))
 

@@ -81,7 +81,7 @@ class _Handle:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: It has. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
         """
         self._batch.check()
 
@@ -107,7 +107,7 @@ class FleetWindow(_Handle):
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: It has expired. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         self._extend(seconds)
@@ -125,7 +125,7 @@ class FleetWindow(_Handle):
 
         Raises:
             ConfigurationError: The first process of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has expired. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._guard(process_group, grace)
@@ -423,8 +423,8 @@ def window(
             it is left.
         guardian: Whether to start a guardian. Without one, only this program and ``recover`` resume
             the tasks.
-        max_errors: Number of failed targets after which no more targets are paused. The block does
-            not start unless all are paused.
+        max_errors: How many targets may fail before pausing stops, as for ``pause``; 0 by default.
+            The block starts only if all targets are paused.
         reason: Why the tasks are paused, shown to people who read the journal.
         **options: See ``Options``.
 
@@ -436,8 +436,8 @@ def window(
             start, and all were resumed. If it is true, targets could not be resumed within
             ``timeout``, or the resume was interrupted twice: the guardian keeps trying. The first
             interrupt during the resume (Ctrl-C, or an exception of a signal handler) is deferred.
-        LeaseExpiredError: The lease expired before the block ended, or too little of it was left to
-            start the block. The tasks were resumed.
+        LeaseExpiredError: The lease ended before the block did, or too little of it was left to
+            start the block. The tasks are running again.
         GuardianError: The guardian could not be started. Nothing was sent.
         ConfigurationError: Targets or arguments are invalid. Nothing was sent.
         JournalError: The journal cannot be read or written. The block did not start, and no task
@@ -465,9 +465,10 @@ async def awindow(
     """``window`` for coroutines, with ``async with``.
 
     If the block is cancelled, the tasks are resumed before the cancellation propagates. The first
-    cancellation during the resume is deferred. The second one stops the resume and is replaced by a
-    ``FleetError``, and the guardian resumes the rest. A window of ``AsyncClient.paused`` whose
-    block was cancelled is already stopped by the first one.
+    cancellation during the resume is deferred. The second cancellation stops the resume and is
+    replaced by a ``FleetError``, and the guardian resumes the remaining tasks. This differs from
+    ``AsyncClient.paused``: if its block was cancelled, the first cancellation during the resume
+    stops the resume.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

@@ -56,8 +56,9 @@ _SHARED = frozenset({"kind", "operation", "at", "times", "probability", "seed"})
 class Fault:
     """A fault to inject.
 
-    Omitted parameters have the default of the kind. Only the first matching fault affects a call. A
-    task fault (`late-pause`, `no-effect`) can be added to it.
+    Omitted parameters have the default of the kind. At most two faults affect a call: the first
+    matching task fault (`late-pause` or `no-effect`), and the first matching fault of any other
+    kind.
 
     Attributes:
         kind: One of `FAULT_KINDS`.
@@ -68,7 +69,8 @@ class Fault:
         probability: Probability that a matching call is affected.
         seed: Random seed. The same seed affects the same calls.
         applied: Whether the requested change is made.
-        seconds: How long it hangs, or the interval between two bytes.
+        seconds: Depending on the kind: how long the call hangs, the interval between two bytes, or
+            the time until a late pause takes effect.
         size: Size of the decoded body, in bytes.
         location: Target of a redirect.
         status: Status of the response.

@@ -84,7 +84,9 @@ def misses(fault: Fault, listing: Listing, _chance: random.Random) -> None:
 
 
 @OnList.declare(
-    "repeats", "a page that has the task twice, instead of its last task", {"task": None}
+    "repeats",
+    "a page in which a second copy of the task replaces the last task of the page",
+    {"task": None},
 )
 def repeats(fault: Fault, listing: Listing, _chance: random.Random) -> None:
     """Repeat tasks of the page, and drop those that no longer fit. The count stays correct."""

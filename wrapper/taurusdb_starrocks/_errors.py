@@ -186,10 +186,10 @@ class AlreadyPausedError(ReplicationError):
 class NotResumedError(ReplicationError):
     """Tasks **may still be paused**: resume them yourself.
 
-    A window raises it, and ``ensure_running`` for several tasks or with ``earlier``. After a
-    window, this error replaces the exception that ended it, even an interrupt or a cancellation, so
-    that code that handles those exceptions does not miss the tasks. Its ``__cause__`` is the error
-    of the first task.
+    A window raises this error. So does ``ensure_running`` if you pass several tasks or ``earlier``.
+    If an exception ended the block of a window, even an interrupt or a cancellation, this error
+    replaces it, so that code that handles that exception does not miss the tasks. ``__cause__`` is
+    the error of the first task.
 
     Attributes:
         instance_id: Instance of the tasks.

@@ -59,7 +59,7 @@ class Credentials(ABC):
         a class ``VaultAuth`` in the module ``my_package.auth``, return for example
         ``Rebuild("my_package.auth:VaultAuth", {"role": self.role})``. The other process must be
         able to import the class, and the arguments must be JSON values. Add ``lasting=False`` if
-        they contain a token that expires. The method can return other instructions each time.
+        they contain a token that expires. Each call may return different instructions.
         """
         return None
 

@@ -70,7 +70,8 @@ class Waiting(TypedDict, total=False):
         progress: Called with each task that a poll shows.
         accepted: Called with the name of a task and its accepted job. Log the IDs of the job and
             the request for support tickets.
-        recorder: Called before each request is sent and after its response.
+        recorder: Object whose methods are called before each request is sent and after its
+            response. ``paused`` requires a ``WindowRecorder``.
     """
 
     timeout: float

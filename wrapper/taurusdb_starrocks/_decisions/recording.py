@@ -44,7 +44,10 @@ class Recorder(Protocol):
 
 @runtime_checkable
 class WindowRecorder(Recorder, Protocol):
-    """Records a whole window. Pass it to ``paused`` as ``recorder=``."""
+    """Records a whole window. Pass it to ``paused`` as ``recorder=``.
+
+    It is a ``Recorder`` with additional methods: implement the methods of ``Recorder`` too.
+    """
 
     def opening(self) -> Earlier:
         """Called before anything is sent; returns what earlier windows left unfinished.
@@ -85,8 +88,8 @@ class WindowRecorder(Recorder, Protocol):
             seen: The other tasks, as shown by the last poll.
 
         Returns:
-            The tasks of ``left`` that may really still be paused, without those that another
-            process, such as a guardian, has seen running.
+            The tasks of ``left`` that may still be paused. Leave out tasks that another process,
+            such as a guardian, has seen running.
 
         Raises:
             ReplicationError: All tasks are running, but the caller must know about a problem.

@@ -35,9 +35,13 @@ if TYPE_CHECKING:
 class RetryPolicy:
     """Decides whether a failed call is retried, and after how many seconds.
 
-    A call is retried only if it cannot have changed a task: the request was not sent (except for
-    TLS failures, which would fail again), 429, 409, 503 with ``Retry-After``, or a request that
-    only reads and got no usable response. For other rules, override ``delay`` in a subclass.
+    A call is retried only if the failed attempt cannot have changed a task:
+
+    - the request was not sent (except for TLS failures, which would fail again),
+    - the response was a 409, a 429, or a 503 with ``Retry-After``,
+    - the request only reads, and there was no usable response, a 408, or a 5xx.
+
+    For other rules, override ``delay`` in a subclass.
 
     Attributes:
         attempts: Maximum number of attempts of a call, including the first.

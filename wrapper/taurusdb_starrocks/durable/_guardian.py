@@ -40,8 +40,8 @@ class Standing(NamedTuple):
         closed: Whether the window is closed. A closed window has no task to resume.
         process_group: ID of the group of child processes that must have exited before the tasks are
             resumed; None if the program has recorded none.
-        group_born: Start time of the leader of that group. It identifies the group, because the
-            system reuses process IDs.
+        group_born: When and where the leader of that group started. It identifies the group,
+            because the system reuses process IDs.
         grace: Seconds between SIGTERM and SIGKILL for that group.
     """
 

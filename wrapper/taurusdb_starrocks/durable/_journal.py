@@ -123,9 +123,10 @@ class Journal:
         path: The file, without symbolic links.
 
     Raises:
-        ConfigurationError: The path is on a network file system; other users can write to the file
-            or its folder, or own one of them; the file was written by another program or by a newer
-            version of this package; or the file does not exist and ``create`` is false.
+        ConfigurationError: The path is on a network file system or a FUSE file system; other users
+            can write to the file or its folder, or own one of them; the file was written by another
+            program or by a newer version of this package; or the file does not exist and ``create``
+            is false.
         JournalError: The file cannot be read or, unless ``create`` is false, written.
     """
 

@@ -50,6 +50,22 @@ def test_migration(path: Path, emulator: Emulator) -> None:
     assert emulator.task(emulator.instance_id, "orders_sync").target == "Incremental"
 
 
+def test_a_change_that_is_too_long(path: Path, emulator: Emulator, tmp_path: Path) -> None:
+    """At the limit, the statement is ended on the server too, before the task is resumed."""
+    look = f"taurusdb-starrocks status {emulator.instance_id} orders_sync"
+    told = tmp_path / "told"
+    statements = f'case "$*" in *KILL*) echo "$*"; {look} | grep -c Paused;; esac >>{told}'
+    program(path, "mysql", f'{statements}\ncase "$*" in *ALTER*) echo 42; exec sleep 60;; esac')
+    arguments = [emulator.instance_id, "orders_sync", "--max", "4s", "--grace", "1m"]
+    window = ["taurusdb-starrocks", "window", *arguments, "--interval", "1s", "--"]
+    ran = subprocess.run(
+        [*window, EXAMPLES / "alter.sh"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 124, ran.stderr
+    assert told.read_text() == "--execute KILL 42\n1\n"
+    assert emulator.task(emulator.instance_id, "orders_sync").target == "Incremental"
+
+
 def test_resize(path: Path, emulator: Emulator) -> None:
     """Every task that runs is paused for it, and no other is resumed."""
     ran = example("resize.sh", emulator.instance_id, "echo", "resized")

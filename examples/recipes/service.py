@@ -7,6 +7,7 @@ import time
 from taurusdb_starrocks import Client, NotResumedError, Poll
 
 INSTANCE = "9ac58f9b88744f8a87893d22f6ef9a28in17"
+BETWEEN = 3600  # Seconds between two batches, in which the task catches up.
 
 
 def process_batch() -> None:
@@ -23,6 +24,7 @@ def main() -> int:
                 with client.paused(INSTANCE, "orders_sync", already_paused="resume"):
                     print("paused", flush=True)
                     process_batch()
+                time.sleep(BETWEEN)
     except NotResumedError as error:
         print(f"MAY STILL BE PAUSED: {error}", file=sys.stderr)
         return 122

@@ -32,7 +32,7 @@ class Alerts(logging.Handler):
         try:
             self.send(f"{record.levelname}: {record.getMessage()}")
         except Exception:
-            self.handleError(record)  # A handler that raises would prevent a resume.
+            self.handleError(record)  # An exception would count as a failed request.
 
 
 def set_up(send: Callable[[str], object]) -> None:

@@ -56,9 +56,9 @@ def recover(
     - a hold before its limit.
 
     If a task cannot be resumed, for example because the credentials are rejected, the journal still
-    lists it as paused, and the next call tries again. ``recover`` takes over from a guardian that is
-    running only after the service has accepted the credentials of ``recover``. If the journal
-    cannot be written, the tasks are resumed anyway.
+    lists it as paused, and the next call tries again. ``recover`` takes over from a guardian only
+    after the service has accepted the credentials of ``recover``. If the journal cannot be written,
+    the tasks are resumed anyway.
 
     Args:
         journal: The journal. Open it with ``create=False``: a wrong path is then an error.

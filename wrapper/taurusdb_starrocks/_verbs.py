@@ -53,7 +53,8 @@ class Verbs(ABC):
             ``Credentials``. By default, they are read from environment variables or from the
             profile file, and never from the network.
         language: Language of the service's messages.
-        timeout: Timeout of a call in seconds, including all attempts and the waits between them.
+        timeout: Timeout of a call in seconds, including all attempts and the waits between them. In
+            a ``Client``, it does not limit DNS lookups.
         connect_timeout: Timeout for establishing a connection, in seconds.
         read_timeout: Maximum time to wait for the next bytes, in seconds.
         retry: When to retry.

@@ -46,7 +46,8 @@ class Recorder(Protocol):
 class WindowRecorder(Recorder, Protocol):
     """Records a whole window. Pass it to ``paused`` as ``recorder=``.
 
-    It is a ``Recorder`` with additional methods: implement the methods of ``Recorder`` too.
+    It is a ``Recorder`` with additional methods: implement the methods of ``Recorder`` too. Both
+    are protocols, so your class does not have to inherit from them.
     """
 
     def opening(self) -> Earlier:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from time import tzset
 
 import click
 import pytest
@@ -35,6 +37,32 @@ def test_time_of_day(text: str, day: int) -> None:
     """It is the next one."""
     now = datetime(2026, 11, 25, 22, 0, 30).astimezone()
     assert f"{time(text, now):%d %H:%M}" == f"{day} {text}"
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A zone whose clock changes at night, described without a database of zones."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("start", "text", "hours"),
+    [
+        ("2026-03-28T22:00", "06:00", 7),
+        ("2026-10-24T22:00", "06:00", 9),
+        ("2026-10-25T01:00", "02:30", 1.5),
+    ],
+    ids=["an hour is skipped", "an hour comes twice", "the time comes twice"],
+)
+def test_time_of_day_after_the_clock_was_changed(start: str, text: str, hours: float) -> None:
+    """It is by the clock on the wall; of two, the first."""
+    now = datetime.fromisoformat(start).astimezone()
+    assert time(text, now) - now == timedelta(hours=hours)
 
 
 def test_date_and_time() -> None:

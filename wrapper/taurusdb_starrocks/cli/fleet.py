@@ -68,7 +68,7 @@ def _shared(function: Function) -> Function:
             "--left",
             metavar="FILE",
             callback=_writable,
-            help="Write the targets that failed or were not tried to this file.",
+            help="Write a targets file for the next run: targets that failed or were not tried.",
         ),
         click.option(
             "--rate",

@@ -27,7 +27,7 @@ class Call:
         status: Status of the response; None if a fault suppressed the response.
         request_id: ID of the call; also in the response's `X-Request-Id`.
         caller: User, access key or `static token`; None if the call was not authenticated.
-        fault: Kind of the fault that affected the call; two kinds if a task fault was added.
+        fault: Kind of the fault that affected the call; two kinds if a task fault also affected it.
         job_id: ID of the job, if the call started one, even if a fault hid it from the caller.
     """
 

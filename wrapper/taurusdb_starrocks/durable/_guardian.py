@@ -145,7 +145,7 @@ def guard(
     """Run as the guardian of a window until the window is closed or no task is left to resume.
 
     Call this function from ``main`` in the module that ``Watched.guardian`` names. It ignores
-    SIGTERM, SIGINT, and SIGHUP.
+    SIGTERM, SIGINT, and SIGHUP, and logs to the system log as ``taurusdb-starrocks-guardian``.
 
     Args:
         given: First argument of ``main``: what ``Watched.appoint`` returned, with the keys

@@ -30,12 +30,12 @@ class Entry(NamedTuple):
         owner: Program, process and machine that paused it.
         reason: Why it is paused; empty if no reason was given.
         since: When the window or hold began, in UTC.
-        until: When the lease ends, in UTC; None if it has no limit.
+        until: When the lease ends, in UTC; None if there is no limit.
         state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
             for a window of another machine before its lease ends, ``expired`` after the lease, and
             ``abandoned`` if the program has exited. A guardian or ``recover`` resumes the last two.
         guarded: Whether a guardian process is running that resumes the task.
-        trouble: Error of the last attempt to resume it; empty if there was no failure.
+        trouble: Error of the last attempt to resume the task; empty if there was none.
     """
 
     endpoint: str
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
 
 
 def overview(journal: Journal) -> list[Entry]:
-    """The tasks that the journal lists as paused, the oldest first.
+    """Return the tasks that the journal lists as paused, the oldest first.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -128,7 +128,7 @@ def forget(journal: Journal, instance_id: str, task_name: str, reason: str) -> l
         journal: The journal.
         instance_id: Instance of the task.
         task_name: The task.
-        reason: Why, for people who read the journal.
+        reason: Why the task stays paused, shown to people who read the journal.
 
     Returns:
         The entries of the task, which the journal no longer lists as paused.

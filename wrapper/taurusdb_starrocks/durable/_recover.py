@@ -29,11 +29,11 @@ class Recovered(NamedTuple):
 
     Attributes:
         entry: The entry of the task in the journal before ``recover`` tried to resume it.
-        outcome: ``resumed``: it is running. ``left``: another process will resume it, or it is not
-            due yet. ``failed``: it could not be resumed and may be paused; the next ``recover``
-            tries again.
-        why: The reason why it was left or failed, or a note that it is running but the journal
-            could not be written; otherwise empty.
+        outcome: ``resumed``: the task is running. ``left``: another process will resume the task,
+            or it is not due yet. ``failed``: the task could not be resumed and may be paused; the
+            next call of ``recover`` tries again.
+        why: For ``left`` and ``failed``, the reason. For ``resumed``, a note if the journal could
+            not be written; otherwise empty.
     """
 
     entry: Entry

@@ -71,8 +71,8 @@ class DurableWindow(_Handle):
     def guard(self, process_group: int, *, grace: float = 10.0) -> None:
         """Make the guardian wait for a group of child processes before it resumes the tasks.
 
-        If the program has exited, the guardian waits until the group has exited. When the lease
-        expires, it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        After the program has exited, the guardian waits until the group has exited. When the lease
+        expires, the guardian sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
 
         Args:
             process_group: ID of the group. It is the process ID of a child that was started with
@@ -144,13 +144,13 @@ def window(
 ) -> Any:
     """Pause tasks while a ``with`` block runs, and resume them even if the program is killed.
 
-    It is a window of ``client.paused`` whose requests are recorded in a journal. A guardian (a
-    second process) resumes the tasks if the program exits before it closes the window, or when the
-    lease expires. If the guardian is killed too, ``recover`` resumes them.
+    The window works like ``client.paused``, and records its requests in a journal. A guardian (a
+    second process) resumes the tasks if the program exits before the end of the block, or when the
+    lease expires. If the guardian is killed too, ``recover`` resumes the tasks.
 
     Tasks that were paused before stay paused, unless an unfinished window of this journal paused
-    them. Then this window takes them over, logs a warning, and resumes them at its end. It cannot
-    detect whether someone has resumed and paused such a task again in the meantime.
+    them. Then this window takes over these tasks, logs a warning, and resumes them at its end. The
+    window cannot detect whether someone has resumed and paused such a task again in the meantime.
 
     If the lease expires before the block ends, the window waits at the end of the block until the
     guardian has resumed the tasks. After ``timeout`` seconds, this program takes them back and

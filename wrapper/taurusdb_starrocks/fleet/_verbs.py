@@ -28,7 +28,7 @@ MOST_AT_ONCE = 100  # The number of connections of a client.
 
 
 class Options(TypedDict, total=False):
-    """How to pause or resume; all are optional.
+    """How to pause or resume. All keys are optional.
 
     Attributes:
         connect: Function that takes an endpoint and a project ID and returns an ``AsyncClient``.
@@ -109,9 +109,9 @@ def connect(endpoint: str | None, project_id: str | None, **settings: Any) -> As
     Instead, the fleet sends fewer requests per second to the project, and tries again.
 
     Args:
-        endpoint: Base URL of the service; None for that of the environment.
-        project_id: Project; None for that of the environment.
-        **settings: Settings of an ``AsyncClient``. The rest comes from the environment.
+        endpoint: Base URL of the service. If it is None, the endpoint comes from the environment.
+        project_id: Project. If it is None, the project comes from the environment.
+        **settings: Other settings of the ``AsyncClient``.
     """
     return AsyncClient(endpoint=endpoint, project_id=project_id, retry=_Unthrottled(), **settings)
 
@@ -174,12 +174,12 @@ def pause(
     Args:
         targets: Targets, or the path of a file of them: CSV with a header, or JSON Lines.
         journal: Journal in which the requests are recorded, and which shows where to continue.
-        lease: Seconds from now after which ``recover`` resumes them, at most 1,000,000. None means
-            no limit.
+        lease: Seconds from now after which ``recover`` resumes the tasks, at most 1,000,000. None
+            means no limit.
         max_errors: How many targets may fail: a number, or a percentage such as ``2%``. Rejected,
             unreachable, and unknown targets all count. None means no limit, but pausing still stops
             if the first ten targets all fail in the same way.
-        reason: Why they are paused, shown to people who read the journal.
+        reason: Why the tasks are paused, shown to people who read the journal.
         **options: See ``Options``.
 
     Raises:
@@ -206,7 +206,7 @@ def resume(
 
     Args:
         targets: As for ``pause``.
-        journal: The journal in which they were paused.
+        journal: Journal in which the tasks were paused.
         everything: Whether to also resume the other targets, no matter who paused them.
         **options: See ``Options``.
 
@@ -313,7 +313,7 @@ def report(
     connect: Connect | None = None,
     allow_endpoints: Collection[str] = (),
 ) -> Iterator[Row]:
-    """The last request about each target in the journal, by instance. Nothing is sent.
+    """Return the last request for each target in the journal, by instance. Nothing is sent.
 
     Args:
         targets: As for ``pause``.

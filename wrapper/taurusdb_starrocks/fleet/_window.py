@@ -115,8 +115,8 @@ class FleetWindow(_Handle):
     def guard(self, process_group: int, *, grace: float = 10.0) -> None:
         """Make the guardian wait for a group of child processes before it resumes the tasks.
 
-        If the program has exited, the guardian waits until the group has exited. When the lease
-        expires, it sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        After the program has exited, the guardian waits until the group has exited. When the lease
+        expires, the guardian sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
 
         Args:
             process_group: ID of the group. It is the process ID of a child that was started with
@@ -411,8 +411,8 @@ def window(
 ) -> Iterator[FleetWindow]:
     """Pause all targets while a ``with`` block runs, and resume them no matter how it exits.
 
-    It is ``durable.window`` for a fleet: one guardian resumes all tasks if the program exits
-    without closing the window, or when the lease expires; if the guardian was killed too,
+    This is ``durable.window`` for a fleet. One guardian resumes all tasks if the program exits
+    before the end of the block, or when the lease expires. If the guardian was killed too,
     ``recover`` resumes them. Tasks that were already paused stay paused.
 
     Args:

@@ -253,6 +253,29 @@ def test_a_guardian_that_gets_401_keeps_trying(around: Surroundings) -> None:
         until(lambda: overview(journal) == [])
 
 
+# A program that is killed at the moment at which it starts a guardian.
+KILLED = """
+from taurusdb_starrocks.durable import _link
+def killed(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+_link.subprocess.Popen = killed
+"""
+
+
+def test_a_program_that_is_killed_before_it_takes_over(around: Surroundings) -> None:
+    """The former guardian keeps the tasks until there is a new one."""
+    program = around.program(WINDOW)
+    assert program.hear() == ["in"]
+    around.emulator.faults.add(Fault("error", operation="resume", status=403))
+    program.kill()
+    with Journal(around.journal) as journal:
+        until(lambda: any(entry.trouble for entry in overview(journal)))
+    program = around.program(WINDOW, start=START + KILLED)
+    assert program.wait() == -signal.SIGKILL
+    around.emulator.faults.clear()
+    until(around.running, 20)
+
+
 @pytest.mark.parametrize("when", ["before", "inside"])
 def test_a_program_whose_folder_is_removed(around: Surroundings, folder: Path, when: str) -> None:
     """As a release by the next one. Its sys.path begins there; a guardian starts all the same."""

@@ -105,10 +105,13 @@ class Keeper(Sender):
             # Nothing is paused yet; tasks that are taken over are guarded until the lease starts.
             self.term.end = self.term.ends(now.after(OPENING), self.term.seconds)
             row = self._described(now)
-            taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
+            taken, tasks = self.journal.write(lambda c: self._announce(c, row, now))
             self.tasks = {task.name: task for task in tasks}
-            self._unhandled = set(taken)
             self.begin_watch(self._watch)
+            if taken:
+                taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
+                self.tasks = {task.name: task for task in tasks}
+                self._unhandled = set(taken)
             earlier = self._settled(taken)
             self._begin_lease()
             return earlier
@@ -135,10 +138,24 @@ class Keeper(Sender):
             **_records.described(now),
         }
 
+    def _announce(
+        self, c: Any, row: Mapping[str, Any], now: Moment
+    ) -> tuple[dict[str, Any], list[Owned]]:
+        """Open the window, and claim its tasks unless some must be taken over.
+
+        Those stay with their former guardian, which may be running, until there is a new one.
+        """
+        _records.open_window(c, row)
+        c.execute("SAVEPOINT claim")
+        taken, tasks = self._claim(c, row, now)
+        if taken:
+            c.execute("ROLLBACK TO claim")
+            tasks = []
+        return taken, tasks
+
     def _claim(
         self, c: Any, row: Mapping[str, Any], now: Moment
     ) -> tuple[dict[str, Any], list[Owned]]:
-        _records.open_window(c, row)
         taken = _records.claim(c, row, self._names, now, self._alive, holds=self.takes_holds)
         return taken, _records.owned(c, self.window)
 
@@ -160,7 +177,7 @@ class Keeper(Sender):
                 part = self._earlier(tasks, former)
                 parts.append(part)
                 waits = max([waits, *part.pauses.values()])
-            known = _together(parts)
+            known = _records.together(parts)
             if waits <= 0 or self._stop.wait(min(waits, 0.1)):
                 break
         self.taken_over = tuple(name for name in self._names if name in known.names)
@@ -308,6 +325,7 @@ class Keeper(Sender):
         self._limit, self._ending = 0.0, True  # A thread that still waits in `closing` ends.
         with self._busy:
             if not self.tasks:  # It never claimed them.
+                self._watch.tell(over=True)
                 self.leave()
                 return list(left)
             if left:  # No longer than an interrupt lets a window wait.
@@ -405,13 +423,3 @@ class Keeper(Sender):
         if self._process != os.getpid() or self._stop.is_set():
             raise ConfigurationError("The window is not open in this process.")
         self.term.check()
-
-
-def _together(parts: Sequence[Earlier]) -> Earlier:
-    return Earlier(
-        pauses={name: left for part in parts for name, left in part.pauses.items()},
-        paused=[name for part in parts for name in part.paused],
-        accepted=[name for part in parts for name in part.accepted],
-        unknown={name: left for part in parts for name, left in part.unknown.items()},
-        late={name: left for part in parts for name, left in part.late.items()},
-    )

@@ -450,6 +450,17 @@ def earlier(
     )
 
 
+def together(parts: Sequence[Earlier]) -> Earlier:
+    """What several windows mean together for the next owner of their tasks."""
+    return Earlier(
+        pauses={name: left for part in parts for name, left in part.pauses.items()},
+        paused=[name for part in parts for name in part.paused],
+        accepted=[name for part in parts for name in part.accepted],
+        unknown={name: left for part in parts for name, left in part.unknown.items()},
+        late={name: left for part in parts for name, left in part.late.items()},
+    )
+
+
 def remaining(request: sqlite3.Row, seconds: float, now: Moment) -> float:
     """What is left of a number of seconds after a request; all of it if the clock was set back."""
     sent = Moment(request["sent_clock"], request["sent_wall"], request["boot"])

@@ -44,6 +44,7 @@ def test_tasks_as_json(run: Run, emulator: Emulator) -> None:
         "source_database": "archive",
         "target_database": "archive",
         "needs_repair": True,
+        "main_task": True,
     }
 
 
@@ -62,6 +63,22 @@ def test_an_abnormal_task(run: Run, emulator: Emulator) -> None:
     """What the service tells of trouble is loud."""
     emulator.add_task(emulator.instance_id, "users_sync", status="No")
     assert "ABNORMAL" in run("tasks", emulator.instance_id).out.splitlines()[-1]
+
+
+def test_a_repair_task(run: Run, emulator: Emulator) -> None:
+    """It can be told from the tasks that one may pause."""
+    tasks = [
+        {"name": "orders_sync", "source_database": "orders"},
+        {"name": "orders_repair", "source_database": "orders", "is_main_task": "false"},
+    ]
+    held = {"id": emulator.instance_id, "name": "analytics", "tasks": tasks}
+    project = {"id": emulator.project_id, "name": "r", "instances": [held]}
+    keys = [{"access_key": "AKIDEXAMPLE", "secret_key": "SKEXAMPLE"}]
+    with Emulator(seed={"projects": [project], "access_keys": keys}) as other:
+        table = run("tasks", emulator.instance_id, "--endpoint", other.url)
+        ran = run("tasks", emulator.instance_id, "--endpoint", other.url, "--output", "json")
+    assert ["repair task" in line for line in table.out.splitlines()] == [False, False, True]
+    assert [row["main_task"] for row in ran.rows] == [True, False]
 
 
 def test_status(run: Run, emulator: Emulator) -> None:

@@ -38,12 +38,15 @@ def task_row(instance_id: str, task: Task) -> dict[str, Any]:
         "source_database": task.source_database,
         "target_database": task.target_database,
         "needs_repair": task.needs_repair,
+        "main_task": task.main_task,
     }
 
 
 def _health(row: Mapping[str, Any]) -> str:
     words = {"yes": "normal", "no": "ABNORMAL"}
     health = words.get(row["status"].strip().casefold(), row["status"])
+    if row["main_task"] is False:
+        health += ", repair task"
     return f"{health}, needs repair" if row["needs_repair"] else health
 
 

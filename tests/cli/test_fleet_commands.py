@@ -212,7 +212,11 @@ def test_a_target_that_is_paused_already(run: Run, emulator: Emulator, targets: 
     emulator.set_stage(emulator.instance_id, "orders_sync", "Paused")
     ran = run("fleet", "window", targets, "--max", "1m", "--", "true")
     assert ran.status == 0
-    assert "Targets already paused, and left paused afterwards: 1." in ran.err
+    assert "Already paused, and left paused afterwards: 1 target." in ran.err
+    assert ran.err.splitlines()[-2:] == [
+        "Resumed: the other targets of targets.csv.",
+        "Left paused, as found: 1 target.",
+    ]
     assert stage(emulator, "orders_sync") == "Paused"
 
 

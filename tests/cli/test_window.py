@@ -126,7 +126,22 @@ def test_all_tasks(run: Run, emulator: Emulator) -> None:
     ran = run("window", emulator.instance_id, "--all", "--max", "1m", *QUICK, "--", "true")
     assert ran.status == 0
     assert "Already paused, and left paused afterwards: archive_sync." in ran.err
+    resumed, left = ran.err.splitlines()[-2:]
+    assert resumed.startswith("Resumed: ")
+    assert "archive_sync" not in resumed
+    assert left == "Left paused, as found: archive_sync."
     assert operations(emulator) == ["pause"] * 3 + ["resume"] * 3
+
+
+def test_no_task_but_a_paused_one(run: Run, emulator: Emulator) -> None:
+    """Nothing is said to be resumed."""
+    ran = run("window", emulator.instance_id, "archive_sync", "--max", "1m", *QUICK, "--", "true")
+    assert ran.status == 0
+    assert ran.err.splitlines()[1:] == [
+        "taurusdb-starrocks: Already paused, and left paused afterwards: archive_sync.",
+        "Left paused, as found: archive_sync.",
+    ]
+    assert operations(emulator) == []
 
 
 def test_dry_run(run: Run, emulator: Emulator) -> None:
@@ -288,7 +303,7 @@ def execute(lease: Lease, *command: str, grace: float = 1.0) -> int:
     execution = Execution(Output("table", quiet=False), command, grace)
 
     def inside() -> None:
-        execution.inside(lease, "orders_sync", lambda _: None)
+        execution.inside(lease, "orders_sync", lambda _: ("orders_sync", ""))
 
     return execution.status_of(inside)
 

@@ -264,9 +264,13 @@ def window(
     def pause_and_run() -> int | None:
         from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
 
-        def opened(paused: FleetWindow) -> None:
-            if found := paused.result.counts["found"]:
-                setup.output.warn(f"Targets already paused, and left paused afterwards: {found}.")
+        def tasks_of(paused: FleetWindow) -> tuple[str, str]:
+            counts = paused.result.counts
+            found = counts["found"]
+            if not found:
+                return f"the targets of {targets}", ""
+            others = f"the other targets of {targets}" if counts["confirmed"] else ""
+            return others, f"{found} target{'' if found == 1 else 's'}"
 
         with options.opened(journal) as record:
             how = _options(setup, shows, **given)
@@ -291,7 +295,7 @@ def window(
                 **how,
             )
             try:
-                execution.inside(opening, f"the targets of {targets}", opened, progress=shows.bar)
+                execution.inside(opening, f"the targets of {targets}", tasks_of, progress=shows.bar)
             except many.FleetError as error:
                 _tell_left(setup.output, error.result, left)
                 raise

@@ -116,10 +116,9 @@ def window(
                 return dry_run(setup, client, instance, picked, would)
             from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
 
-            def opened(paused: DurableWindow) -> None:
-                found = ", ".join(paused.found_paused)
-                if found:
-                    setup.output.warn(f"Already paused, and left paused afterwards: {found}.")
+            def tasks_of(paused: DurableWindow) -> tuple[str, str]:
+                found = paused.found_paused
+                return ", ".join(name for name in picked if name not in found), ", ".join(found)
 
             seconds = limit.seconds()
             assert seconds is not None
@@ -133,7 +132,7 @@ def window(
                     reason=reason or f"window for {execution.name}",
                     **options.waiting(timeout, interval),
                 )
-                execution.inside(paused, ", ".join(picked), opened)
+                execution.inside(paused, ", ".join(picked), tasks_of)
         return None
 
     return execution.status_of(pause_and_run)
@@ -216,7 +215,7 @@ class Execution:
         self,
         window: AbstractContextManager[P],
         tasks: str,
-        opened: Callable[[P], None],
+        tasks_of: Callable[[P], tuple[str, str]],
         *,
         progress: Callable[[str], AbstractContextManager[None]] | None = None,
     ) -> None:
@@ -225,7 +224,8 @@ class Execution:
         Args:
             window: The window.
             tasks: The tasks, as messages name them.
-            opened: Called with the open window before the command starts.
+            tasks_of: Returns the tasks that the open window resumes, and those that it leaves
+                paused because they were paused before, as messages name them. Either can be empty.
             progress: Shows on a terminal that tasks are being paused or resumed; the default is
                 that of all commands.
         """
@@ -233,28 +233,34 @@ class Execution:
         from taurusdb_starrocks.cli.foreground import Foreground, Signals  # noqa: PLC0415  # POSIX.
         from taurusdb_starrocks.durable import LeaseExpiredError  # noqa: PLC0415  # SQLite and more.
 
+        ours = left = ""
         with ExitStack() as shown:
             shown.enter_context(progress(f"Pausing {tasks}"))
             try:
                 with window as paused, Signals() as signals, Foreground(self._command) as command:
                     shown.close()
-                    opened(paused)
-                    self._output.say(
-                        f"Paused: {tasks}. Resumes when {self.name} exits, or at "
-                        f"{soon(paused.expires)} at the latest."
-                    )
+                    ours, left = tasks_of(paused)
+                    if left:
+                        self._output.warn(f"Already paused, and left paused afterwards: {left}.")
+                    if ours:
+                        self._output.say(
+                            f"Paused: {ours}. Resumes when {self.name} exits, or at "
+                            f"{soon(paused.expires)} at the latest."
+                        )
                     paused.guard(command.group, grace=self._grace)
-                    self._run(command, signals, paused, tasks)
-                    shown.enter_context(progress(f"Resuming {tasks}"))
+                    self._run(command, signals, paused, ours or tasks)
+                    if ours:
+                        shown.enter_context(progress(f"Resuming {ours}"))
             except LeaseExpiredError:  # The tasks run.
                 if self.status is None:
                     raise
         if self._over:
-            self._output.warn(
-                f"The time is over: {self.name} was ended, and the tasks were resumed."
-            )
-        else:
-            self._output.say(f"Resumed: {tasks}.")
+            resumed = ", and the tasks were resumed" if ours else ""
+            self._output.warn(f"The time is over: {self.name} was ended{resumed}.")
+        elif ours:
+            self._output.say(f"Resumed: {ours}.")
+        if left:
+            self._output.say(f"Left paused, as found: {left}.")
 
     def _run(self, command: Foreground, signals: Signals, paused: Paused, tasks: str) -> None:
         def stopped(waits: bool) -> None:

@@ -46,5 +46,7 @@ async def main(instance_ids: list[str]) -> int:
 
 if __name__ == "__main__":
     # Service managers send SIGTERM. Like Ctrl-C, it then cancels the windows, which resume tasks.
+    # Scripts that start a program with & make it ignore Ctrl-C, so restore its handler first.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -60,5 +60,7 @@ def main(command: list[str]) -> int:
 
 if __name__ == "__main__":
     # Service managers send SIGTERM. Handle it like Ctrl-C, so that the window resumes the tasks.
+    # Scripts that start a program with & make it ignore Ctrl-C, so restore its handler first.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sys.exit(main(sys.argv[1:]))

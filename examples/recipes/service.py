@@ -17,6 +17,8 @@ def process_batch() -> None:
 
 def main() -> int:
     # Service managers send SIGTERM. Like Ctrl-C, it now closes the window, which resumes the task.
+    # Scripts that start a program with & make it ignore Ctrl-C, so restore its handler first.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with Client(poll=Poll(first=1, interval=5)) as client:

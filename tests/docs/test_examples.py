@@ -103,7 +103,7 @@ def test_block_runs(
     request: pytest.FixtureRequest,
 ) -> None:
     """A reader who copies the block gets what the page says."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -117,7 +117,8 @@ def test_block_runs(
         else:
             exec(compile(source, "block", "exec"), {"__name__": "__main__"})
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     request.node.user_properties.append(("figure", "code blocks run"))
 
 

@@ -304,7 +304,9 @@ class Client(Verbs):
         with Python's default handler for SIGINT, a Ctrl-C that arrives just before or just after
         the block is delayed until it is safe. If any other signal handler raises an exception at
         such a moment, the tasks stay paused, and the log names them when the interpreter exits. A
-        handler that calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C.
+        handler that calls ``signal.raise_signal(signal.SIGINT)`` is as safe as Ctrl-C. It has no
+        effect if SIGINT is ignored, as in a program that a script starts with ``&``: set
+        ``signal.default_int_handler`` first.
 
         If the process is killed (SIGKILL, an unhandled SIGTERM or SIGHUP, or power loss), nothing
         resumes the tasks: check their stages. ``taurusdb_starrocks.durable.window`` resumes the

@@ -192,6 +192,15 @@ def test_nightly_load_with_no_one_to_alert(run: Run, emulator: Emulator) -> None
     assert "the alert was not delivered" in done.stderr
 
 
+@pytest.fixture
+def in_background() -> Iterator[None]:
+    """Children ignore SIGINT, like the programs that a script starts with ``&``."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_background")
 def test_nightly_load_resumes_on_sigterm(run: Run, emulator: Emulator) -> None:
     """As when the machine is shut down at night."""
     stop = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
@@ -213,6 +222,7 @@ async def work(instance_id):
     await asyncio.sleep(60)
 
 many_instances.work = work
+signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 sys.exit(asyncio.run(many_instances.main(sys.argv[1:])))
 """
@@ -345,6 +355,7 @@ def test_two_hundred_tasks_from_a_file(tmp_path: Path, environ: dict[str, str]) 
         assert run("pause", "tasks.csv") == (1, "")
 
 
+@pytest.mark.usefixtures("in_background")
 def test_service_stops_on_sigterm(environ: dict[str, str], emulator: Emulator) -> None:
     """SIGTERM resumes the task before the process ends."""
     del environ["PYTHONPATH"]  # Its work is a sleep.

@@ -8,10 +8,17 @@ from typing import Any
 
 import pytest
 from programs import BILLING, BOTH, ORDERS, Surroundings, until
-from taurusdb_starrocks import Client, ConfigurationError, NotResumedError, PermissionDeniedError
+from taurusdb_starrocks import (
+    Client,
+    ConfigurationError,
+    NotResumedError,
+    PermissionDeniedError,
+)
 from taurusdb_starrocks.durable import (
     Journal,
+    JournalError,
     TaskBusyError,
+    _records,
     forget,
     overview,
     pause,
@@ -142,6 +149,45 @@ def test_a_resume_that_fails_stays_in_the_journal(
     assert "403" in entry.trouble
     assert {one.outcome for one in recover(journal, connect=around.connect)} == {"resumed"}
     assert around.running()
+
+
+def test_a_refused_resume_of_a_task_that_the_journal_does_not_list(
+    around: Surroundings, client: Client, journal: Journal
+) -> None:
+    """It leaves no entry. One that may have arrived does, and a refused one then keeps it."""
+    faults = around.emulator.faults
+    faults.add(Fault("error", operation="resume", status=403, times=3))
+    for names in (ORDERS, BOTH):
+        with pytest.raises(NotResumedError):
+            resume(client, around.instance_id, names, journal=journal)
+        assert overview(journal) == []
+    around.emulator.set_stage(around.instance_id, ORDERS, "Paused")
+    faults.clear()
+    faults.add(Fault("close", operation="resume", applied=False))
+    with pytest.raises(NotResumedError):
+        resume(client, around.instance_id, ORDERS, journal=journal, settle=0.05, timeout=0.3)
+    faults.clear()
+    faults.add(Fault("error", operation="resume", status=403))
+    for _ in range(2):
+        assert [entry.task_name for entry in overview(journal)] == [ORDERS]
+        with pytest.raises(NotResumedError):
+            resume(client, around.instance_id, ORDERS, journal=journal, settle=0.05, timeout=0.3)
+    assert [entry.task_name for entry in overview(journal)] == [ORDERS]
+
+
+def test_a_refused_resume_with_a_journal_that_cannot_be_read(
+    around: Surroundings, client: Client, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the journal cannot be read at the end, the task stays in it."""
+    around.emulator.faults.add(Fault("error", operation="resume", status=403))
+
+    def unreadable(*_arguments: object) -> None:
+        raise JournalError("unreadable")
+
+    monkeypatch.setattr(_records, "effective", unreadable)
+    with pytest.raises(NotResumedError):
+        resume(client, around.instance_id, ORDERS, journal=journal)
+    assert [entry.task_name for entry in overview(journal)] == [ORDERS]
 
 
 def test_a_hold_takes_a_client_of_threads(around: Surroundings, journal: Journal) -> None:

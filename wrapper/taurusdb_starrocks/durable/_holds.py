@@ -16,8 +16,11 @@ from taurusdb_starrocks import (
     Waiting,
 )
 from taurusdb_starrocks.durable import _clock, _records, _term
+from taurusdb_starrocks.durable._clock import Moment
+from taurusdb_starrocks.durable._errors import JournalError
 from taurusdb_starrocks.durable._journal import Journal
 from taurusdb_starrocks.durable._keeper import Keeper
+from taurusdb_starrocks.durable._records import Owned
 from taurusdb_starrocks.durable._watch import Watch
 
 
@@ -68,12 +71,37 @@ class Resumption(Keeper):
     """The recorder of ``resume``, which takes over holds."""
 
     takes_holds = True
+    _known: Collection[str] = ()  # Tasks that the journal listed as paused before.
+
+    def _claim(
+        self, c: Connection, row: Mapping[str, Any], now: Moment
+    ) -> tuple[dict[str, Any], list[Owned]]:
+        taken, tasks = super()._claim(c, row, now)
+        self._known = taken.keys()
+        return taken, tasks
 
     def opening(self) -> Earlier:
         """What the journal knows about the tasks. All of them are resumed."""
         earlier = super().opening()
         self._unhandled.clear()
         return earlier
+
+    def closed(
+        self, left: Mapping[str, ReplicationError], seen: Sequence[Task], /
+    ) -> Collection[str]:
+        """Keep the tasks that the journal listed before, or whose resume may have arrived.
+
+        The journal never had a pause of the others, and nothing changed.
+        """
+        new = [task for name, task in self.tasks.items() if name not in self._known]
+        try:
+            unchanged = self.journal.read(
+                lambda c: {task.name for task in new if not _records.effective(c, task.id)}
+            )
+        except JournalError:
+            unchanged = set()
+        kept = {name: error for name, error in left.items() if name not in unchanged}
+        return super().closed(kept, seen)
 
 
 def pause(
@@ -158,8 +186,8 @@ def resume(
     Raises:
         TaskBusyError: A task belongs to an open window. Nothing was sent.
         JournalError: The journal cannot be written. Nothing was sent.
-        NotResumedError: Tasks may still be paused. The journal still lists them, and ``recover``
-            tries again.
+        NotResumedError: Tasks may still be paused. The journal lists those that it listed before,
+            and those whose resume may have arrived. ``recover`` tries these again.
     """
     names = _names(task_names)
     keeper = Resumption(

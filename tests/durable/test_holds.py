@@ -13,6 +13,7 @@ from taurusdb_starrocks import (
     ConfigurationError,
     NotResumedError,
     PermissionDeniedError,
+    TokenAuth,
 )
 from taurusdb_starrocks.durable import (
     Journal,
@@ -45,6 +46,18 @@ def test_a_hold_until_its_limit(around: Surroundings, journal: Journal) -> None:
     until(around.running)
     until(lambda: not around.guardians())
     assert overview(journal) == []
+
+
+def test_warning_about_the_token_of_a_hold(
+    around: Surroundings, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is about the pause, and says what happens after the token has expired."""
+    with around.client(auth=TokenAuth(around.emulator.token)) as client:
+        pause(client, around.instance_id, ORDERS, journal=journal, lease=60)
+        resume(client, around.instance_id, ORDERS, journal=journal)
+    warning = caplog.messages[0]
+    assert warning.startswith(f"pause on instance={around.instance_id} over orders_sync: ")
+    assert "they stay paused until recover runs with new credentials" in warning
 
 
 def test_a_hold_whose_guardian_was_killed(

@@ -845,10 +845,12 @@ def test_a_guardian_that_is_stopped_after_it_took_over(
             guardian=False,
             timeout=0.8,
         ):
-            journal.write(lambda c: c.execute("UPDATE window SET actor = 'stopped'"))
+            taken = "UPDATE window SET actor = 'stopped', guardian = 'stopped'"
+            journal.write(lambda c: c.execute(taken))
             until(lambda: overview(journal)[0].state == "expired")
     waiting, resuming = caplog.messages[-2:]
-    assert "until it has resumed them: orders_sync, billing_sync" in waiting
+    assert "the lease has ended, and the guardian resumes the tasks" in waiting
+    assert "for at most 1 s: orders_sync, billing_sync" in waiting
     assert "this program resumes them: orders_sync, billing_sync" in resuming
     assert around.running()
     assert overview(journal) == []
@@ -885,7 +887,7 @@ def test_an_interrupt_while_a_thread_waits_for_another_process(
     journal.write(lambda c: c.execute("UPDATE window SET actor = 'other'"))
     with ThreadPoolExecutor() as threads:
         waiting = threads.submit(keeper.closing, BOTH)
-        until(lambda: "waiting for at most 600 s" in caplog.text)
+        until(lambda: "for at most 600 s" in caplog.text)
         if stopped:
             interrupted = ReplicationError("The resume was interrupted.")
             assert keeper.closed(dict.fromkeys(BOTH, interrupted), []) == BOTH

@@ -299,7 +299,7 @@ def test_a_lease_that_is_nearly_over(
         end_lease(opened, left=11.0)
         until(lambda: "s of the lease are left" in caplog.text)
         opened.extend(60)
-    assert "a token, which expires within 24 hours" in caplog.text
+    assert "has a token or a temporary key, which expires within 24 hours" in caplog.text
 
 
 def test_a_fresh_token_is_handed_to_the_guardian(

@@ -28,6 +28,7 @@ class Hold(Keeper):
     """The recorder of a hold, which is a window that leaves its tasks paused when it closes."""
 
     kind = "hold"
+    called = "pause"
     _holds = False  # Whether all tasks are paused and stay paused.
 
     def opened(self, tasks: Sequence[Task], /) -> list[Task]:
@@ -70,6 +71,7 @@ class Hold(Keeper):
 class Resumption(Keeper):
     """The recorder of ``resume``, which takes over holds."""
 
+    called = "resume"
     takes_holds = True
     _known: Collection[str] = ()  # Tasks that the journal listed as paused before.
 

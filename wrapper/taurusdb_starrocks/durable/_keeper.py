@@ -46,6 +46,7 @@ class Keeper(Sender):
     """
 
     kind = "window"
+    called = "window"  # As warnings call it.
     takes_holds = False
 
     def __init__(
@@ -66,6 +67,7 @@ class Keeper(Sender):
         self._client = client
         self._instance_id = instance_id
         self._names = list(dict.fromkeys(names))
+        self._name = f"{self.called} on instance={instance_id}"
         self.term = Term(lease, instance_id, self._names[0])
         self._reason = reason
         self._handle = handle
@@ -88,7 +90,7 @@ class Keeper(Sender):
             self.term,
             client,
             waiting=waiting,
-            name=f"window on instance={instance_id} over {', '.join(self._names)}",
+            name=f"{self._name} over {', '.join(self._names)}",
         )
         self._watch = Watch(watched, guarded=guardian)
 
@@ -186,8 +188,8 @@ class Keeper(Sender):
             names = [n for n in self.taken_over if taken[n]["id"] == former["id"]]
             if names:
                 logger.warning(
-                    "window on instance=%s takes over tasks that %s has paused since %s: %s",
-                    self._instance_id,
+                    "%s takes over tasks that %s has paused since %s: %s",
+                    self._name,
                     _records.owner(former),
                     _records.date(former["began_wall"]).isoformat(" ", "seconds"),
                     ", ".join(names),
@@ -214,9 +216,9 @@ class Keeper(Sender):
         kept, lease = configuration.binlog_retention_seconds, self.term.seconds
         if kept is not None and (lease is None or lease > kept):
             logger.warning(
-                "window on instance=%s: the lease of %s is longer than the source of %s keeps its "
+                "%s: the lease of %s is longer than the source of %s keeps its "
                 "binary log (%d s); a task that is paused for longer than that cannot catch up",
-                self._instance_id,
+                self._name,
                 "unlimited time" if lease is None else f"{lease:g} s",
                 task_name,
                 kept,
@@ -274,9 +276,9 @@ class Keeper(Sender):
                     return names
                 if late:
                     logger.warning(
-                        "window on instance=%s: the process that took over its tasks has not "
+                        "%s: the process that took over its tasks has not "
                         "resumed them in time; this program resumes them: %s",
-                        self._instance_id,
+                        self._name,
                         ", ".join(names),
                     )
                 if late or row["trouble"] or not self._alive(row["actor"]):
@@ -285,9 +287,12 @@ class Keeper(Sender):
                 if not waits:
                     waits = True
                     logger.warning(
-                        "window on instance=%s: another process has taken over its tasks; waiting "
-                        "for at most %.0f s until it has resumed them: %s",
-                        self._instance_id,
+                        "%s: %s resumes the tasks; this program waits for that, for at most "
+                        "%.0f s: %s",
+                        self._name,
+                        "the lease has ended, and the guardian"
+                        if row["actor"] == row["guardian"]
+                        else "another process has taken over and",
                         max(0.0, self._limit - time.monotonic()),
                         ", ".join(names),
                     )
@@ -338,8 +343,8 @@ class Keeper(Sender):
             for task in seen:
                 if task.needs_repair or task.abnormal:
                     logger.warning(
-                        "window on instance=%s closed: the task %s %s",
-                        self._instance_id,
+                        "%s closed: the task %s %s",
+                        self._name,
                         task.name,
                         "is abnormal" if task.abnormal else "needs a repair",
                     )

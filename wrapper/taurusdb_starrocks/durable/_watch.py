@@ -97,8 +97,9 @@ class Watch:
             ) from None
         if not lasting:
             logger.warning(
-                "%s: the guardian gets a token, which expires within 24 hours. After that, only "
-                "this program can resume the tasks. Use an access key to avoid this.",
+                "%s: the guardian has a token or a temporary key, which expires within 24 hours. "
+                "If it expires before the tasks are resumed, they stay paused until recover runs "
+                "with new credentials. An access key avoids this.",
                 self._watched.name,
             )
         return client

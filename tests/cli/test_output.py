@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-import pyte
 import pytest
 from taurusdb_starrocks.cli import main
 from taurusdb_starrocks.cli.output import Output, cursor_shown
-from taurusdb_starrocks.cli.program import _words_on_stderr
 from taurusdb_starrocks_emulator import Emulator
 
 from tests.cli.running import Run
-
-
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@contextmanager
-def on_terminal(**variables: str) -> Iterator[Terminal]:
-    """Stdout and stderr are a terminal of 60 columns."""
-    stream = Terminal()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("NO_COLOR", raising=False)
-        for name, value in ({"TERM": "xterm", "COLUMNS": "60"} | variables).items():
-            patch.setenv(name, value)
-        with redirect_stdout(stream), redirect_stderr(stream):
-            yield stream
+from tests.cli.terminals import on_terminal
 
 
 def test_columns_as_wide_as_they_must_be(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,18 +60,6 @@ def test_progress_elsewhere(capsys: pytest.CaptureFixture[str], quiet: bool, lin
     with Output("table", quiet=quiet).progress("Pausing [x]"):
         assert capsys.readouterr() == ("", line)
     assert capsys.readouterr() == ("", "")
-
-
-def test_the_log_is_above_the_progress() -> None:
-    """A warning does not end up in the line that moves."""
-    with on_terminal() as shown, _words_on_stderr():
-        with Output("table", quiet=False).progress("Pausing"):
-            logging.getLogger("taurusdb_starrocks.durable").warning("[a warning]")
-            screen = pyte.Screen(60, 4)
-            pyte.Stream(screen).feed(shown.getvalue().replace("\n", "\r\n"))
-    first, second = (line.rstrip() for line in screen.display[:2])
-    assert first == "taurusdb-starrocks: [a warning]"
-    assert "Pausing 0:00:00" in second
 
 
 def test_a_signal_that_ends_the_process_leaves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:

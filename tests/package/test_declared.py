@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 # Imported only in a program that has loaded it already.
-BY_THEIR_HOST = {"pytest_plugin.py": "pytest", "_windows.py": "anyio"}
+BY_THEIR_HOST = {"pytest_plugin.py": "pytest", "_shield.py": "anyio", "_windows.py": "anyio"}
 # What is imported by another name than it is installed by, and is not installed here.
 DISTRIBUTIONS = {"airflow": ["apache-airflow"]}
 

@@ -21,6 +21,7 @@ USES = Path(__file__).parent / "uses"
 SUITES = ("wrapper", "waiting", "emulator", "cli")
 NOT_THOSE = (
     "__pycache__",
+    "test_screen.py",  # Needs a terminal emulation.
     "test_telemetry.py",  # Needs OpenTelemetry.
     # Minutes of clocks and processes, in which other versions of dependencies change nothing.
     "test_deadline.py",

@@ -145,6 +145,31 @@ def test_an_interrupt_while_pausing(run: Run, emulator: Emulator, targets: str) 
     )
 
 
+@pytest.mark.parametrize(
+    ("operation", "states", "status"),
+    [("pause", ["held", "planned"], 6), ("list", ["planned", "planned"], 0)],
+)
+def test_check_after_an_interrupt(
+    run: Run, emulator: Emulator, targets: str, operation: str, states: list[str], status: int
+) -> None:
+    """What was never requested is planned, and not paused, unless the service says so."""
+    emulator.faults.add(Fault("hang", operation=operation, seconds=5))
+    interrupt_at(emulator, operation, 1)
+    args = ("--max", "2h", "--yes", "--concurrency", "1")
+    assert run("fleet", "pause", targets, *args).status == 130
+    ran = run("check", "-o", "json")
+    assert (ran.status, sorted(row["state"] for row in ran.rows)) == (status, states)
+    emulator.faults.clear()
+    (name, *_) = [row["task_name"] for row in ran.rows if row["state"] == "planned"]
+    emulator.set_stage(emulator.instance_id, name, "Paused")
+    ran = run("check", emulator.instance_id, "-o", "json")
+    found = {row["task_name"]: row["state"] for row in ran.rows}
+    assert (ran.status, found[name]) == (6, "not in the journal")
+    if operation == "list":
+        assert run("fleet", "resume", targets, "--yes").status == 0
+        assert run("check").rows == []
+
+
 def test_an_interrupt_while_resuming(run: Run, emulator: Emulator, targets: str) -> None:
     """How many run, and how many may still be paused."""
     assert run("fleet", "pause", targets, "--max", "2h", "--yes").status == 0

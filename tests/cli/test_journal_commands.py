@@ -42,9 +42,7 @@ def test_check_of_what_others_paused(run: Run, emulator: Emulator) -> None:
     """The service knows that a task is paused, and no more."""
     ran = run("check", emulator.instance_id)
     assert ran.status == 6
-    assert re.search(
-        "archive_sync +somebody else +[?] +[?] +not in the journal$", ran.out, re.MULTILINE
-    )
+    assert re.search("archive_sync +unknown +[?] +[?] +not in the journal$", ran.out, re.MULTILINE)
 
 
 NO_INSTANCE = f"{'0' * 32}in17"

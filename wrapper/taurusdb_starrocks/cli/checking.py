@@ -11,6 +11,7 @@ from taurusdb_starrocks import ReplicationError, Stage
 from taurusdb_starrocks.cli import options
 from taurusdb_starrocks.cli.journal import PAUSES, entry_row
 from taurusdb_starrocks.cli.options import Setup, common, example
+from taurusdb_starrocks.cli.output import Row
 from taurusdb_starrocks.cli.settings import journal_path
 from taurusdb_starrocks.cli.statuses import DONE, PAUSED, line_of, status_of
 
@@ -26,7 +27,8 @@ def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
     too; it does not know who paused a task. If an instance cannot be checked, it is named
     on stderr, and the others are still checked.
 
-    Exit status: 6 if any task is paused. Otherwise 0, or the status of an instance that could not
+    Exit status: 6 if any task is paused. A task of a fleet is planned until its request is sent,
+    and does not count. Otherwise 0, or the status of an instance that could not
     be checked.
     """
     rows, read = [], []
@@ -39,7 +41,7 @@ def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
         with options.opened(journal, create=False) as record:
             rows += [entry_row(entry) for entry in overview(record)]
         read.append(f"in the journal {path}")
-    known = {(row["instance_id"], row["task_name"]) for row in rows}
+    known = {_task(row) for row in rows if row["state"] != "planned"}
     statuses = []
     for instance in dict.fromkeys(instances):
         try:
@@ -48,13 +50,21 @@ def check(setup: Setup, instances: tuple[str, ...], journal: str | None) -> int:
             setup.output.warn(f"{instance} was not checked. {line_of(error)}")
             statuses.append(status_of(error))
         else:
-            rows += [row for row in found if (instance, row["task_name"]) not in known]
+            new = [row for row in found if _task(row) not in known]
+            listed = {_task(row) for row in new}
+            rows = [row for row in rows if _task(row) not in listed] + new
             read.append(f"on {instance}")
     none = f"Nothing is paused {', '.join(read)}." if read else ""
     if not instances:
         none += " The service was not queried: pass an INSTANCE."
     setup.output.rows(PAUSES, rows, none=none)
-    return PAUSED if rows else max(statuses, default=DONE)
+    paused = any(row["state"] != "planned" for row in rows)
+    return PAUSED if paused else max(statuses, default=DONE)
+
+
+def _task(row: Row) -> tuple[Any, Any]:
+    """What identifies the task of a row."""
+    return row["instance_id"], row["task_name"]
 
 
 def _paused(setup: Setup, instance: str) -> list[dict[str, Any]]:

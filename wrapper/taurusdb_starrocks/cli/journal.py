@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAUSES: Columns = {
     "INSTANCE": lambda row: row["instance_id"],
     "TASK": lambda row: row["task_name"],
-    "BY": lambda row: row["owner"] or "somebody else",
+    "BY": lambda row: row["owner"] or "unknown",
     "REASON": lambda row: row["reason"] or "",
     "SINCE": lambda row: row["since"] or "?",
     "UNTIL": lambda row: row["until"] or ("no limit" if row["owner"] else "?"),
@@ -50,7 +50,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "reason": entry.reason,
         "since": local(entry.since),
         "until": None if entry.until is None else local(entry.until),
-        "state": entry.state,
+        "state": "planned" if entry.planned else entry.state,
         "guarded": entry.guarded,
         "trouble": entry.trouble,
     }

@@ -36,6 +36,8 @@ class Entry(NamedTuple):
             ``abandoned`` if the program has exited. A guardian or ``recover`` resumes the last two.
         guarded: Whether a guardian process is running that resumes the task.
         trouble: Error of the last attempt to resume the task; empty if there was none.
+        planned: Whether a fleet has claimed the task, but has not sent a request that may have
+            paused it. Such a task is not paused, unless another program paused it.
     """
 
     endpoint: str
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     state: State
     guarded: bool
     trouble: str
+    planned: bool = False
 
     @property
     def due(self) -> bool:
@@ -92,7 +95,8 @@ def entries(c: Connection, alive: Callable[[str], bool], window: str | None = No
     """The tasks that are paused, or those of one window; inside a transaction."""
     which = "IS NOT NULL" if window is None else "= ?"
     rows = c.execute(
-        "SELECT window.*, task.name AS task_name FROM task JOIN window ON window.id = task.window "  # noqa: S608  # Texts of ours.
+        f"SELECT window.*, task.name AS task_name, {_records.PLANNED} AS planned "  # noqa: S608  # Texts of ours.
+        "FROM task JOIN window ON window.id = task.window "
         f"WHERE task.window {which} ORDER BY window.began_wall, task.id",
         () if window is None else (window,),
     )
@@ -116,6 +120,7 @@ def entry(window: Row, task_name: str, now: Any, alive: Callable[[str], bool]) -
         state=_records.state(window, now, alive),
         guarded=alive(window["guardian"]),
         trouble=window["trouble"],
+        planned=bool(window["planned"]),
     )
 
 

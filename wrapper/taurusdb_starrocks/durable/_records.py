@@ -194,6 +194,16 @@ def find_task(c: sqlite3.Connection, place: tuple[str, str, str], name: str) -> 
     return row
 
 
+# Whether a request for a task is planned, and none was sent that changed it or may still do so.
+PLANNED = """(
+    'planned' IN (SELECT r.state FROM request AS r WHERE r.task = task.id AND r.id > task.base)
+    AND NOT EXISTS (
+        SELECT 1 FROM request AS r WHERE r.task = task.id AND r.id > task.base
+        AND r.state IN ('sent', 'accepted', 'unknown', 'confirmed')
+    )
+)"""
+
+
 def effective(c: sqlite3.Connection, task: int) -> list[sqlite3.Row]:
     """The requests that changed a task or may still do so, since it was last released."""
     return c.execute(

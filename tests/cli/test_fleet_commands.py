@@ -80,6 +80,17 @@ def test_wrong_targets_are_named_at_once(run: Run, emulator: Emulator, tmp_path:
     assert emulator.journal() == []
 
 
+def test_equal_mistakes_are_one_line(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """With the numbers of the first lines."""
+    row = f"{emulator.instance_id},orders_sync,http://127.0.0.1:9\n"
+    (tmp_path / "wrong.csv").write_text("instance_id,task_name,endpoint\n" + 12 * row)
+    Journal(tmp_path / "j").close()
+    ran = run("fleet", "report", "wrong.csv", "--journal", str(tmp_path / "j"))
+    assert (ran.status, ran.err.count("127.0.0.1:9")) == (2, 1)
+    assert "line 2, line 3, " in ran.err
+    assert "line 11 and 2 more: its endpoint" in ran.err
+
+
 def test_what_failed_is_written_as_targets(
     run: Run, emulator: Emulator, targets: str, tmp_path: Path
 ) -> None:
@@ -92,8 +103,7 @@ def test_what_failed_is_written_as_targets(
     with (tmp_path / "left.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["task_name"], row["state"]) == ("billing_sync", "refused")
-    again = ("--no-limit", "--yes", "--allow-endpoint", emulator.url)
-    assert run("fleet", "pause", "left.csv", *again).status == 0
+    assert run("fleet", "pause", "left.csv", "--no-limit", "--yes").status == 0
     assert {stage(emulator, name) for name in BOTH} == {"Paused"}
 
 

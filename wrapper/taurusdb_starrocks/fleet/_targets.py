@@ -19,6 +19,7 @@ Connect = Callable[[str | None, str | None], AsyncClient]
 Source = str | os.PathLike[str] | Iterable["Target"]
 
 MOST_SHOWN = 100  # Problems in one error.
+MOST_LINES = 10  # Lines that are named for each.
 FIELDS = ("instance_id", "task_name", "region", "endpoint", "project_id")
 TOLD = ("state", "error")  # More columns of a file of targets that are left.
 
@@ -77,7 +78,7 @@ class Targets:
     Args:
         source: The targets, or a file of them.
         connect: Makes the client for an endpoint and a project; None is the default.
-        allowed: Endpoints outside the region table that a file may name.
+        allowed: Endpoints outside the region table that a file may name, besides the default one.
 
     Raises:
         ConfigurationError: The file cannot be read, or targets are wrong; all of them are named,
@@ -97,25 +98,28 @@ class Targets:
         self.clients: dict[tuple[str, str], AsyncClient] = {}
         self._resolved: dict[tuple[str | None, str | None], AsyncClient | str] = {}
         if isinstance(source, str | os.PathLike):
-            self._fill(_from_file(Path(source), allowed))
+            self._fill(_from_file(Path(source), allowed, self._default_endpoint))
         else:
             self._fill(_numbered(source))
 
     def _fill(self, lines: Iterable[_Line]) -> None:
-        problems: list[str] = []
-        found = 0
+        problems: dict[str, list[str]] = {}  # The lines with each problem.
+        more = 0
         self._rows.execute("BEGIN")
         for line in lines:
             problem = line.problem if line.target is None else self._add(line.where, line.target)
-            found += bool(problem)
-            if problem and found <= MOST_SHOWN:
-                problems.append(f"{line.where}: {problem.rstrip('.')}.")
+            if problem in problems or (problem and len(problems) < MOST_SHOWN):
+                problems.setdefault(problem, []).append(line.where)
+            else:
+                more += bool(problem)
         self._rows.execute("COMMIT")
-        if not found and not len(self):
-            problems.append("There are no targets.")
-        if problems:
-            more = f"\nAnd {found - MOST_SHOWN} more." if found > MOST_SHOWN else ""
-            raise ConfigurationError("\n".join(problems) + f"{more}\nNothing was sent.")
+        told = [f"{_together(where)}: {what.rstrip('.')}." for what, where in problems.items()]
+        if not told and not len(self):
+            told.append("There are no targets.")
+        if more:
+            told.append(f"And {more} more.")
+        if told:
+            raise ConfigurationError("\n".join([*told, "Nothing was sent."]))
 
     def _add(self, where: str, target: Target) -> str:
         """Add a target, or return what is wrong with it."""
@@ -157,6 +161,11 @@ class Targets:
                 key = (client.endpoint, client.project_id)
                 self._resolved[wanted] = self.clients.setdefault(key, client)
         return self._resolved[wanted]
+
+    def _default_endpoint(self) -> str | None:
+        """The endpoint of targets that have none: the token is sent there anyway."""
+        client = self._client(None, None)
+        return None if isinstance(client, str) else client.endpoint
 
     @property
     def call_timeout(self) -> float:
@@ -248,7 +257,15 @@ def _numbered(targets: Iterable[Target]) -> Iterator[_Line]:
         yield _Line(f"target {number}", Target(*target))
 
 
-def _from_file(path: Path, allowed: Collection[str]) -> Iterator[_Line]:
+def _together(where: Sequence[str]) -> str:
+    """The lines with the same problem: ``line 2``, or ``line 2, line 3 and 53 more``."""
+    more = f" and {len(where) - MOST_LINES} more" if len(where) > MOST_LINES else ""
+    return ", ".join(where[:MOST_LINES]) + more
+
+
+def _from_file(
+    path: Path, allowed: Collection[str], default: Callable[[], str | None]
+) -> Iterator[_Line]:
     """The lines of a file: JSON Lines if it starts with a brace, else CSV with a header."""
     known = {*regions().values(), *(url.rstrip("/") for url in allowed)}
     try:
@@ -258,7 +275,7 @@ def _from_file(path: Path, allowed: Collection[str]) -> Iterator[_Line]:
             rows = _json_lines(file) if json_lines else _csv(file)
             for number, fields in rows:
                 where = f"line {number}"
-                problem = fields if isinstance(fields, str) else _problem(fields, known)
+                problem = fields if isinstance(fields, str) else _problem(fields, known, default)
                 if problem:
                     yield _Line(where, problem=problem)
                 else:
@@ -301,7 +318,7 @@ def _wrong_header(header: Sequence[str]) -> str:
     return ""
 
 
-def _problem(fields: Any, known: Collection[str]) -> str:
+def _problem(fields: Any, known: set[str], default: Callable[[], str | None]) -> str:
     """What is wrong with the fields of a target; empty if nothing is."""
     if not isinstance(fields, dict):
         return "is not an object"
@@ -313,7 +330,11 @@ def _problem(fields: Any, known: Collection[str]) -> str:
         problem = f"{' and '.join(wrong)} must be text"
     elif missing := [name for name in FIELDS[:2] if not fields.get(name)]:
         problem = f"lacks {' and '.join(missing)}"
-    elif (endpoint := fields.get("endpoint")) and endpoint.rstrip("/") not in known:
+    elif (
+        (endpoint := fields.get("endpoint"))
+        and endpoint.rstrip("/") not in known
+        and endpoint.rstrip("/") != default()
+    ):
         problem = (
             f"its endpoint {endpoint!r} does not belong to a known region: no token is sent there "
             "unless you allow it (--allow-endpoint)"

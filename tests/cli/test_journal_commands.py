@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from taurusdb_starrocks.durable import Journal, _locks
+from taurusdb_starrocks.durable import Journal, _journal, _locks
 from taurusdb_starrocks_emulator import Emulator, Fault
 
 from tests.cli.running import Run
@@ -177,7 +178,25 @@ def test_journal_that_does_not_exist(
     ran = run(*command.split(), *given)
     assert ran.status == 2
     assert f"There is no journal at {tmp_path}/" in ran.err
+    assert ("A relative path" in ran.err) == bool(given)
     assert list(tmp_path.rglob("*.sqlite")) == []
+
+
+def test_journal_that_cannot_be_written(
+    run: Run, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the option with which the same command works."""
+    Journal(tmp_path / "mine.sqlite").close()
+    monkeypatch.setattr(_journal, "BUSY", 0.05)
+    other = sqlite3.connect(tmp_path / "mine.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    resume = ("resume", emulator.instance_id, "archive_sync", "--interval", "0.05s", "--journal")
+    ran = run(*resume, "mine.sqlite")
+    other.close()
+    assert ran.status == 1
+    assert "give resume another file: --journal OTHER." in ran.err
+    assert "create=False" not in ran.err
+    assert run(*resume, "other.sqlite").status == 0
 
 
 @pytest.mark.parametrize("given", [(), ("--journal", "mine.sqlite")])

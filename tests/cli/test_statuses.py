@@ -41,6 +41,11 @@ TASK = Task("orders_sync", Stage.PAUSED, "Paused", "No", None, None, None)
         (AuthenticationError("wrong", status=401), 4, "taurusdb-starrocks doctor"),
         (PermissionDeniedError("no", status=403), 1, "taurusdb-starrocks doctor"),
         (NotFoundError("none", status=404), 1, "taurusdb-starrocks tasks INSTANCE"),
+        (
+            NotFoundError("none", status=400, code="DBS.05000091"),
+            1,
+            "taurusdb-starrocks tasks INSTANCE",
+        ),
         (BadRequestError("no", status=400), 1, "400 no"),
         (ConflictError("busy", status=409), 1, "409 busy"),
         (OutcomeUnknownError("lost"), 3, "taurusdb-starrocks status INSTANCE"),
@@ -66,6 +71,8 @@ def test_what_may_still_be_paused() -> None:
     assert statuses.line_of(error).endswith("resume 9ac orders_sync billing_sync")
     error.__cause__ = ConflictError("busy", status=409)
     assert "MAY STILL BE PAUSED (409 busy), and" in statuses.line_of(error)
+    error.__cause__ = AuthenticationError("expired", status=401)
+    assert "Check the credentials: taurusdb-starrocks doctor. Then res" in statuses.line_of(error)
 
 
 def test_refusal_of_the_service(run: Run, emulator: Emulator) -> None:
@@ -75,7 +82,8 @@ def test_refusal_of_the_service(run: Run, emulator: Emulator) -> None:
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == (
         f"taurusdb-starrocks: 400 DBS.200022 Instance not found. (list {'0' * 32}in17, request "
-        f"{request}) What there is: taurusdb-starrocks tasks {'0' * 32}in17\n"
+        f"{request}) Check the instance ID, the project, and the region. The instances of a "
+        "TaurusDB instance: taurusdb-starrocks instances IN07_ID\n"
     )
 
 

@@ -165,7 +165,7 @@ def opened(given: str | None, *, create: bool = True) -> Iterator[Journal]:
             stored there.
         JournalError: It cannot be used.
     """
-    from taurusdb_starrocks.durable import Journal  # noqa: PLC0415  # SQLite and more.
+    from taurusdb_starrocks.durable import Journal, JournalError  # noqa: PLC0415  # SQLite and more.
 
     path = journal_path(given, os.environ)
     if create and not given:
@@ -176,7 +176,17 @@ def opened(given: str | None, *, create: bool = True) -> Iterator[Journal]:
                 f"The folder of the journal, {path.parent}, cannot be created: {error.strerror}. "
                 f"Nothing was sent. Give --journal FILE, or set {STATE_HOME}."
             ) from None
-    with Journal(path, create=create) as record:
+    try:
+        record = Journal(path, create=create)
+    except JournalError as error:
+        unwritable = error.__cause__
+        if not isinstance(unwritable, JournalError):
+            raise
+        raise JournalError(  # Without the advice for programs.
+            f"{unwritable} Nothing was sent. To resume tasks without it, give resume another file: "
+            f"--journal OTHER. {PROGRAM} recover only has to read it."
+        ) from error
+    with record:
         yield record
 
 

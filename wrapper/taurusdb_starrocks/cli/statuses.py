@@ -66,9 +66,11 @@ def line_of(error: ReplicationError) -> str:
     if isinstance(error, NotResumedError):
         names = " ".join(error.task_names)
         why = f" ({' '.join(str(error.__cause__).split())})" if error.__cause__ else ""
+        refused = isinstance(error.__cause__, AuthenticationError | PermissionDeniedError)
+        first = f"Check the credentials: {PROGRAM} doctor. Then resume" if refused else "Resume"
         return (
             f"{names} MAY STILL BE PAUSED{why}, and cannot catch up once the source's binary log "
-            f"is gone. Resume: {PROGRAM} resume {error.instance_id} {names}"
+            f"is gone. {first}: {PROGRAM} resume {error.instance_id} {names}"
         )
     text = " ".join(str(error).split())
     if may_be_paused(error):
@@ -78,8 +80,15 @@ def line_of(error: ReplicationError) -> str:
             return text
         case AuthenticationError() | NotSentError() | PermissionDeniedError():
             next_step = f"What is configured: {PROGRAM} doctor"
-        case NotFoundError():
+        case (
+            NotFoundError(code=None) | NotFoundError(code="DBS.05000091")
+        ):  # There is no such task.
             next_step = f"What there is: {PROGRAM} tasks {error.instance_id or 'INSTANCE'}"
+        case NotFoundError():
+            next_step = (
+                "Check the instance ID, the project, and the region. "
+                f"The instances of a TaurusDB instance: {PROGRAM} instances IN07_ID"
+            )
         case OutcomeUnknownError(harmless=False) | ServerError(harmless=False) | WaitTimeoutError():
             next_step = f"How it is now: {PROGRAM} status {about}"
         case _:

@@ -21,6 +21,7 @@ START = (
     "sys.path[:] = given['path']; "
     "from {} import main; main(given)"
 )
+NAME = "taurusdb-starrocks-guardian"  # Unused argument, by which people find it in a process list.
 # What a process may need to start; everything else comes through the pipe.
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
 # Relative places of sys.path start here: a program can change its folder later, or remove it.
@@ -57,7 +58,7 @@ class Link:
         _links.add(self)
         try:
             self._guardian = subprocess.Popen(  # noqa: S603  # This interpreter.
-                [sys.executable, "-I", "-c", START.format(module)],
+                [sys.executable, "-I", "-c", START.format(module), NAME],
                 stdin=its_input,
                 stdout=its_output,
                 stderr=subprocess.DEVNULL,

@@ -42,10 +42,11 @@ def prepared(
         if make:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not file.exists():
+            start = f" A relative path starts at the current folder, {Path.cwd()}."
             raise ConfigurationError(
                 f"There is no journal at {file}. Nothing was sent or created. Either no task was "
                 "ever paused with this journal, or the path is wrong: give the absolute path that "
-                f"your windows use. A relative path starts at the current folder, {Path.cwd()}."
+                f"your windows use.{'' if Path(path).is_absolute() else start}"
             )
         _check_folder(file.parent)
         check_system(file.parent, mountinfo)

@@ -124,6 +124,23 @@ def test_recover_in_vain(run: Run, emulator: Emulator) -> None:
 
 
 @pytest.mark.usefixtures("abandoned")
+def test_recover_without_credentials(
+    run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is shown once, with all tasks and what to do."""
+    monkeypatch.delenv("HUAWEICLOUD_SDK_AK")
+    monkeypatch.delenv("HUAWEICLOUD_SDK_SK")
+    ran = run("recover")
+    assert (ran.status, ran.out.count("failed"), ran.out.count("redential")) == (122, 2, 0)
+    _, failed = ran.err.splitlines()
+    instance = emulator.instance_id
+    both = f"orders_sync of {instance}, billing_sync of {instance}"
+    assert failed.count("HUAWEICLOUD_SDK_AK") == 1
+    assert f"MAY STILL BE PAUSED: {both}. Correct the cause, and run" in failed
+    assert all("HUAWEICLOUD_SDK_AK" in row["why"] for row in run("recover", "-o", "json").rows)
+
+
+@pytest.mark.usefixtures("abandoned")
 def test_forget(run: Run, emulator: Emulator) -> None:
     """A person wants it left paused, and says why."""
     assert "--reason TEXT" in run("recover", "--forget", "orders_sync").err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taurusdb_starrocks.cli import options
+from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.output import Columns, Row
 from taurusdb_starrocks.cli.statuses import DONE, MAY_BE_PAUSED
@@ -29,7 +29,7 @@ RECOVERED: Columns = {
     "INSTANCE": lambda row: row["instance_id"],
     "TASK": lambda row: row["task_name"],
     "OUTCOME": lambda row: row["outcome"],
-    "WHY": lambda row: row["why"],
+    "WHY": lambda row: "" if row["outcome"] == "failed" else row["why"],  # Shown once, below.
 }
 
 
@@ -119,7 +119,18 @@ def recover(
         if not (setup.output.quiet and each.outcome == "left")
     ]
     setup.output.rows(RECOVERED, rows, none="There is nothing to resume.")
-    return MAY_BE_PAUSED if any(each.outcome == "failed" for each in recovered) else DONE
+    failed: dict[str, list[str]] = {}
+    for each in recovered:
+        if each.outcome == "failed":
+            failed.setdefault(each.why, []).append(
+                f"{each.entry.task_name} of {each.entry.instance_id}"
+            )
+    for why, still in failed.items():
+        setup.output.warn(
+            f"{why.rstrip('.')}. MAY STILL BE PAUSED: {', '.join(still)}. Correct the cause, and "
+            f"run {PROGRAM} recover again. What is configured: {PROGRAM} doctor"
+        )
+    return MAY_BE_PAUSED if failed else DONE
 
 
 def _forget(

@@ -75,10 +75,11 @@ class Resumption(Keeper):
     takes_holds = True
     _known: Collection[str] = ()  # Tasks that the journal listed as paused before.
 
-    def _claim(
+    def claim(
         self, c: Connection, row: Mapping[str, Any], now: Moment
     ) -> tuple[dict[str, Any], list[Owned]]:
-        taken, tasks = super()._claim(c, row, now)
+        """Remember which tasks the journal listed before."""
+        taken, tasks = super().claim(c, row, now)
         self._known = taken.keys()
         return taken, tasks
 

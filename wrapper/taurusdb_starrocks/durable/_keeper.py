@@ -111,7 +111,7 @@ class Keeper(Sender):
             self.tasks = {task.name: task for task in tasks}
             self.begin_watch(self._watch)
             if taken:
-                taken, tasks = self.journal.write(lambda c: self._claim(c, row, now))
+                taken, tasks = self.journal.write(lambda c: self.claim(c, row, now))
                 self.tasks = {task.name: task for task in tasks}
                 self._unhandled = set(taken)
             earlier = self._settled(taken)
@@ -149,15 +149,15 @@ class Keeper(Sender):
         """
         _records.open_window(c, row)
         c.execute("SAVEPOINT claim")
-        taken, tasks = self._claim(c, row, now)
+        taken, tasks = self.claim(c, row, now)
         if taken:
             c.execute("ROLLBACK TO claim")
-            tasks = []
-        return taken, tasks
+        return taken, [] if taken else tasks
 
-    def _claim(
+    def claim(
         self, c: Any, row: Mapping[str, Any], now: Moment
     ) -> tuple[dict[str, Any], list[Owned]]:
+        """Make this window the owner of its tasks."""
         taken = _records.claim(c, row, self._names, now, self._alive, holds=self.takes_holds)
         return taken, _records.owned(c, self.window)
 

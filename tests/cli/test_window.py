@@ -222,7 +222,11 @@ def test_signal_while_pausing(
     with signaled(slow, "pause", number):
         ran = run_window("touch", str(tmp_path / "ran"))
     assert ran.status == 121
-    assert "Interrupted." in ran.err
+    assert ran.err.splitlines() == [
+        "Pausing orders_sync.",
+        "Interrupted: resuming the tasks.",
+        "taurusdb-starrocks: Interrupted. This command left no task paused.",
+    ]
     assert not (tmp_path / "ran").exists()
     assert runs(slow)
 

@@ -44,6 +44,7 @@ MARKS = (3600, 1800, 600, 300, 60, 30, 10)
 # Seconds that the guardian has in addition to the grace, before the command is ended here.
 LATE = 5.0
 AGAIN = 1.0  # Seconds until it is killed again.
+INTERRUPT = "Interrupted. This command left no task paused."
 
 
 class WithCommand(click.Command):
@@ -130,6 +131,7 @@ def window(
                     journal=record,
                     lease=seconds,
                     reason=reason or f"window for {execution.name}",
+                    accepted=execution.accepted,
                     **options.waiting(timeout, interval),
                 )
                 execution.inside(paused, ", ".join(picked), tasks_of)
@@ -178,6 +180,7 @@ class Execution:
         self._output = output
         self._command = command
         self._grace = grace
+        self._resuming: Callable[[], None] = _nothing  # Shows that tasks are being resumed.
         self._over = False  # Whether the lease had ended when the command was last seen to run.
 
     def status_of(self, pause_and_run: Callable[[], int | None]) -> int:
@@ -203,7 +206,7 @@ class Execution:
             return NEVER_RAN if self._runs_again(error) else MAY_BE_PAUSED
         except (KeyboardInterrupt, click.Abort) as interrupt:
             left = _not_resumed(interrupt)
-            self._output.warn("Interrupted." if left is None else line_of(left))
+            self._output.warn(INTERRUPT if left is None else line_of(left))
             if left is not None:
                 return MAY_BE_PAUSED
         else:
@@ -235,6 +238,13 @@ class Execution:
 
         ours = left = ""
         with ExitStack() as shown:
+
+            def resuming() -> None:
+                self._resuming = _nothing
+                shown.close()
+                shown.enter_context(progress("Interrupted: resuming the tasks"))
+
+            self._resuming = resuming
             shown.enter_context(progress(f"Pausing {tasks}"))
             try:
                 with window as paused, Signals() as signals, Foreground(self._command) as command:
@@ -261,6 +271,11 @@ class Execution:
             self._output.say(f"Resumed: {ours}.")
         if left:
             self._output.say(f"Left paused, as found: {left}.")
+
+    def accepted(self, *_job: object) -> None:
+        """A callback for accepted requests. After an interrupt, they resume tasks: show that."""
+        if isinstance(sys.exc_info()[1], KeyboardInterrupt):
+            self._resuming()
 
     def _run(self, command: Foreground, signals: Signals, paused: Paused, tasks: str) -> None:
         def stopped(waits: bool) -> None:
@@ -310,6 +325,10 @@ class Execution:
             return wait
 
         return tick
+
+
+def _nothing() -> None:
+    """Show nothing."""
 
 
 def _not_resumed(error: BaseException | None) -> ReplicationError | None:

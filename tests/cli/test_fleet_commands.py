@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +119,43 @@ def test_the_budget_of_errors(run: Run, emulator: Emulator, tmp_path: Path) -> N
     ran = run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "10%")
     assert ran.status == 1
     assert "Stopped before the last target: more than 3 failed: 4 refused" in ran.err
-    assert "There are more. To list all of them, use --left FILE" in ran.err
+    names = ", ".join(["task_[0-9]+ of [^,]+"] * 3)
+    assert re.search(f"4 targets are refused: {names}, and 1 more. 400", ran.err)
+    assert ran.err.index("are refused") < ran.err.index("26 targets are not tried: ")
+    assert "planned" not in ran.out + ran.err
+    assert "No target was paused. Not changed: 30." in ran.err
     assert run("fleet", "pause", "many.csv", "--no-limit", "--yes", "--max-errors", "x").status == 2
+
+
+def test_a_service_that_is_not_reached(
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path
+) -> None:
+    """The cause is named, and what was paused: nothing."""
+    options = ("--endpoint", "http://127.0.0.1:9", "--timeout", "0.5s", "--max", "1h")
+    for command, status in (("pause", 1), ("window", 121)):
+        given = ("--yes",) if command == "pause" else ("--", "true")
+        ran = run("fleet", command, targets, *options, *given)
+        assert ran.status == status
+        assert "2 targets are unreachable: " in ran.err
+        assert "onnection refused" in ran.err
+        assert "No target was paused." in ran.err
+        ran = run("fleet", "report", targets, "--endpoint", "http://127.0.0.1:9", "-o", "json")
+        assert [row["state"] for row in ran.rows] == ["unreachable"] * 2
+
+
+def test_more_causes_than_are_shown(run: Run, emulator: Emulator, tmp_path: Path) -> None:
+    """Each is one line, up to ten."""
+    for number in range(13):
+        emulator.add_task(emulator.instance_id, f"task_{number}")
+        fault = Fault("error", operation="pause", at=(number + 1,), status=403, code=f"X.{number}")
+        emulator.faults.add(fault)
+    rows = [f"{emulator.instance_id},task_{number}" for number in range(13)]
+    (tmp_path / "many.csv").write_text("\n".join(["instance_id,task_name", *rows]))
+    ran = run("fleet", "pause", "many.csv", "--no-limit", "--yes")
+    assert ran.err.count(" is refused. 403 X.") == 10
+    assert "There are more. To list all of them, use --left FILE" in ran.err
+    rows = run("fleet", "report", "many.csv", "-o", "json").rows
+    assert {row["state"] for row in rows} == {"refused"}
 
 
 def test_resume_in_vain(run: Run, emulator: Emulator, targets: str) -> None:
@@ -150,9 +187,9 @@ def test_an_interrupt_while_pausing(run: Run, emulator: Emulator, targets: str) 
     assert ran.status == 130
     assert (
         "Interrupted. Targets paused or being paused: 1; unknown: 1; not changed: 0. Paused "
-        "targets stay paused until the time limit. To continue, run the same command again. To "
-        "undo: taurusdb-starrocks fleet resume targets.csv" in ran.err
+        f"targets stay paused until {datetime.now().astimezone():%Y}" in ran.err
     )
+    assert "To undo: taurusdb-starrocks fleet resume targets.csv" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -280,15 +317,22 @@ def test_nothing_is_paused(
     assert emulator.journal() == []
 
 
+@pytest.mark.parametrize(
+    ("refused", "undone"),
+    [
+        (1, "No target was paused."),
+        (2, "Targets that were or may be paused, and are resumed: 1."),
+    ],
+)
 def test_a_target_that_cannot_be_paused(
-    run: Run, emulator: Emulator, targets: str, tmp_path: Path
+    run: Run, emulator: Emulator, targets: str, tmp_path: Path, refused: int, undone: str
 ) -> None:
     """The command never runs, all targets run, and what failed is a file of targets."""
-    emulator.faults.add(Fault("error", operation="pause", at=(1,), applied=False, status=400))
+    emulator.faults.add(Fault("error", operation="pause", at=(refused,), applied=False, status=400))
     window = ("fleet", "window", targets, "--max", "1m", "--left", "left.csv")
     ran = run(*window, "--", "touch", str(tmp_path / "ran"))
     assert ran.status == 121
-    assert "The block did not begin, and all are resumed." in ran.err
+    assert f"The block did not begin. {undone}" in ran.err
     assert (tmp_path / "left.csv").exists()
     assert not (tmp_path / "ran").exists()
     assert run_again(emulator)

@@ -143,12 +143,12 @@ def test_what_was_throttled_is_sent_again_later() -> None:
     assert [when for when, name in instance.sent if name == "billing"][1] >= 35.0
 
 
-def test_throttled_to_the_end_it_was_not_tried() -> None:
+def test_throttled_to_the_end_it_was_not_reached() -> None:
     """It is left for another run, with what it failed with."""
     instance = Instance(orders="incremental")
     instance.answers["orders"] = [throttled() for _ in range(100)]
     instance.pause(timeout=100.0)
-    assert instance.states == {"orders": "planned"}
+    assert instance.states == {"orders": "unreachable"}
     assert "Slower" in instance.error("orders")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from taurusdb_starrocks.durable import Journal
     from taurusdb_starrocks.fleet import Event, FleetWindow, Options, Result, Row
 
-MOST_SHOWN = 10  # Failures that are shown one by one.
+MOST_SHOWN = 10  # Causes of failures that are shown.
+MOST_NAMED = 3  # Targets that are named for each.
+FAILURES = ("refused", "unreachable", "unknown", "accepted", "planned")  # In this order.
+WORDS = {"planned": "not tried"}
 COUNTS: Columns = {
     "STATE": lambda row: row["state"],
     "TARGETS": lambda row: row["targets"],
@@ -153,27 +157,41 @@ def pause(
     from taurusdb_starrocks import fleet as many  # noqa: PLC0415  # SQLite and more.
 
     with options.opened(journal) as record:
+        seconds = limit.seconds()
+        end = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
         try:
             with _progress(setup.output, "Pausing", targets) as events:
                 result = many.pause(
                     targets,
                     journal=record,
-                    lease=limit.seconds(),
+                    lease=seconds,
                     max_errors=max_errors,
                     reason=reason,
                     **_options(setup, events, **given),
                 )
         except KeyboardInterrupt:
             counts = _recorded(setup, targets, record, "pause", given["allowed"])
-            setup.output.warn(
-                f"Interrupted. Targets paused or being paused: {counts['done']}; unknown: "
-                f"{counts['unknown']}; not changed: {counts['other']}. Paused targets stay paused "
-                "until the time limit. To continue, run the same command again. To undo: "
-                f"{PROGRAM} fleet resume {targets}"
-            )
+            setup.output.warn(f"Interrupted. {_standing(targets, end=end, **counts)}")
             return INTERRUPTED
     _tell(setup.output, result, given["left"])
+    if not result.complete:
+        done = result.counts["confirmed"] + result.counts["accepted"]
+        unknown = result.counts["unknown"]
+        other = sum(result.counts.values()) - done - unknown
+        setup.output.warn(_standing(targets, done=done, unknown=unknown, other=other, end=end))
     return _status(result)
+
+
+def _standing(targets: str, *, done: int, unknown: int, other: int, end: datetime | None) -> str:
+    """What is paused after a pause that is not complete, until when, and what to do next."""
+    if not done and not unknown:
+        return f"No target was paused. Not changed: {other}."
+    until = "someone resumes them" if end is None else local(end)
+    return (
+        f"Targets paused or being paused: {done}; unknown: {unknown}; not changed: {other}. Paused "
+        f"targets stay paused until {until}. To continue, run the same command again. To undo: "
+        f"{PROGRAM} fleet resume {targets}"
+    )
 
 
 def _status(result: Result) -> int:
@@ -483,7 +501,9 @@ def _tell(output: Output, result: Result, left: str | None) -> None:
     """Show the outcome of all targets."""
     if output.form != "json":
         counts = [
-            {"state": state, "targets": count} for state, count in result.counts.items() if count
+            {"state": WORDS.get(state, state), "targets": count}
+            for state, count in result.counts.items()
+            if count
         ]
         output.rows(COUNTS, counts)
     _tell_left(output, result, left)
@@ -491,10 +511,21 @@ def _tell(output: Output, result: Result, left: str | None) -> None:
 
 def _tell_left(output: Output, result: Result, left: str | None) -> None:
     """Show what failed or was not tried, and write it to a file."""
-    for target, state, error in islice(result.outcomes(), MOST_SHOWN):
-        output.warn(f"{target.task_name} of {target.instance_id} is {state}. {error}".rstrip())
-    more = len(list(islice(result.outcomes(), MOST_SHOWN + 1))) > MOST_SHOWN
-    if more:
+    causes: dict[tuple[str, str], list[str]] = {}
+    errors: dict[tuple[str, str], str] = {}
+    for target, state, error in chain.from_iterable(map(result.outcomes, FAILURES)):
+        # Without what differs: the task, and the request in the parentheses at the end.
+        cause = (state, re.sub(r" \([^()]*\)$", "", error).replace(target.task_name, ""))
+        if cause in causes or len(causes) <= MOST_SHOWN:
+            causes.setdefault(cause, []).append(f"{target.task_name} of {target.instance_id}")
+            errors.setdefault(cause, error)
+    for cause in islice(causes, MOST_SHOWN):
+        names, word = causes[cause], WORDS.get(cause[0], cause[0])
+        count = f"{len(names)} targets are" if len(names) > 1 else f"{names[0]} is"
+        more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        first = f": {', '.join(names[:MOST_NAMED])}{more}" if len(names) > 1 else ""
+        output.warn(f"{count} {word}{first}. {errors[cause]}".rstrip())
+    if len(causes) > MOST_SHOWN:
         output.warn("There are more. To list all of them, use --left FILE or fleet report.")
     if result.stopped:
         output.warn(f"Stopped before the last target: {result.stopped}")

@@ -498,12 +498,13 @@ class Members:
         window, task = self._tasks[name]
         now, batch = _clock.now(), self._batch
         text = "" if error is None else f"{type(error).__name__}: {error}"
+        recorded = state if state in {"found", "refused"} else "unsent"
 
         def write(c: Connection) -> None:
             if state != "planned":
                 c.execute(
                     "UPDATE request SET state = ?, error = ? WHERE task = ? AND state = 'planned'",
-                    ("found" if state == "found" else "refused", text, task.id),
+                    (recorded, text, task.id),
                 )
             paused = any(row["verb"] == "pause" for row in _records.effective(c, task.id))
             if not paused or (state == "found" and batch.verb == "resume"):

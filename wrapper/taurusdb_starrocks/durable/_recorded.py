@@ -19,10 +19,10 @@ class Recorded(NamedTuple):
     Attributes:
         verb: ``pause`` or ``resume``.
         state: ``planned``: the request was not sent. ``sent``: there is no response yet.
-            ``accepted``: the service accepted the request. ``refused``: the service rejected it
-            with a 400 or a 404. ``unsent``: it failed for another reason, and nothing changed.
-            ``unknown``: it failed, and the task may have changed. ``confirmed``: a poll has shown
-            its effect. ``found``: the task needed no request.
+            ``accepted``: the service accepted the request. ``refused``: the service rejected
+            it, or the task cannot be paused. ``unreachable``: the service was not reached, or
+            throttled the request. ``unknown``: it failed, and the task may have changed.
+            ``confirmed``: a poll has shown its effect. ``found``: the task needed no request.
         job_id: ID of the job, if the request was accepted.
         request_id: ID that the service gave the request, if the response had one.
         error: The error; empty if the request did not fail.
@@ -89,7 +89,7 @@ def recorded(journal: Journal, place: Place, names: Sequence[str]) -> dict[str, 
             if row is not None:
                 found[name] = Recorded(
                     row["verb"],
-                    row["state"],
+                    "unreachable" if row["state"] == "unsent" else row["state"],
                     row["job_id"],
                     row["request_id"],
                     row["error"] or "",

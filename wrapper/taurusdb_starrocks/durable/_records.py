@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from taurusdb_starrocks import (
-    BadRequestError,
     Earlier,
     Job,
+    NotSentError,
     OutcomeUnknownError,
+    RateLimitError,
     ReplicationError,
     ServerError,
 )
@@ -353,7 +354,7 @@ def answer(
 def _failed(error: ReplicationError) -> str:
     if isinstance(error, OutcomeUnknownError | ServerError):
         return "unsent" if error.harmless else "unknown"
-    return "refused" if isinstance(error, BadRequestError) else "unsent"
+    return "unsent" if isinstance(error, NotSentError | RateLimitError) else "refused"
 
 
 def confirm(c: sqlite3.Connection, tasks: Sequence[Owned], verb: str) -> None:

@@ -133,6 +133,7 @@ class Group(ABC):
         self.began = terms.clock()
         self.stopped = False
         self.unread_since: float | None = None  # When the list first failed, of those in a row.
+        self.unread_error: ReplicationError | None = None  # How it failed last, if it still does.
 
     def steps(self) -> Steps:
         """Pause or resume them, and yield the outcome of each."""
@@ -140,10 +141,11 @@ class Group(ABC):
         while self.pending:
             found: Mapping[str, Task] | ReplicationError = yield Look(tuple(self.pending))
             if isinstance(found, ReplicationError):
+                self.unread_error = found
                 yield from self.unread(found)
                 pause = poll.after(found, pause, self.terms.chance())
             else:
-                self.unread_since = None
+                self.unread_since = self.unread_error = None
                 for mark in self._marks():
                     yield from self._seen(mark, found.get(mark.name))
                 yield from self._request_each()
@@ -301,7 +303,10 @@ class Pausing(Group):
 
     def overdue(self, mark: Mark) -> Steps:
         """Give up: what was sent may still have an effect."""
-        if mark.state in {"planned", "unknown"}:
+        error = mark.error or self.unread_error
+        if mark.state == "planned" and error is not None:
+            yield from self.failed(mark, error)
+        elif mark.state in {"planned", "unknown"}:
             yield from self.over(mark, mark.state, mark.error)
         else:
             yield from self.over(mark, "accepted", self.late_error(mark, "paused"))

@@ -203,9 +203,15 @@ class _Window:
         if not result.complete:
             failed = next(chain.from_iterable(map(result.outcomes, TELLING)))
             left = sum(result.counts.values()) - result.counts["confirmed"] - result.counts["found"]
+            changed = sum(result.counts[state] for state in ("confirmed", "accepted", "unknown"))
+            undone = (
+                f"Targets that were or may be paused, and are resumed: {changed}."
+                if changed
+                else "No target was paused."
+            )
             raise FleetError(
                 f"Targets that could not be paused: {left} of {len(self._targets)}. The block did "
-                f"not begin, and all are resumed. The first: {failed.target.task_name} of "
+                f"not begin. {undone} The first: {failed.target.task_name} of "
                 f"{failed.target.instance_id} is {failed.state}. {failed.error or result.stopped}",
                 result,
                 may_be_paused=False,

@@ -166,7 +166,7 @@ def _profile(path: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        _rules.warn(f"{path} contains keys and other users can read it. Run chmod 600 on it.")
+        _rules.warn(f"{path} contains keys and other users can read it. Run: chmod 600 {path}")
     import configparser  # noqa: PLC0415  # Only a profile needs it.
 
     parser = configparser.ConfigParser(interpolation=None)

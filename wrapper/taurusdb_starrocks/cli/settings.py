@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import os
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -191,8 +192,8 @@ def read_profile(name: str, environ: Mapping[str, str]) -> Mapping[str, str]:
     except (UnicodeDecodeError, configparser.Error) as error:
         raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        raise ConfigurationError(
-            f"{path} has keys, and other users can read it. Run: chmod 600 {path}"
+        warnings.warn(
+            f"{path} contains keys and other users can read it. Run: chmod 600 {path}", stacklevel=2
         )
     if not parser.has_section(name):
         known = ", ".join(parser.sections()) or "none"

@@ -243,6 +243,8 @@ def test_journal_that_cannot_be_created(
     assert (ran.status, ran.err.count("\n")) == (2, 1)
     assert f"{tmp_path}/file/taurusdb-starrocks, cannot be created: Not a directory." in ran.err
     assert "Give --journal FILE, or set XDG_STATE_HOME." in ran.err
+    ran = run("pause", emulator.instance_id, "orders_sync", "--no-limit", "--journal", "file/x")
+    assert (ran.status, "file/x cannot be opened" in ran.err) == (1, True)
 
 
 def test_user_without_a_home_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -142,6 +143,21 @@ def test_no_task_but_a_paused_one(run: Run, emulator: Emulator) -> None:
         "Left paused, as found: archive_sync.",
     ]
     assert operations(emulator) == []
+
+
+@pytest.mark.parametrize(("command", "status"), [(("window",), 121), (("pause", "--no-limit"), 1)])
+def test_service_that_cannot_be_reached(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], status: int
+) -> None:
+    """The command fails now, not after --timeout, and says why."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("TAURUSDB_STARROCKS_ENDPOINT", f"http://127.0.0.1:{port}")
+    rest = ("--max", "1m", "--", "true") if command == ("window",) else ()
+    name, *more = command
+    ran = run(name, f"{'0' * 32}in17", "orders_sync", *more, *rest)
+    assert ran.status == status
+    assert "connection refused" in ran.err.splitlines()[-1]
 
 
 def test_dry_run(run: Run, emulator: Emulator) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from taurusdb_starrocks import Stage
+from taurusdb_starrocks import (
+    ConflictError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ServerError,
+    Stage,
+)
 from taurusdb_starrocks.cli import PROGRAM, options
 from taurusdb_starrocks.cli.behind import stay_behind, telling
 from taurusdb_starrocks.cli.options import Setup, common, confirm, example
@@ -65,6 +72,16 @@ def lease(longest: float | None, until: datetime | None, *, no_limit: bool | Non
         rather = "." if no_limit is None else ", or --no-limit."
         raise click.UsageError(f"Give a time limit: --max 2h or --until 06:00{rather}")
     return Limit(longest, until)
+
+
+def check_connection(client: Client, instance: str) -> None:
+    """Read once before a pause, to fail now and not after ``--timeout`` if nothing can be sent.
+
+    Raises:
+        ReplicationError: The service cannot be reached, or rejects the request.
+    """
+    with suppress(ConflictError, OutcomeUnknownError, RateLimitError, ServerError):  # Temporary.
+        next(client.tasks(instance), None)
 
 
 def chosen(client: Client, instance: str, names: Sequence[str], *, every: bool) -> list[str]:
@@ -191,6 +208,7 @@ def pause(
         progress = setup.output.progress(f"Pausing {', '.join(picked)}")
         try:
             with options.opened(journal) as record, progress:
+                check_connection(client, instance)
                 seen = durable.pause(
                     client,
                     instance,

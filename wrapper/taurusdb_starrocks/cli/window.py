@@ -18,7 +18,7 @@ import click
 
 from taurusdb_starrocks import ReplicationError
 from taurusdb_starrocks.cli import PROGRAM, options
-from taurusdb_starrocks.cli.changing import chosen, dry_run, lease
+from taurusdb_starrocks.cli.changing import check_connection, chosen, dry_run, lease
 from taurusdb_starrocks.cli.options import Setup, common, example
 from taurusdb_starrocks.cli.statuses import (
     MAX_REACHED,
@@ -115,6 +115,7 @@ def window(
             if dry:
                 would = {False: "be paused, and resumed", True: "be left paused"}
                 return dry_run(setup, client, instance, picked, would)
+            check_connection(client, instance)
             from taurusdb_starrocks import durable  # noqa: PLC0415  # SQLite and more.
 
             def tasks_of(paused: DurableWindow) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -511,20 +512,24 @@ def _tell(output: Output, result: Result, left: str | None) -> None:
 
 def _tell_left(output: Output, result: Result, left: str | None) -> None:
     """Show what failed or was not tried, and write it to a file."""
-    causes: dict[tuple[str, str], list[str]] = {}
-    errors: dict[tuple[str, str], str] = {}
+    causes: dict[tuple[str, str], str] = {}  # With the first error of each.
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)  # The first of each.
+    counts: Counter[tuple[str, str]] = Counter()
     for target, state, error in chain.from_iterable(map(result.outcomes, FAILURES)):
         # Without what differs: the task, and the request in the parentheses at the end.
         cause = (state, re.sub(r" \([^()]*\)$", "", error).replace(target.task_name, ""))
-        if cause in causes or len(causes) <= MOST_SHOWN:
-            causes.setdefault(cause, []).append(f"{target.task_name} of {target.instance_id}")
-            errors.setdefault(cause, error)
-    for cause in islice(causes, MOST_SHOWN):
-        names, word = causes[cause], WORDS.get(cause[0], cause[0])
-        count = f"{len(names)} targets are" if len(names) > 1 else f"{names[0]} is"
-        more = f", and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        first = f": {', '.join(names[:MOST_NAMED])}{more}" if len(names) > 1 else ""
-        output.warn(f"{count} {word}{first}. {errors[cause]}".rstrip())
+        if cause not in causes and len(causes) > MOST_SHOWN:
+            continue
+        causes.setdefault(cause, error)
+        counts[cause] += 1
+        if counts[cause] <= MOST_NAMED:
+            names[cause].append(f"{target.task_name} of {target.instance_id}")
+    for cause, error in islice(causes.items(), MOST_SHOWN):
+        count, word = counts[cause], WORDS.get(cause[0], cause[0])
+        first = ", ".join(names[cause])
+        more = f", and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+        told = f"{first} is {word}" if count == 1 else f"{count} targets are {word}: {first}{more}"
+        output.warn(f"{told}. {error}".rstrip())
     if len(causes) > MOST_SHOWN:
         output.warn("There are more. To list all of them, use --left FILE or fleet report.")
     if result.stopped:

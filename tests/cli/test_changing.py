@@ -206,10 +206,18 @@ def test_ctrl_c_without_waiting(
 
 
 @pytest.mark.parametrize(
-    ("verb", "words"),
+    ("verb", "words", "status"),
     [
-        (("pause", "--no-limit"), "To see what is paused: taurusdb-starrocks check {instance}"),
-        (("resume",), "MAY STILL BE PAUSED: orders_sync. To continue, run the same command again."),
+        (
+            ("pause", "--no-limit"),
+            "To see what is paused: taurusdb-starrocks check {instance}",
+            130,
+        ),
+        (
+            ("resume",),
+            "MAY STILL BE PAUSED: orders_sync. To continue, run the same command again.",
+            122,
+        ),
     ],
 )
 def test_ctrl_c(
@@ -218,6 +226,7 @@ def test_ctrl_c(
     monkeypatch: pytest.MonkeyPatch,
     verb: tuple[str, ...],
     words: str,
+    status: int,
 ) -> None:
     """The last line says what to do next, and there is no empty one after it."""
 
@@ -226,7 +235,7 @@ def test_ctrl_c(
 
     monkeypatch.setattr(durable, verb[0], interrupted)
     ran = run(*verb, emulator.instance_id, "orders_sync")
-    assert ran.status == 130
+    assert ran.status == status
     last = words.format(instance=emulator.instance_id)
     assert ran.err.endswith(f"\ntaurusdb-starrocks: Interrupted. {last}\n")
 

@@ -21,7 +21,7 @@ from taurusdb_starrocks.cli.behind import stay_behind, telling
 from taurusdb_starrocks.cli.options import Setup, common, confirm, example
 from taurusdb_starrocks.cli.output import Columns
 from taurusdb_starrocks.cli.reading import TASKS, task_row
-from taurusdb_starrocks.cli.statuses import DONE, INTERRUPTED, REFUSED
+from taurusdb_starrocks.cli.statuses import DONE, INTERRUPTED, MAY_BE_PAUSED, REFUSED
 from taurusdb_starrocks.cli.times import local, spoken
 
 if TYPE_CHECKING:
@@ -277,6 +277,6 @@ def resume(
                 f"Interrupted. MAY STILL BE PAUSED: {', '.join(picked)}. To continue, run the same "
                 "command again."
             )
-            return INTERRUPTED
+            return MAY_BE_PAUSED
         setup.output.rows(TASKS, [task_row(instance, task) for task in seen])
     return DONE

@@ -238,7 +238,7 @@ def resume(setup: Setup, targets: str, everything: bool, journal: str | None, **
                 f"PAUSED: {counts['unknown'] + counts['other']}. To continue, run the same command "
                 f"again. To list what is still paused: {PROGRAM} check"
             )
-            return INTERRUPTED
+            return MAY_BE_PAUSED
     _tell(setup.output, result, given["left"])
     return DONE if result.complete else MAY_BE_PAUSED
 

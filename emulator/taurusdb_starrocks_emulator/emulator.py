@@ -62,7 +62,7 @@ class Emulator:
         mode: `lenient` accepts a pause of a paused task and a resume of a running one, as new
             jobs; `strict` rejects them. Huawei Cloud does not document which of the two its service
             does.
-        delay: Seconds until a pause or a resume takes effect.
+        delay: Seconds until a pause or a resume takes effect. Cannot be combined with `realistic`.
         realistic: Changes take effect after 2 to 15 seconds, a range consistent with the live tests
             of Huawei Cloud's Terraform provider. The delays are the same in every run.
         token_lifetime: Lifetime, in seconds, of tokens that are issued for a password.
@@ -80,7 +80,7 @@ class Emulator:
         token: The token for all projects.
         faults: The current faults. You can change them at any time.
         project_id: The first project of the seed.
-        region: Name of that project.
+        region: Name of that project, which is the name of its region.
         instance_id: The first instance of the seed.
         source_instance_id: The TaurusDB instance that it replicates from.
         task_name: The first task of the seed.
@@ -281,8 +281,9 @@ class Emulator:
         self._state.reset()
 
     def close(self) -> None:
-        """Close the database. After that, only the settings of the server can be read.
+        """Close the database. After that, the emulator cannot be used.
 
+        Attributes such as `token` and `instance_id` can still be read.
         This happens automatically when the object is garbage-collected.
         """
         self._state.close()

@@ -22,12 +22,14 @@ class Call:
         query: Query, as sent.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects`, or
             None for anything else.
-        instance_id: The instance in the path, if the path has an operation.
+        instance_id: The instance ID in the path; None if the path is not the path of an operation,
+            or contains no instance.
         task_name: The task in the body or the query, if it could be parsed.
         status: Status of the response; None if a fault suppressed the response.
         request_id: ID of the call; also in the response's `X-Request-Id`.
         caller: User, access key or `static token`; None if the call was not authenticated.
-        fault: Kind of the fault that affected the call; two kinds if a task fault also affected it.
+        fault: Kind of the fault that affected the call; None if there was none. If a task fault and
+            another fault affected the call, both kinds, the task fault first: `late-pause, close`.
         job_id: ID of the job, if the call started one, even if a fault hid it from the caller.
     """
 

@@ -63,7 +63,7 @@ class Fault:
     Attributes:
         kind: One of `FAULT_KINDS`.
         operation: `pause`, `resume`, `list`, `configuration`, `instances`, `login`, `projects` or
-            `any`. Faults of the list are always for `list`.
+            `any`. Kinds that change the list of tasks, such as `vanishes`, affect only `list`.
         at: Numbers of the matching calls to affect, counted from 1 since the fault was added.
         times: Maximum number of calls to affect.
         probability: Probability that a matching call is affected.

@@ -29,7 +29,8 @@ class Known(NamedTuple):
             a poll has shown the effect of the last request.
         quiet: How long to wait before sending another request, because the last request may still
             take effect.
-        late: How long a pause that no poll has shown may still take effect.
+        late: For a batch that resumes: how long an earlier pause may still take effect. 0 if there
+            was only one pause, and a poll has shown its effect.
         twice: Whether at least two pauses were sent. If so, the second pause may still take effect
             after a poll has shown the effect of the first.
         paused: Whether a pause was sent.
@@ -62,12 +63,14 @@ class Batch:
         kind: ``hold`` if the tasks stay paused after this process has exited, until they are
             resumed or the lease ends. ``window`` if they must be resumed when this process exits.
         heir_of: ID of an earlier batch; empty for none. The new batch can then claim the tasks of
-            the earlier batch, and no others. If another process, such as a guardian, is resuming a
-            task, the task can be claimed only after that process has exited. The program of the
-            earlier batch does not count as another process.
+            the earlier batch, and no others. A task that the program of the earlier batch still has
+            can be claimed even while that program is running. If another process, such as a
+            guardian, is resuming a task, the task can be claimed only after that process has
+            exited.
         number: ID of this batch; None for a random ID. If the program of the earlier batch resumes
-            the tasks itself, pass an ID that begins with ``heir_of``. A guardian can then take over
-            the tasks even while that program is running.
+            the tasks itself, pass the value of ``heir_of`` with a suffix, for example
+            ``f"{earlier.id}-resume"``. A guardian can then take over the tasks even while that
+            program is running.
 
     Attributes:
         id: ID of the batch.
@@ -127,7 +130,7 @@ class Batch:
         """Record which guardian resumes the tasks after the process of this batch has exited.
 
         Args:
-            number: ID of the batch of the guardian.
+            number: ID of the guardian, as passed to ``Watched.appoint``.
 
         Raises:
             JournalError: The journal cannot be written.
@@ -139,7 +142,7 @@ class Batch:
 
     @property
     def late(self) -> bool:
-        """Whether at least 80% of the lease have passed."""
+        """Whether at least 80% of the lease has passed."""
         return self._lease is not None and self.left <= (1 - _term.WARN_AT) * self._lease
 
     @property
@@ -155,7 +158,8 @@ class Batch:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. Without a guardian, the tasks may still be paused.
         """
         if self.left <= 0:
             raise self.expired(
@@ -167,7 +171,8 @@ class Batch:
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. Without a guardian, the tasks may still be paused.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         end = _clock.now().after(_term.checked(seconds))
@@ -200,7 +205,8 @@ class Batch:
 
         Raises:
             ConfigurationError: The leader of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. Without a guardian, the tasks may still be paused.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self.check()
@@ -227,6 +233,10 @@ class Batch:
     ) -> dict[str, TaskBusyError | None]:
         """Claim tasks of an instance, and record that a request for each task is planned.
 
+        If a batch that resumes, without ``everything``, cannot write the journal, no error is
+        raised: a warning is logged, and no task is claimed. You can still resume the tasks that the
+        journal lists as paused.
+
         Args:
             place: Endpoint, project, and instance.
             names: The tasks.
@@ -238,10 +248,8 @@ class Batch:
             process has claimed the task, or None if the journal does not list it as paused.
 
         Raises:
-            JournalError: The journal cannot be written, and the batch pauses tasks or
-                ``everything`` is true; nothing was claimed. Or the journal cannot be read. In other
-                cases, a warning is logged, and the tasks that the journal lists as paused can be
-                resumed without it.
+            JournalError: The journal cannot be read; or the journal cannot be written, and the
+                batch pauses tasks or ``everything`` is true. Nothing was claimed.
         """
         now = _clock.now()
 
@@ -491,8 +499,8 @@ class Members:
 
         Args:
             name: The task.
-            state: ``found`` if the task needed no request, ``planned`` if no request was sent,
-                otherwise the kind of failure.
+            state: ``found`` if the task needed no request, ``planned`` if no request was sent;
+                otherwise ``refused`` or ``unreachable``, see ``Recorded.state``.
             error: The error of the last request; None if there was none.
         """
         window, task = self._tasks[name]

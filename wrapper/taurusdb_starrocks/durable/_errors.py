@@ -16,7 +16,9 @@ from taurusdb_starrocks import ReplicationError
 class JournalError(ReplicationError):
     """The journal cannot be read or written: the disk is full or read-only, or the file is locked.
 
-    Nothing is paused without the journal. Tasks that are already paused are resumed without it.
+    Nothing is paused if the journal cannot be written. Windows, their guardians, and ``recover``
+    resume tasks anyway. ``resume`` raises this error before it sends a request: use
+    ``Client.ensure_running`` instead, which needs no journal.
     """
 
 
@@ -52,9 +54,10 @@ class TaskBusyError(ReplicationError):
 class LeaseExpiredError(ReplicationError):
     """The lease of a window has ended, or too little of it is left for the block to start.
 
-    If ``check``, ``extend``, or ``guard`` raises this error in the block, the tasks are running or
-    being resumed: stop any work that requires them to be paused. With ``guardian=False``, they may
-    still be paused.
+    If ``check``, ``extend``, or ``guard`` raises this error in the block, stop any work that
+    requires paused tasks: the guardian is resuming the tasks, or has resumed them. With
+    ``guardian=False``, the tasks may still be paused: only the end of the block or ``recover``
+    resumes them.
 
     If the ``with`` statement raises it, the tasks are running again. At the end of a block, it also
     means that tasks may have been running during the block, after the lease ended.

@@ -20,7 +20,8 @@ class Former:
     Args:
         journal: The journal.
         batch: ID of the batch.
-        actor: ID of the second batch, with which this process resumes the tasks.
+        actor: ID of the batch with which this process resumes the tasks. This is the ``number`` of
+            a ``Batch`` whose ``heir_of`` is ``batch``.
         left: Seconds until the lease of the batch ends. This value is used until the journal has
             tasks of the batch.
     """

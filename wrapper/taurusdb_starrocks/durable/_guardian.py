@@ -111,10 +111,10 @@ class Guarded(Protocol):
         """Try once to resume the tasks.
 
         Args:
-            release: True if the window is over. If it is false, the program is still running and
-                may still send a pause. After the program has exited or has closed the window, the
-                guardian then calls this method again, unless the journal shows the window as
-                closed.
+            release: True if the window is over. False if the lease has ended, but the program is
+                still running and may still send a pause. After false, the guardian calls this
+                method again with true when the program has exited or has sent ``over=True``. The
+                guardian skips that call if ``Standing.closed`` is true or ``take`` returns false.
 
         Returns:
             What was done, for the system log.

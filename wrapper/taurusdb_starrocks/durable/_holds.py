@@ -188,9 +188,11 @@ def resume(
 
     Raises:
         TaskBusyError: A task belongs to an open window. Nothing was sent.
-        JournalError: The journal cannot be written. Nothing was sent.
-        NotResumedError: Tasks may still be paused. The journal lists those that it listed before,
-            and those whose resume may have arrived. ``recover`` tries these again.
+        JournalError: The journal cannot be written. Nothing was sent. ``Client.ensure_running``
+            resumes tasks without a journal.
+        NotResumedError: Tasks may still be paused. Of these tasks, the journal lists the ones that
+            it listed before the call, and the ones whose resume request may have reached the
+            service. ``recover`` tries to resume all tasks that the journal lists.
     """
     names = _names(task_names)
     keeper = Resumption(

@@ -109,15 +109,19 @@ class Journal:
     """The record of what is paused, in one file for many windows, processes, and instances.
 
     A request is recorded before it is sent and again after its response. The file contains no
-    secret. Threads can share a journal; a forked child uses a connection of its own.
+    secret. Threads can share a journal; a forked child opens the file again.
+
+    You do not have to close a journal: each write is on the disk when the call returns. A ``with``
+    statement closes the journal at its end.
 
     Args:
         path: The file, on a local disk, in a folder that only you can write to. Use an absolute
             path: a relative path refers to a different file if the program starts in a different
             folder.
         create: Whether to create the file and its folder if they do not exist, and to test that
-            the file can be written. With ``create=False``, for ``recover``, ``overview`` and
-            ``forget``, a missing file is an error, and the disk may be full or read-only.
+            the file can be written. Pass ``create=False`` for ``recover``, ``overview``, and
+            ``forget``: a missing file is then an error. ``recover`` and ``overview`` then also work
+            if the disk is full or read-only. ``forget`` must write to the file.
 
     Attributes:
         path: The file, without symbolic links.

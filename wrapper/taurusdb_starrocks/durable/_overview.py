@@ -34,6 +34,8 @@ class Entry(NamedTuple):
         state: ``live`` while the block runs, ``held`` for a hold before its limit, ``elsewhere``
             for a window of another machine before its lease ends, ``expired`` after the lease, and
             ``abandoned`` if the program has exited. A guardian or ``recover`` resumes the last two.
+            A window belongs to another machine if both the boot ID and the machine ID differ. An
+            example is a new container that runs after its host was rebooted.
         guarded: Whether a guardian process is running that resumes the task.
         trouble: Error of the last attempt to resume the task; empty if there was none.
         planned: Whether a fleet has claimed the task, but has not sent a request that may have

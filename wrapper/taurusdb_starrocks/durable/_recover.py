@@ -48,12 +48,14 @@ def recover(
 
     Use it after events that kill both the program and the guardian: a reboot, a power failure, the
     removal of a container. You can run it at any time, for example from cron, a systemd timer, or a
-    startup script. Several processes can run it at the same time. It leaves alone
+    startup script. Several processes can run it at the same time. It does not resume:
 
-    - a window whose guardian is running and has not failed, until an hour after the lease,
-    - before the end of the lease: a window whose program is running, a window whose child processes
-      (see ``guard``) are running, and a window of another machine,
-    - a hold before its limit.
+    - tasks whose guardian is running, unless the last attempt to resume them failed or the lease
+      ended more than one hour ago
+    - before the lease ends: tasks of a window whose program is running
+    - before the lease ends: tasks of a window whose child processes (see ``guard``) are running
+    - before the lease ends: tasks of a window of another machine
+    - before the lease ends: tasks on hold; a hold without a lease never ends by itself
 
     If a task cannot be resumed, for example because the credentials are rejected, the journal still
     lists it as paused, and the next call tries again. ``recover`` takes over from a guardian only

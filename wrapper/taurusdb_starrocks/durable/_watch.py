@@ -46,7 +46,8 @@ class Watched(Protocol):
         """Record in the journal which guardian resumes the tasks.
 
         Args:
-            actor: ID of the guardian's lock.
+            actor: ID of the guardian, which is also the name of its lock. Pass it to
+                ``Batch.guarded_by``.
 
         Returns:
             What else ``Guarded`` needs in the guardian process, as JSON values.

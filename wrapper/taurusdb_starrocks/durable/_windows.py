@@ -51,7 +51,8 @@ class _Handle:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
         """
         self._keeper.term.check()
 
@@ -63,7 +64,8 @@ class DurableWindow(_Handle):
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         self._keeper.extend(seconds)
@@ -73,6 +75,7 @@ class DurableWindow(_Handle):
 
         After the program has exited, the guardian waits until the group has exited. When the lease
         expires, the guardian sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        A block that ends before the lease does not wait for the group.
 
         Args:
             process_group: ID of the group. It is the process ID of a child that was started with
@@ -81,7 +84,8 @@ class DurableWindow(_Handle):
 
         Raises:
             ConfigurationError: The first process of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._keeper.guard(process_group, grace)
@@ -173,8 +177,8 @@ def window(
         TaskBusyError: A task belongs to another open window of this journal, or is on hold. Nothing
             was sent.
         GuardianError: The guardian could not be started. Nothing was sent.
-        JournalError: A write to the journal failed. After that, no pause was sent, and the tasks
-            that were already paused were resumed.
+        JournalError: A write to the journal failed. After that, no pause was sent. The tasks that
+            this window had already paused were resumed.
         LeaseExpiredError: The lease ended before the block did, or too little of it was left to
             start the block. The tasks are running again.
         NotResumedError: As for ``client.paused``. The guardian keeps trying.

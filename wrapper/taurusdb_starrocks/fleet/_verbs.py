@@ -313,7 +313,9 @@ def report(
     connect: Connect | None = None,
     allow_endpoints: Collection[str] = (),
 ) -> Iterator[Row]:
-    """Return the last request for each target in the journal, by instance. Nothing is sent.
+    """Return each target with its last request in the journal. Nothing is sent.
+
+    The targets are grouped by instance.
 
     Args:
         targets: As for ``pause``.

@@ -43,8 +43,8 @@ NAMED = 10  # Tasks that an error names.
 class FleetError(ReplicationError):
     """Targets could not be paused, so the block did not start; or targets could not be resumed.
 
-    If targets may still be paused, the error is also logged at CRITICAL, in case the program loses
-    it.
+    If targets may still be paused, the error is also logged at CRITICAL. An alert on the log then
+    works even if the program handles the exception.
 
     Attributes:
         result: The outcome of each target.
@@ -81,7 +81,8 @@ class _Handle:
         """Raise an error if the lease has ended.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
         """
         self._batch.check()
 
@@ -107,7 +108,8 @@ class FleetWindow(_Handle):
         """Extend the lease to this many seconds from now. A lease is never shortened.
 
         Raises:
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
             JournalError: The journal cannot be written. The lease was not extended.
         """
         self._extend(seconds)
@@ -117,6 +119,7 @@ class FleetWindow(_Handle):
 
         After the program has exited, the guardian waits until the group has exited. When the lease
         expires, the guardian sends SIGTERM to the group, and SIGKILL after ``grace`` seconds.
+        A block that ends before the lease does not wait for the group.
 
         Args:
             process_group: ID of the group. It is the process ID of a child that was started with
@@ -125,7 +128,8 @@ class FleetWindow(_Handle):
 
         Raises:
             ConfigurationError: The first process of the group has exited. Nothing was recorded.
-            LeaseExpiredError: The lease has ended. The tasks are running or being resumed.
+            LeaseExpiredError: The lease has ended. The guardian is resuming or has resumed the
+                tasks. With ``guardian=False``, the tasks may still be paused.
             JournalError: The journal cannot be written. Nothing was recorded.
         """
         self._guard(process_group, grace)
@@ -472,9 +476,9 @@ async def awindow(
 
     If the block is cancelled, the tasks are resumed before the cancellation propagates. The first
     cancellation during the resume is deferred. The second cancellation stops the resume and is
-    replaced by a ``FleetError``, and the guardian resumes the remaining tasks. This differs from
-    ``AsyncClient.paused``: if its block was cancelled, the first cancellation during the resume
-    stops the resume.
+    replaced by a ``FleetError``, and the guardian resumes the remaining tasks.
+    ``AsyncClient.paused`` differs: after the block was cancelled, one more cancellation stops the
+    resume.
     """
     made = await asyncio.to_thread(
         _Window, targets, journal, lease, guardian, max_errors, reason, options

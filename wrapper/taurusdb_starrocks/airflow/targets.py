@@ -40,8 +40,9 @@ def read_targets(path: str | PathLike[str]) -> list[InstanceTargets]:
             raise ValueError(f"{path}: no column {', '.join(sorted(missing))} in the first line")
         wrong = OF_THE_CONNECTION & set(rows.fieldnames or ())
         if wrong:
-            names = ", ".join(sorted(wrong))
-            raise ValueError(f"{path}: remove the columns {names}: the connection sets them")
+            raise ValueError(
+                f"{path}: remove the columns {', '.join(sorted(wrong))}: the connection sets them"
+            )
         for row in rows:
             instance_id = (row["instance_id"] or "").strip()
             name = (row["task_name"] or "").strip()

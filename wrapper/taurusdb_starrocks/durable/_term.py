@@ -64,8 +64,8 @@ class Term:
         """Raise ``LeaseExpiredError`` if it has ended."""
         if self.left <= 0:
             raise self.expired(
-                "The lease of the window has expired: its tasks are running or being resumed. Stop "
-                "any work that requires them to be paused."
+                "The lease of the window has expired. Its guardian resumes the tasks, or without "
+                "one the end of the block. Stop any work that requires them to be paused."
             )
 
     def check_share(self) -> None:

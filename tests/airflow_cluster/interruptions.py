@@ -86,7 +86,7 @@ def interruptions() -> list[Interruption]:
             mark_run_failed,
         ),
         Interruption("dag_is_turned_off", 1007, "the DAG is turned off (paused)", turn_dag_off),
-        Interruption("lease_ends", 1008, "the lease ends before the work"),
+        Interruption("lease_ends", 1008, "the lease ends before the work is done"),
         Interruption(
             "deferred_run_is_marked_failed",
             1009,

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 10  # Causes of failures that are shown.
 MOST_NAMED = 3  # Targets that are named for each.
-FAILURES = ("refused", "unreachable", "unknown", "accepted", "planned")  # In this order.
 WORDS = {"planned": "not tried"}
 COUNTS: Columns = {
     "STATE": lambda row: row["state"],
@@ -515,7 +514,7 @@ def _tell_left(output: Output, result: Result, left: str | None) -> None:
     causes: dict[tuple[str, str], str] = {}  # With the first error of each.
     names: dict[tuple[str, str], list[str]] = defaultdict(list)  # The first of each.
     counts: Counter[tuple[str, str]] = Counter()
-    for target, state, error in chain.from_iterable(map(result.outcomes, FAILURES)):
+    for target, state, error in result.outcomes():
         # Without what differs: the task, and the request in the parentheses at the end.
         cause = (state, re.sub(r" \([^()]*\)$", "", error).replace(target.task_name, ""))
         if cause not in causes and len(causes) > MOST_SHOWN:

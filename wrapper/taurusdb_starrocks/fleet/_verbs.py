@@ -21,7 +21,7 @@ from taurusdb_starrocks.fleet._run import Event, Events, Run
 from taurusdb_starrocks.fleet._targets import Connect, Outcome, Source, Target, Targets
 
 STATES = ("confirmed", "found", "accepted", "unknown", "refused", "unreachable", "planned")
-LEFT = STATES[2:]
+LEFT = ("refused", "unreachable", "unknown", "accepted", "planned")  # The best reason first.
 CONCURRENCY, RATE, TIMEOUT, SETTLE = 16, 20.0, 3600.0, 60.0
 POLL = Poll()
 MOST_AT_ONCE = 100  # The number of connections of a client.
@@ -83,8 +83,13 @@ class Result:
         return not any(self.counts[state] for state in LEFT)
 
     def outcomes(self, *states: str) -> Iterator[Outcome]:
-        """The targets in these states; by default all that are neither confirmed nor found."""
-        return self._targets.outcomes(states or LEFT)
+        """The targets in these states, state by state.
+
+        By default, all that are neither confirmed nor found: those that failed come first, and
+        those that were not tried come last.
+        """
+        for state in states or LEFT:
+            yield from self._targets.outcomes((state,))
 
     def write_left(self, path: str | os.PathLike[str]) -> int:
         """Write the targets that failed or were not tried to a file for the next run.

@@ -22,7 +22,6 @@ from taurusdb_starrocks.fleet._targets import Source, Target, Targets
 from taurusdb_starrocks.fleet._verbs import (
     LEFT,
     SETTLE,
-    STATES,
     TIMEOUT,
     Options,
     Result,
@@ -36,7 +35,6 @@ logger = logging.getLogger("taurusdb_starrocks.durable")
 
 TICK = 0.05  # Seconds between checks that the guardian is done.
 QUIET = 1.0  # Seconds of waiting for the guardian until that is logged.
-TELLING = ("refused", "unreachable", "unknown", "accepted", "planned")  # The best reason first.
 NAMED = 10  # Tasks that an error names.
 
 
@@ -205,7 +203,7 @@ class _Window:
         budget = Budget(most_errors(self._max_errors, len(self._targets)))
         result = await self._carry_out(self.batch, self._targets, budget)
         if not result.complete:
-            failed = next(chain.from_iterable(map(result.outcomes, TELLING)))
+            failed = next(result.outcomes())
             left = sum(result.counts.values()) - result.counts["confirmed"] - result.counts["found"]
             changed = sum(result.counts[state] for state in ("confirmed", "accepted", "unknown"))
             undone = (
@@ -317,7 +315,7 @@ class _Window:
             if not self._pauses:
                 return
             result = Result(self._targets, why, 0.0, 0)
-            raise self._not_resumed(result, why, {*STATES} - {"found"}) from cause
+            raise self._not_resumed(result, why, ("confirmed", *LEFT)) from cause
         if found is not None:
             raise self._not_resumed(Result(found, why, 0.0, 0), why) from cause
 

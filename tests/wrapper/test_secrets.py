@@ -439,7 +439,7 @@ def test_task_that_repeats_a_token(make: Maker, field: str, failing: bool) -> No
     kind = TaskFailedError if failing else WaitTimeoutError
     with everything_logged() as log, pytest.raises(kind) as caught:
         client.do(
-            "wait_until_paused", INSTANCE, TASK, timeout=0.05, poll=Poll(first=0, interval=0.01)
+            "wait_until_paused", INSTANCE, TASK, timeout=1.0, poll=Poll(first=0, interval=0.5)
         )
     assert isinstance(caught.value, (TaskFailedError, WaitTimeoutError))
     assert caught.value.task is not None
